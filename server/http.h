@@ -1,0 +1,31 @@
+/* The endpoint: a background thread that serves the segment over HTTP. The only interface of the http module. */
+#ifndef CALLMETER_SERVER_HTTP_H
+#define CALLMETER_SERVER_HTTP_H
+
+#include <stddef.h>
+
+struct segment_header;
+
+/* What the endpoint needs of its host. Strings are copied. */
+struct http_config {
+    const struct segment_header *segment; /* mapped for the rest of the process's life */
+    const char *listen;                   /* host:port, [v6]:port, unix:/path; port 0 picks one */
+    const char *port_file;                /* or NULL: the address bound is written here, atomically */
+    const char *version;
+    const char *revision;
+    double start_time; /* Unix time at which the process was instrumented; ready from then on */
+    /* Called on the server thread, first thing, before any other call: keeps the thread's own calls out of the numbers.
+     */
+    void (*enter_thread)(void);
+    /* Called on the server thread before each snapshot: gives back blocks of threads that are gone. */
+    void (*before_snapshot)(void);
+    /* Called from any thread; level 0 error, 1 warn, 2 info, 3 debug. One line, no newline. */
+    void (*log)(int level, const char *text);
+};
+
+/* Starts the thread with every signal blocked. The address is bound before it returns, or, if it is taken, retried by
+ * the thread (one warning). -EINVAL: the address cannot be parsed, text says why; -errno: no thread. Context: startup.
+ * Called once. */
+int http_start(const struct http_config *config, char *text, size_t text_bytes);
+
+#endif
