@@ -1,0 +1,78 @@
+#include "preload/callmeter/endpoint.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "preload/shim.h"
+#include "server/http.h"
+#include "symbols/manifest.h"
+#include "version.h"
+
+static const struct shim *shim;
+static struct http_config config;
+
+static void log_text(int level, const char *text)
+{
+    shim->log((enum log_level)level, "%s", text);
+}
+
+typedef int (*http_start_function)(const struct http_config *, char *, size_t);
+
+static http_start_function load(void)
+{
+    char path[PATH_MAX];
+    void *module;
+    http_start_function start;
+
+    snprintf(path, sizeof(path), "%s/callmeter/http.so", shim->directory);
+    module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!module) {
+        shim->log(LOG_LEVEL_ERROR, "no endpoint: %s", dlerror());
+        return NULL;
+    }
+    *(void **)&start = dlsym(module, SHIM_HTTP_START);
+    return start;
+}
+
+/* On the program's first thread, whose calls are ours for that long. */
+static void start(void)
+{
+    struct lane **lane = (struct lane **)((char *)__builtin_thread_pointer() + shim->lane_offset);
+    struct lane *saved = *lane;
+    http_start_function begin;
+    char text[256] = "";
+
+    shim->enter_thread();
+    begin = load();
+    if (begin && begin(&config, text, sizeof(text)) != 0)
+        shim->log(LOG_LEVEL_ERROR, "no endpoint at %s: %s", config.listen, text);
+    *lane = saved;
+}
+
+void endpoint_prepare(const struct shim *given, const struct manifest *manifest, const struct segment_header *segment)
+{
+    const char *listen = given->listen ? given->listen : manifest->listen;
+    struct timespec now;
+
+    if (strcmp(listen, "none") == 0)
+        return;
+    clock_gettime(CLOCK_REALTIME, &now);
+    shim = given;
+    config = (struct http_config){
+        .segment = segment,
+        .listen = strdup(listen),
+        .port_file = given->port_file,
+        .version = CALLMETER_VERSION,
+        .revision = CALLMETER_REVISION,
+        .start_time = (double)now.tv_sec + (double)now.tv_nsec * 1e-9,
+        .enter_thread = given->enter_thread,
+        .before_snapshot = given->lanes_reap,
+        .log = log_text,
+    };
+    if (config.listen)
+        *given->before_main = start;
+}

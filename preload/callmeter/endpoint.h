@@ -1,0 +1,12 @@
+/* The endpoint of this process: loads the http module, and starts it when the program's constructors have run. */
+#ifndef CALLMETER_PRELOAD_CALLMETER_ENDPOINT_H
+#define CALLMETER_PRELOAD_CALLMETER_ENDPOINT_H
+
+struct manifest;
+struct segment_header;
+struct shim;
+
+/* Arranges for the endpoint to start before main, if the settings ask for one. Context: startup. */
+void endpoint_prepare(const struct shim *shim, const struct manifest *manifest, const struct segment_header *segment);
+
+#endif

@@ -1,0 +1,38 @@
+/* From a resolution to running trampolines: segment entries, hooks, stubs, patches. */
+#ifndef CALLMETER_PRELOAD_CALLMETER_TRACK_H
+#define CALLMETER_PRELOAD_CALLMETER_TRACK_H
+
+#include <stdbool.h>
+
+#include "preload/callmeter/clock.h"
+#include "symbols/manifest.h"
+#include "symbols/resolve.h"
+
+struct diag;
+struct segment_header;
+struct shim;
+struct track_build;
+
+/* Embedded by the caller, who sets the inputs and zeroes the rest. */
+struct track {
+    const struct shim *shim;
+    const struct manifest *manifest;
+    struct resolution *resolution;
+    const struct clock *clock;
+    struct segment_header *segment; /* out */
+    struct track_build *build;      /* private, from track_prepare to track_finish */
+    size_t failed;                  /* out: functions that are not optional and cannot be tracked */
+};
+
+/* Refuses what differs in memory from its file, places stubs, makes the segment with an entry for every target, and
+ * counts the failures. Nothing is patched yet. -errno, with the diag, if the process cannot be instrumented at all.
+ * Context: startup. */
+int track_prepare(struct track *track, struct diag *diag);
+
+/* Patches what was prepared, and says in the segment what became of it. Context: startup. */
+void track_apply(struct track *track);
+
+/* Frees what is not needed any more; the segment, hooks and stubs stay. After track_prepare, whatever it returned. */
+void track_finish(struct track *track);
+
+#endif

@@ -1,0 +1,56 @@
+/* The command line program `callmeter`: what its commands share. It uses symbols/ and execs; it is never loaded into
+ * another program.
+ *
+ * Exit codes are those of the contract and, beside them, of sysexits.h. */
+#ifndef CALLMETER_PRELOAD_CLI_CLI_H
+#define CALLMETER_PRELOAD_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct diag;
+struct manifest;
+
+enum cli_exit {
+    CLI_EXIT_OK = 0,
+    CLI_EXIT_UNTRACKED = 1,      /* check: some function cannot be tracked */
+    CLI_EXIT_USAGE = 64,         /* EX_USAGE */
+    CLI_EXIT_UNSUITABLE = 65,    /* a program that cannot be preloaded */
+    CLI_EXIT_BROKEN = 70,        /* EX_SOFTWARE: out of memory, or not installed whole */
+    CLI_EXIT_MANIFEST = 78,      /* EX_CONFIG */
+    CLI_EXIT_NOT_RUNNABLE = 126, /* as a shell has it */
+    CLI_EXIT_NOT_FOUND = 127,
+};
+
+/* The manifests that a command line names, in order. Embedded by the caller; zeroed, it is empty. */
+struct cli_manifests {
+    char **paths; /* absolute */
+    size_t count;
+};
+
+/* Appends the file that `-m` names, or that of a shipped preset. On failure one line has gone to stderr and the exit
+ * code is returned, else 0. */
+int cli_manifests_add(struct cli_manifests *manifests, const char *path);
+int cli_manifests_add_preset(struct cli_manifests *manifests, const char *name);
+
+/* Joins the paths as CALLMETER_MANIFEST has them (with none, takes what the environment has) and loads them. The caller
+ * owns both results. Errors as above. */
+int cli_manifests_load(const struct cli_manifests *manifests, char **ret_joined, struct manifest **ret_manifest);
+
+void cli_manifests_finish(struct cli_manifests *manifests);
+
+/* Writes "callmeter: TEXT" to stderr. */
+void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The commands. argv[0] is the command's name; they return the exit code. */
+int cli_run(int argc, char **argv);
+int cli_check(int argc, char **argv);
+int cli_presets(int argc, char **argv);
+
+/* Writes what --help says of one command, or of all (NULL). Returns false if there is no such command. */
+bool cli_print_help(const char *command);
+
+/* Refuses a command line: one line to stderr, and the way to --help. Returns CLI_EXIT_USAGE. */
+int cli_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

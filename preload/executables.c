@@ -1,0 +1,195 @@
+#include "preload/executables.h"
+
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A cursor over JSON text. A scanner, not a parser: what it accepts beyond JSON, the control module refuses. */
+struct scan {
+    const char *at;
+    const char *end;
+};
+
+static void scan_space(struct scan *scan)
+{
+    while (scan->at < scan->end && (*scan->at == ' ' || (*scan->at >= '\t' && *scan->at <= '\r')))
+        scan->at++;
+}
+
+static bool scan_char(struct scan *scan, char c)
+{
+    scan_space(scan);
+    if (scan->at >= scan->end || *scan->at != c)
+        return false;
+    scan->at++;
+    return true;
+}
+
+/* A string; *ret_text is what stands between the quotes, escapes as written. */
+static bool scan_string(struct scan *scan, const char **ret_text, size_t *ret_length)
+{
+    if (!scan_char(scan, '"'))
+        return false;
+    *ret_text = scan->at;
+    while (scan->at < scan->end && *scan->at != '"')
+        scan->at += *scan->at == '\\' ? 2 : 1;
+    if (scan->at >= scan->end)
+        return false;
+    *ret_length = (size_t)(scan->at - *ret_text);
+    scan->at++;
+    return true;
+}
+
+/* Any value. Brackets are counted, not matched: that is enough to find its end. */
+static bool scan_value(struct scan *scan)
+{
+    int depth = 0;
+
+    do {
+        const char *text;
+        size_t length;
+
+        scan_space(scan);
+        if (scan->at >= scan->end)
+            return false;
+        if (*scan->at == '"') {
+            if (!scan_string(scan, &text, &length))
+                return false;
+        } else if (*scan->at == '{' || *scan->at == '[') {
+            depth++;
+            scan->at++;
+        } else if (*scan->at == '}' || *scan->at == ']') {
+            depth--;
+            scan->at++;
+        } else if (*scan->at == ',' || *scan->at == ':') {
+            if (depth == 0)
+                return false;
+            scan->at++;
+        } else {
+            while (scan->at < scan->end && !strchr(" \t\r\n,:{}[]\"", *scan->at))
+                scan->at++;
+        }
+    } while (depth > 0);
+    return true;
+}
+
+/* Places the scan behind the colon of a key of the outermost object. */
+static bool scan_find_key(struct scan *scan, const char *key)
+{
+    if (!scan_char(scan, '{'))
+        return false;
+    do {
+        const char *text;
+        size_t length;
+
+        if (!scan_string(scan, &text, &length) || !scan_char(scan, ':'))
+            return false;
+        if (length == strlen(key) && memcmp(text, key, length) == 0)
+            return true;
+        if (!scan_value(scan))
+            return false;
+    } while (scan_char(scan, ','));
+    return false;
+}
+
+static bool matches_name(const char *pattern, const char *path)
+{
+    const char *base = strrchr(path, '/');
+
+    if (fnmatch(pattern, base ? base + 1 : path, 0) == 0)
+        return true;
+    return path[0] == '/' && fnmatch(pattern, path, 0) == 0;
+}
+
+static bool matches_process(const char *pattern)
+{
+    char path[PATH_MAX];
+    const char *started_by = (const char *)getauxval(AT_EXECFN);
+    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+    if (length > 0) {
+        path[length] = '\0';
+        if (matches_name(pattern, path))
+            return true;
+    }
+    return started_by && matches_name(pattern, started_by);
+}
+
+bool executables_match(const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (matches_process(list[i]))
+            return true;
+    return false;
+}
+
+/* -1: the text has no such key or is malformed; else whether one of the strings matches. */
+static int match_text(const char *text, size_t length)
+{
+    struct scan scan = {text, text + length};
+    char pattern[PATH_MAX];
+
+    if (!scan_find_key(&scan, "executables") || !scan_char(&scan, '['))
+        return -1;
+    do {
+        const char *item;
+        size_t item_length;
+
+        if (!scan_string(&scan, &item, &item_length) || item_length >= sizeof(pattern) ||
+            memchr(item, '\\', item_length))
+            return -1;
+        memcpy(pattern, item, item_length);
+        pattern[item_length] = '\0';
+        if (matches_process(pattern))
+            return 1;
+    } while (scan_char(&scan, ','));
+    return 0;
+}
+
+static int match_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat stat;
+    void *text;
+    int answer = -1;
+
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_size > 0) {
+        text = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (text != MAP_FAILED) {
+            answer = match_text(text, (size_t)stat.st_size);
+            munmap(text, (size_t)stat.st_size);
+        }
+    }
+    close(fd);
+    return answer;
+}
+
+bool executables_match_manifests(const char *paths)
+{
+    int answer = -1;
+
+    while (*paths) {
+        size_t length = strcspn(paths, ":");
+        char path[PATH_MAX];
+
+        if (length > 0 && length < sizeof(path)) {
+            int one;
+
+            memcpy(path, paths, length);
+            path[length] = '\0';
+            one = match_file(path);
+            if (one >= 0)
+                answer = one;
+        }
+        paths += length + (paths[length] == ':');
+    }
+    return answer != 0;
+}

@@ -1,0 +1,144 @@
+/* The gate: is this process one to instrument? Runs in every process that the object is preloaded into, most of which
+ * are not, so it decides by the environment and a look at the manifest, and only then loads what is heavy. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "preload/executables.h"
+#include "preload/interpose.h"
+#include "preload/log.h"
+#include "preload/shim.h"
+#include "preload/x86_64/cpu.h"
+
+static uint64_t clock_unset(void)
+{
+    return 0;
+}
+
+uint64_t (*hot_clock)(void) __attribute__((visibility("hidden"))) = clock_unset;
+
+static void enter_thread(void)
+{
+    hot_lane = &lane_ours;
+}
+
+static int count_object(struct dl_phdr_info *info, size_t size, void *context)
+{
+    (void)info;
+    (void)size;
+    ++*(size_t *)context;
+    return 0;
+}
+
+static char *environment_copy(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && *value ? strdup(value) : NULL;
+}
+
+static bool is_set(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && strcmp(value, "1") == 0;
+}
+
+static bool is_meant(const char *manifests)
+{
+    const char *executables = getenv("CALLMETER_EXE");
+
+    if (executables && *executables)
+        return executables_match(&executables, 1);
+    return executables_match_manifests(manifests);
+}
+
+static bool shim_locate(struct shim *shim)
+{
+    Dl_info info;
+    char *path;
+    char *slash;
+
+    if (!dladdr((void *)shim_locate, &info) || !info.dli_fname)
+        return false;
+    path = realpath(info.dli_fname, NULL);
+    if (!path)
+        return false;
+    shim->path = strdup(info.dli_fname);
+    slash = strrchr(path, '/');
+    *slash = '\0';
+    shim->directory = path;
+    return shim->path != NULL;
+}
+
+static void shim_fill(struct shim *shim)
+{
+    shim->version = SHIM_VERSION;
+    shim->manifests = environment_copy("CALLMETER_MANIFEST");
+    shim->listen = environment_copy("CALLMETER_LISTEN");
+    shim->port_file = environment_copy("CALLMETER_PORT_FILE");
+    shim->executables = environment_copy("CALLMETER_EXE");
+    shim->is_strict = is_set("CALLMETER_STRICT");
+    dl_iterate_phdr(count_object, &shim->objects_before);
+    shim->lanes_init = lanes_init;
+    shim->lanes_reap = lanes_reap;
+    shim->lanes_forked = lanes_forked;
+    shim->unwind_init = unwind_init;
+    shim->enter_thread = enter_thread;
+    shim->lane_offset = (char *)&hot_lane - (char *)cpu_thread_pointer();
+    shim->entry_tsc = hot_entry_tsc;
+    shim->exit_tsc = hot_exit_tsc;
+    shim->entry_clock = hot_entry_clock;
+    shim->exit_clock = hot_exit_clock;
+    shim->count_slow = hot_count_slow;
+    shim->clock = &hot_clock;
+    shim->before_main = &interpose_before_main;
+    shim->log = log_line;
+}
+
+static int control_run(const struct shim *shim)
+{
+    char path[PATH_MAX];
+    void *module;
+    shim_control_start start;
+
+    if (strlen(shim->directory) + sizeof("/callmeter/control.so") > sizeof(path))
+        return -ENAMETOOLONG;
+    strcpy(stpcpy(path, shim->directory), "/callmeter/control.so");
+    module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!module) {
+        log_line(LOG_LEVEL_ERROR, "the program runs uninstrumented: %s", dlerror());
+        return -ENOENT;
+    }
+    *(void **)&start = dlsym(module, SHIM_CONTROL_START);
+    return start ? start(shim) : -ENOENT;
+}
+
+__attribute__((constructor)) static void gate(void)
+{
+    static struct shim shim;
+    const char *manifests = getenv("CALLMETER_MANIFEST");
+    int saved_errno = errno;
+    int result;
+
+    interpose_init();
+    if (getauxval(AT_SECURE) || !manifests || !*manifests || is_set("CALLMETER_DISABLE") || !is_meant(manifests)) {
+        errno = saved_errno;
+        return;
+    }
+    log_init(getenv("CALLMETER_LOG"));
+    hot_lane = &lane_ours;
+    if (shim_locate(&shim)) {
+        shim_fill(&shim);
+        result = control_run(&shim);
+        if (shim.is_strict && result != 0)
+            _exit(SHIM_EXIT_CONFIG);
+    }
+    hot_lane = &lane_none;
+    errno = saved_errno;
+}

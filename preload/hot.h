@@ -1,0 +1,162 @@
+/* The data plane: what a tracked call runs through. Layouts shared by C and assembly, and the slow paths' interface.
+ *
+ *   hook      one tracked function: where its original code went, which cell counts it, how its result is judged.
+ * Read-only. record    one call in progress: the return address, which the trampoline took off the stack, the caller's
+ * rbx, the start. chunk     4096 bytes: a header and 63 records, with a mask of those that are free. Belongs to one
+ * lane. lane      one thread: its innermost record, its chunks, its block of counters in the segment.
+ *
+ * A call: take a free record of the lane's chunk, link it in as the lane's innermost one, count `started`, run the
+ * original, unlink, count the outcome in the block, give the record back. Only the thread itself writes these, so there
+ * is no lock and no atomic instruction, but a signal handler may run tracked functions between any two instructions. So
+ * each step is one instruction: a record is taken by a compare-exchange (without lock prefix) of the whole mask, which
+ * fails if a handler changed it, even if the handler switched coroutines and came back much later.
+ *
+ * Code on this path is compiled with -mgeneral-regs-only and calls nothing of libc: callers may keep values in any
+ * register that the tracked function itself leaves alone (GCC's -fipa-ra), vector registers carry arguments and
+ * results. */
+#ifndef CALLMETER_PRELOAD_HOT_H
+#define CALLMETER_PRELOAD_HOT_H
+
+#define RECORD_BYTES  64
+#define CHUNK_BYTES   4096
+#define CHUNK_RECORDS 63 /* record 0 is the header's place */
+
+/* Offsets for assembly; held against the structs below. */
+#define RECORD_RETURN 0
+#define RECORD_RBX    8
+#define RECORD_HOOK   16
+#define RECORD_START  24
+#define RECORD_SLOT   32
+#define RECORD_OUTER  40
+#define RECORD_TARGET 48
+#define RECORD_STATE  56
+
+#define CHUNK_FREE 0
+
+#define LANE_CURRENT   0
+#define LANE_CHUNK     8
+#define LANE_BLOCK_REF 16
+
+#define HOOK_ORIGINAL 0
+#define HOOK_BYPASS   8
+#define HOOK_CELL     16
+#define HOOK_MASK     24
+#define HOOK_LOW      32
+#define HOOK_SPAN     40
+#define HOOK_WORDS    48
+#define HOOK_FLAGS    56
+#define HOOK_FIRST    64
+#define HOOK_BOUNDS   160
+
+#define HOOK_FLAG_JUDGE 1 /* the outcome is decided by hot_judge, not by mask, low and span */
+
+#define CELL_STARTED_OFFSET 0
+#define CELL_SUM_OFFSET     16
+#define CELL_BUCKETS_OFFSET 88
+
+#ifndef __ASSEMBLER__
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/segment.h"
+#include "symbols/condition.h"
+
+struct hook {
+    void *original; /* the function's first instructions, relocated; they jump back behind the patched ones */
+    void *bypass;   /* in the stub: pop rbx, then original */
+    uint64_t cell;  /* byte offset of the cell in each block */
+    uint64_t mask;  /* judge: (ret & mask) - low, masked again, is at most span: words[0], else words[1] */
+    uint64_t low;
+    uint64_t span;
+    uint32_t words[2]; /* byte offsets in the cell: of the outcome in range, and of the one out of range */
+    uint32_t flags;    /* HOOK_FLAG_... */
+    uint32_t index;    /* of the function in the segment */
+    uint8_t
+        first_bucket[64]; /* by the position of the highest set bit of the ticks: the first bucket that can hold them */
+    struct condition throttled_when; /* asked first */
+    struct condition error_when;
+    uint64_t bounds[]; /* ticks, ascending; the last is UINT64_MAX */
+};
+
+enum record_state {
+    RECORD_LIVE,
+    RECORD_FINISHED,  /* its call ended on another thread; the owner still has to unlink it */
+    RECORD_ABANDONED, /* counted as abandoned, without proof that it is dead: kept, should it return after all */
+};
+
+struct record {
+    void *return_address;
+    uint64_t caller_rbx;
+    const struct hook *hook;
+    uint64_t start;       /* ticks */
+    uintptr_t slot;       /* where on the stack the return address was */
+    struct record *outer; /* the lane's innermost one before */
+    void *target;         /* hook->original; while unwinding: _Unwind_Resume of the unwinder at work */
+    _Atomic uint64_t state;
+};
+
+struct lane;
+
+/* Placed at the chunk's start, in the room of record 0. */
+struct chunk {
+    uint64_t free;           /* bit i: record i is free; changed by the owner's thread, in single instructions */
+    _Atomic uint64_t remote; /* bit i: record i was given back by another thread */
+    struct lane *lane;
+    struct chunk *next; /* of the same lane */
+};
+
+enum lane_state {
+    LANE_FREE,
+    LANE_ATTACHED, /* a live thread's, or that of one which ended and was not yet noticed */
+    LANE_REAPING,
+    LANE_ORPHANED, /* copied by fork; the thread that forked takes it up again, the others are gone */
+};
+
+struct lane {
+    struct record *current; /* innermost; &lane_bottom if there is none */
+    struct chunk *chunk;    /* where the next record comes from */
+    uint8_t **block_ref;  /* the thread's block; in memory that fork wipes, so that a child never writes to its parent's
+                             block */
+    struct chunk *chunks; /* all that it has */
+    _Atomic uint32_t state; /* enum lane_state */
+    int tid;
+    uint32_t block_index;
+    uint32_t index;      /* among all lanes */
+    uintptr_t stack_low; /* the thread's own stack; both 0: not asked yet; both 1: not to be found out */
+    uintptr_t stack_high;
+    uintptr_t thread_pointer;
+};
+
+_Static_assert(sizeof(struct record) == RECORD_BYTES, "record");
+_Static_assert(offsetof(struct record, return_address) == RECORD_RETURN, "record");
+_Static_assert(offsetof(struct record, caller_rbx) == RECORD_RBX, "record");
+_Static_assert(offsetof(struct record, hook) == RECORD_HOOK, "record");
+_Static_assert(offsetof(struct record, start) == RECORD_START, "record");
+_Static_assert(offsetof(struct record, slot) == RECORD_SLOT, "record");
+_Static_assert(offsetof(struct record, outer) == RECORD_OUTER, "record");
+_Static_assert(offsetof(struct record, target) == RECORD_TARGET, "record");
+_Static_assert(offsetof(struct record, state) == RECORD_STATE, "record");
+_Static_assert(sizeof(struct chunk) <= RECORD_BYTES, "chunk");
+_Static_assert(offsetof(struct chunk, free) == CHUNK_FREE, "chunk");
+_Static_assert(offsetof(struct lane, current) == LANE_CURRENT, "lane");
+_Static_assert(offsetof(struct lane, chunk) == LANE_CHUNK, "lane");
+_Static_assert(offsetof(struct lane, block_ref) == LANE_BLOCK_REF, "lane");
+_Static_assert(offsetof(struct hook, original) == HOOK_ORIGINAL, "hook");
+_Static_assert(offsetof(struct hook, bypass) == HOOK_BYPASS, "hook");
+_Static_assert(offsetof(struct hook, cell) == HOOK_CELL, "hook");
+_Static_assert(offsetof(struct hook, mask) == HOOK_MASK, "hook");
+_Static_assert(offsetof(struct hook, low) == HOOK_LOW, "hook");
+_Static_assert(offsetof(struct hook, span) == HOOK_SPAN, "hook");
+_Static_assert(offsetof(struct hook, words) == HOOK_WORDS, "hook");
+_Static_assert(offsetof(struct hook, flags) == HOOK_FLAGS, "hook");
+_Static_assert(offsetof(struct hook, first_bucket) == HOOK_FIRST, "hook");
+_Static_assert(offsetof(struct hook, bounds) == HOOK_BOUNDS, "hook");
+_Static_assert(CELL_STARTED * 8 == CELL_STARTED_OFFSET, "cell");
+_Static_assert(CELL_SUM_TICKS * 8 == CELL_SUM_OFFSET, "cell");
+_Static_assert(CELL_BUCKETS * 8 == CELL_BUCKETS_OFFSET, "cell");
+
+#endif
+#endif

@@ -1,0 +1,57 @@
+#include "preload/interpose.h"
+
+#include <dlfcn.h>
+#include <stddef.h>
+
+#include "preload/lane.h"
+
+/* The jumps themselves are in assembly (entry.S), which tail-jumps through these; it must not change what the caller
+ * left in registers. */
+extern void (*interpose_longjmp)(void);
+extern void (*interpose_longjmp_chk)(void);
+void interpose_first_longjmp(void);
+void interpose_first_longjmp_chk(void);
+void interpose_resolve(void);
+
+void (*interpose_longjmp)(void) = interpose_first_longjmp;
+void (*interpose_longjmp_chk)(void) = interpose_first_longjmp_chk;
+void (*interpose_before_main)(void);
+
+typedef int (*main_function)(int, char **, char **);
+typedef int (*start_main_function)(main_function, int, char **, void (*)(void), void (*)(void), void (*)(void), void *);
+
+static main_function program_main;
+
+__attribute__((visibility("default"))) int __libc_start_main(main_function main, int argc, char **argv,
+                                                             void (*init)(void), void (*fini)(void),
+                                                             void (*rtld_fini)(void), void *stack_end);
+
+void interpose_resolve(void)
+{
+    *(void **)&interpose_longjmp = dlsym(RTLD_NEXT, "longjmp");
+    *(void **)&interpose_longjmp_chk = dlsym(RTLD_NEXT, "__longjmp_chk");
+}
+
+void interpose_init(void)
+{
+    interpose_resolve();
+}
+
+/* Leaves no frame of its own: what main's caller looks like is as without us. */
+static int before_main(int argc, char **argv, char **envp)
+{
+    if (interpose_before_main)
+        interpose_before_main();
+    return program_main(argc, argv, envp);
+}
+
+/* As glibc's sysdeps/generic/libc-start.h has it. Both of its symbol versions are one function. */
+int __libc_start_main(main_function main, int argc, char **argv, void (*init)(void), void (*fini)(void),
+                      void (*rtld_fini)(void), void *stack_end)
+{
+    start_main_function real;
+
+    *(void **)&real = dlsym(RTLD_NEXT, "__libc_start_main");
+    program_main = main;
+    return real(interpose_before_main ? before_main : main, argc, argv, init, fini, rtld_fini, stack_end);
+}

@@ -1,0 +1,104 @@
+/* The trampoline's personality: what the unwinders call when an exception, or pthread_exit, leaves a tracked call.
+ *
+ * The trampoline's frame has the same CFA as its caller. libgcc tells frames apart by CFA: when the caller is the one
+ * that catches, it takes the trampoline for the handler too, and aborts if that goes on. So in the cleanup phase the
+ * personality always asks to land; the landing (hot_landing) counts the outcome and goes on from the caller itself, as
+ * a cleanup does, by _Unwind_Resume. */
+#include "preload/personality.h"
+
+#include <stdatomic.h>
+#include <unwind.h>
+
+#include "preload/lane.h"
+#include "preload/x86_64/cpu.h"
+
+enum {
+    DWARF_RAX = 0,
+    DWARF_RDX = 1,
+    DWARF_RBX = 3,
+    UNWINDERS_MAX = 8,
+};
+
+/* A program may hold several unwinders (libgcc's, LLVM's), whose contexts only they can read. */
+struct unwinder {
+    _Atomic uintptr_t low; /* of the object that holds it; stored last, 0 before */
+    uintptr_t high;
+    struct unwind_functions functions;
+};
+
+static struct unwinder unwinders[UNWINDERS_MAX];
+static _Atomic unsigned unwinders_claimed;
+static unwind_lookup lookup;
+
+void unwind_init(unwind_lookup function)
+{
+    lookup = function;
+}
+
+static const struct unwind_functions *unwinder_known(uintptr_t caller)
+{
+    for (unsigned i = 0; i < UNWINDERS_MAX; i++) {
+        uintptr_t low = atomic_load(&unwinders[i].low);
+
+        if (low && caller >= low && caller < unwinders[i].high)
+            return &unwinders[i].functions;
+    }
+    return NULL;
+}
+
+/* The look-up calls libc, whose functions may be tracked: those calls are ours. */
+static const struct unwind_functions *unwinder_add(uintptr_t caller)
+{
+    struct lane *lane = hot_lane;
+    unsigned index = atomic_load(&unwinders_claimed);
+    uintptr_t low;
+    uintptr_t high;
+    struct unwind_functions functions;
+    int result;
+
+    if (!lookup)
+        return NULL;
+    hot_lane = &lane_ours;
+    result = lookup(caller, &low, &high, &functions);
+    hot_lane = lane;
+    if (result != 0)
+        return NULL;
+    do {
+        if (index == UNWINDERS_MAX)
+            return NULL;
+    } while (!atomic_compare_exchange_weak(&unwinders_claimed, &index, index + 1));
+    unwinders[index].high = high;
+    unwinders[index].functions = functions;
+    atomic_store(&unwinders[index].low, low);
+    return &unwinders[index].functions;
+}
+
+static const struct unwind_functions *unwinder_of(uintptr_t caller)
+{
+    const struct unwind_functions *known = unwinder_known(caller);
+
+    return known ? known : unwinder_add(caller);
+}
+
+/* Itanium C++ ABI, Exception Handling, 1.6.3 (personality routine). */
+_Unwind_Reason_Code hot_personality(int version, _Unwind_Action actions, _Unwind_Exception_Class exception_class,
+                                    struct _Unwind_Exception *exception, struct _Unwind_Context *context)
+{
+    const struct unwind_functions *functions;
+    struct record *record;
+
+    (void)exception_class;
+    if (version != 1 || !(actions & _UA_CLEANUP_PHASE))
+        return _URC_CONTINUE_UNWIND;
+    functions = unwinder_of((uintptr_t)__builtin_return_address(0));
+    if (!functions)
+        return _URC_CONTINUE_UNWIND;
+    record = lane_find_record(functions->get_gr(context, DWARF_RBX), functions->get_cfa(context) - 8);
+    if (!record)
+        return _URC_CONTINUE_UNWIND;
+    record->target = functions->resume;
+    functions->set_gr(context, DWARF_RAX, (uintptr_t)exception);
+    functions->set_gr(context, DWARF_RDX, (actions & _UA_FORCE_UNWIND) != 0);
+    functions->set_ip(context, (uintptr_t)hot_landing);
+    return _URC_INSTALL_CONTEXT;
+}

@@ -1,0 +1,81 @@
+#include "preload/record.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "preload/x86_64/cpu.h"
+
+enum {
+    FIRST_CHUNKS = 16,
+    ARENA_CHUNKS_MAX = 65536, /* 4 million calls in progress; address space only */
+    ARENA_CHUNKS_MIN = 64,
+};
+
+/* In .bss, since conservative garbage collectors look there for pointers, and a record may hold the only one in the
+ * caller's rbx. */
+static uint8_t first_chunks[FIRST_CHUNKS][CHUNK_BYTES] __attribute__((aligned(CHUNK_BYTES)));
+static uint8_t *arena;
+static uint32_t arena_chunks;
+static _Atomic uint32_t chunks_used;
+
+static struct chunk *chunk_at(uint32_t index)
+{
+    if (index < FIRST_CHUNKS)
+        return (struct chunk *)first_chunks[index];
+    if (index - FIRST_CHUNKS < arena_chunks)
+        return (struct chunk *)(arena + (size_t)(index - FIRST_CHUNKS) * CHUNK_BYTES);
+    return NULL;
+}
+
+void records_init(void)
+{
+    for (uint32_t chunks = ARENA_CHUNKS_MAX; chunks >= ARENA_CHUNKS_MIN; chunks /= 2) {
+        long address = cpu_syscall(SYS_mmap, 0, (long)((size_t)(chunks + 1) * CHUNK_BYTES), PROT_READ | PROT_WRITE,
+                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+        if (address > -4096 && address < 0)
+            continue;
+        arena = (uint8_t *)address;
+        arena_chunks = chunks;
+        return;
+    }
+}
+
+struct chunk *chunk_claim(struct lane *lane)
+{
+    uint32_t index = atomic_load(&chunks_used);
+    struct chunk *chunk;
+
+    do {
+        chunk = chunk_at(index);
+        if (!chunk)
+            return NULL;
+    } while (!atomic_compare_exchange_weak(&chunks_used, &index, index + 1));
+    chunk->lane = lane;
+    chunk->free = ~UINT64_C(1);
+    return chunk;
+}
+
+static bool is_record_address(uint64_t address)
+{
+    uint64_t first = (uint64_t)first_chunks;
+    uint64_t low = (uint64_t)arena;
+
+    if (address % RECORD_BYTES != 0 || address % CHUNK_BYTES == 0)
+        return false;
+    return (address >= first && address < first + sizeof(first_chunks)) ||
+           (address >= low && address < low + (uint64_t)arena_chunks * CHUNK_BYTES);
+}
+
+struct record *record_at(uint64_t address)
+{
+    struct record *record = (struct record *)address;
+    struct chunk *chunk;
+
+    if (!is_record_address(address))
+        return NULL;
+    chunk = record_chunk(record);
+    if (!chunk->lane || (chunk->free & record_bit(record)) || (chunk->remote & record_bit(record)))
+        return NULL;
+    return record;
+}

@@ -1,0 +1,63 @@
+/* What the preload object hands to the control module: the settings, and the data plane to work on.
+ *
+ * preload/ is the part that knows all others. The preload object (gate, interposers, trampolines) needs libc only and
+ * is small, since every child of a shell may load it; the control module (preload/callmeter) is loaded only in a
+ * process that is to be instrumented. */
+#ifndef CALLMETER_PRELOAD_SHIM_H
+#define CALLMETER_PRELOAD_SHIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "preload/lane.h"
+#include "preload/personality.h"
+
+#define SHIM_VERSION       1
+#define SHIM_CONTROL_START "callmeter_control_start"
+#define SHIM_HTTP_START    "callmeter_http_start"
+
+enum {
+    SHIM_EXIT_CONFIG = 78
+}; /* EX_CONFIG of sysexits.h */
+
+enum log_level {
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_WARN,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_DEBUG,
+};
+
+struct shim {
+    unsigned version;
+    /* Settings; NULL where not given. Copies, valid for ever. */
+    const char *manifests;
+    const char *listen;
+    const char *port_file;
+    const char *executables; /* CALLMETER_EXE */
+    const char *path;        /* of libcallmeter.so */
+    const char *directory;   /* where it lies, no slash at the end */
+    bool is_strict;
+    size_t objects_before; /* how many objects were loaded before the control module */
+    /* Data plane. */
+    int (*lanes_init)(const struct lane_config *);
+    void (*lanes_reap)(void);
+    void (*lanes_forked)(void);
+    void (*unwind_init)(unwind_lookup);
+    void (*enter_thread)(void); /* the calling thread is callmeter's: its calls are not counted */
+    ptrdiff_t lane_offset;      /* of hot_lane from the thread pointer */
+    const void *entry_tsc;
+    const void *exit_tsc;
+    const void *entry_clock;
+    const void *exit_clock;
+    const void *count_slow;
+    uint64_t (**clock)(void);   /* hot_clock */
+    void (**before_main)(void); /* called when the program's constructors have run; NULL: nothing to do */
+    void (*log)(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+};
+
+/* Instruments the process. 0 also if the manifest is bad or nothing could be tracked (it has logged why);
+ * SHIM_EXIT_CONFIG if that is so and the settings are strict. Context: startup, on the first thread. */
+typedef int (*shim_control_start)(const struct shim *shim);
+
+#endif

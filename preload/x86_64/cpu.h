@@ -1,0 +1,61 @@
+/* What a processor must provide to the data plane: the trampolines' addresses, and single instructions where C has no
+ * word for them. */
+#ifndef CALLMETER_PRELOAD_X86_64_CPU_H
+#define CALLMETER_PRELOAD_X86_64_CPU_H
+
+#include <stdint.h>
+
+/* Trampolines (entry.S). A stub pushes rbx, puts its hook there and jumps to an entry; originals return to the exit.
+ * Not callable. */
+extern const char hot_entry_tsc[], hot_exit_tsc[];
+extern const char hot_entry_clock[], hot_exit_clock[];
+extern const char hot_count_slow[];
+extern const char hot_landing[];
+
+/* The clock behind hot_entry_clock, in nanoseconds; general registers only. */
+extern uint64_t (*hot_clock)(void);
+
+/* One instruction, so that a signal handler of the same thread sees it done or not begun. No lock: one thread writes.
+ */
+static inline void cpu_add(uint64_t *word, uint64_t value)
+{
+    __asm__ volatile("addq %1, %0" : "+m"(*word) : "er"(value) : "cc");
+}
+
+static inline void cpu_or(uint64_t *word, uint64_t value)
+{
+    __asm__ volatile("orq %1, %0" : "+m"(*word) : "er"(value) : "cc");
+}
+
+static inline uint64_t cpu_ticks(void)
+{
+    uint32_t low, high;
+
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (uint64_t)high << 32 | low;
+}
+
+static inline uintptr_t cpu_thread_pointer(void)
+{
+    uintptr_t pointer;
+
+    __asm__("movq %%fs:0, %0" : "=r"(pointer));
+    return pointer;
+}
+
+/* System calls without libc, errno untouched: the result is -errno on failure. */
+static inline long cpu_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+    long result;
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    register long r9 __asm__("r9") = f;
+
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory", "cc");
+    return result;
+}
+
+#endif

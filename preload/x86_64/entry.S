@@ -1,0 +1,478 @@
+/* The trampoline: from a patched function through its original and back.
+ *
+ *   caller: call f          f: jmp stub_f              stub_f: push %rbx; movabs $hook, %rbx; jmp *trampoline
+ *
+ *   stack on entry            at the original's entry      at its return
+ *   rsp -> caller's rbx       rsp -> trampoline_exit       (gone)
+ *          return address                                  (slot: return address goes back here)
+ *          arguments ...             arguments ...         rsp -> arguments ...
+ *
+ * The return address goes from its slot into a record; rbx, which the original preserves, holds the record meanwhile. The original is
+ * *called* from the very same slot, so its arguments, however many, lie where it expects them, call and ret stay paired for the
+ * processor, and the frame is gone but for eight bytes. The unwinding tables say so: at the call CFA is rsp+0, the return address is
+ * at [rbx+RECORD_RETURN] and the caller's rbx at [rbx+RECORD_RBX].
+ *
+ * Nothing is changed here but flags: callers may rely on more than the ABI promises (see hot.h). No vector, x87 or MXCSR state is touched.
+ *
+ * Two trampolines are made from one macro: reading the time-stamp counter, or calling a clock where that counter is no clock. */
+
+#include "preload/hot.h"
+
+#define ENTRY_SAVED  48 /* rsi rdx rcx rax, caller's rbx, return address */
+
+/* DW_CFA_expression, for a register saved at [rbx+offset]: its number, length 2, DW_OP_breg3 offset. */
+#define CFI_RETURN_IN_RECORD .cfi_escape 0x10, 16, 2, 0x73, RECORD_RETURN
+#define CFI_RBX_IN_RECORD    .cfi_escape 0x10, 3, 2, 0x73, RECORD_RBX
+
+        .text
+        .hidden hot_lane, hot_clock, hot_personality, lane_entry_slow, lane_entry_check, lane_exit_slow
+        .hidden lane_judge, lane_landed, lane_count_slow, lane_longjmp
+
+/* Ticks in rax; rdx is lost. */
+.macro READ_CLOCK_tsc
+        rdtsc
+        shlq    $32, %rdx
+        orq     %rdx, %rax
+.endm
+
+.macro READ_CLOCK_clock
+        call    hot_read_clock
+.endm
+
+/* rsi and the registers below it stay pushed; these are the other caller-saved ones. C wants the stack aligned: rbp keeps it. */
+.macro PUSH_FOR_C
+        pushq   %rdi
+        .cfi_adjust_cfa_offset 8
+        pushq   %r8
+        .cfi_adjust_cfa_offset 8
+        pushq   %r9
+        .cfi_adjust_cfa_offset 8
+        pushq   %r10
+        .cfi_adjust_cfa_offset 8
+        pushq   %r11
+        .cfi_adjust_cfa_offset 8
+        pushq   %rbp
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset rbp, 0
+        movq    %rsp, %rbp
+        .cfi_def_cfa_register rbp
+        andq    $-16, %rsp
+.endm
+
+.macro POP_FROM_C
+        movq    %rbp, %rsp
+        .cfi_def_cfa_register rsp
+        popq    %rbp
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore rbp
+        popq    %r11
+        .cfi_adjust_cfa_offset -8
+        popq    %r10
+        .cfi_adjust_cfa_offset -8
+        popq    %r9
+        .cfi_adjust_cfa_offset -8
+        popq    %r8
+        .cfi_adjust_cfa_offset -8
+        popq    %rdi
+        .cfi_adjust_cfa_offset -8
+.endm
+
+#define PUSHED_FOR_C 48 /* bytes between rbp, as PUSH_FOR_C sets it, and what was pushed before */
+
+.macro TRAMPOLINE kind
+        .globl  hot_entry_\kind, hot_exit_\kind
+        .hidden hot_entry_\kind, hot_exit_\kind
+        .type   hot_entry_\kind, @function
+        .p2align 6
+hot_entry_\kind:
+        .cfi_startproc
+        .cfi_personality 0x9b, hot_personality_pointer
+        .cfi_def_cfa_offset 16
+        .cfi_offset rbx, -16
+        pushq   %rax
+        .cfi_adjust_cfa_offset 8
+        pushq   %rcx
+        .cfi_adjust_cfa_offset 8
+        pushq   %rdx
+        .cfi_adjust_cfa_offset 8
+        pushq   %rsi
+        .cfi_adjust_cfa_offset 8
+1:      movq    hot_lane@GOTTPOFF(%rip), %rcx
+        movq    %fs:(%rcx), %rcx                /* rcx: lane */
+        movq    LANE_CHUNK(%rcx), %rdx
+        movq    CHUNK_FREE(%rdx), %rax
+2:      testq   %rax, %rax
+        jz      10f                             /* no record, or no lane yet */
+        leaq    -1(%rax), %rsi
+        andq    %rax, %rsi                      /* the mask without its lowest bit */
+        cmpxchgq %rsi, CHUNK_FREE(%rdx)
+        jne     2b                              /* a signal handler was faster: rax is the new mask */
+        rep bsfq %rax, %rax                     /* tzcnt, where there is one: the same for what is not 0 */
+        shlq    $6, %rax
+        addq    %rdx, %rax                      /* rax: record */
+        leaq    (ENTRY_SAVED - 8)(%rsp), %rsi   /* rsi: slot */
+        movq    LANE_CURRENT(%rcx), %rdx
+        cmpq    RECORD_SLOT(%rdx), %rsi
+        jae     12f                             /* above the innermost call: that one may be dead */
+3:      movq    %rdx, RECORD_OUTER(%rax)
+        movq    %rsi, RECORD_SLOT(%rax)
+        movq    (%rsi), %rdx
+        movq    %rdx, RECORD_RETURN(%rax)
+        movq    (ENTRY_SAVED - 16)(%rsp), %rdx
+        movq    %rdx, RECORD_RBX(%rax)
+        movq    %rbx, RECORD_HOOK(%rax)
+        movq    HOOK_ORIGINAL(%rbx), %rdx
+        movq    %rdx, RECORD_TARGET(%rax)
+        movq    LANE_BLOCK_REF(%rcx), %rdx
+        movq    (%rdx), %rdx                    /* rdx: block */
+        testq   %rdx, %rdx
+        jz      11f                             /* forked: the page that held it was wiped */
+        movq    %rax, LANE_CURRENT(%rcx)
+        addq    HOOK_CELL(%rbx), %rdx
+        incq    CELL_STARTED_OFFSET(%rdx)
+        movq    %rax, %rbx                      /* rbx: record */
+        READ_CLOCK_\kind
+        movq    %rax, RECORD_START(%rbx)
+        popq    %rsi
+        .cfi_adjust_cfa_offset -8
+        popq    %rdx
+        .cfi_adjust_cfa_offset -8
+        popq    %rcx
+        .cfi_adjust_cfa_offset -8
+        popq    %rax
+        .cfi_adjust_cfa_offset -8
+        leaq    16(%rsp), %rsp                  /* drops the caller's rbx and the return address */
+        .cfi_def_cfa_offset 0
+        CFI_RETURN_IN_RECORD
+        CFI_RBX_IN_RECORD
+        call    *RECORD_TARGET(%rbx)
+hot_exit_\kind:
+        leaq    -8(%rsp), %rsp                  /* the slot again */
+        .cfi_adjust_cfa_offset 8
+        pushq   %rax
+        .cfi_adjust_cfa_offset 8
+        pushq   %rdx
+        .cfi_adjust_cfa_offset 8
+        READ_CLOCK_\kind
+        pushq   %rcx
+        .cfi_adjust_cfa_offset 8
+        pushq   %rsi
+        .cfi_adjust_cfa_offset 8
+        movq    hot_lane@GOTTPOFF(%rip), %rcx
+        movq    %fs:(%rcx), %rcx                /* rcx: lane */
+        cmpq    LANE_CURRENT(%rcx), %rbx
+        jne     20f                             /* a coroutine, a clobbered rbx, or calls that never returned */
+        movq    LANE_BLOCK_REF(%rcx), %rsi
+        movq    (%rsi), %rsi
+        testq   %rsi, %rsi
+        jz      20f                             /* forked meanwhile */
+        movq    RECORD_RETURN(%rbx), %rdx
+        movq    %rdx, 32(%rsp)                  /* back into its slot */
+        .cfi_remember_state
+        .cfi_offset rip, -8
+        movq    RECORD_OUTER(%rbx), %rdx
+        movq    %rdx, LANE_CURRENT(%rcx)
+        movq    RECORD_HOOK(%rbx), %rdx         /* rdx: hook */
+        movq    %rsi, %rcx
+        addq    HOOK_CELL(%rdx), %rcx           /* rcx: cell */
+        subq    RECORD_START(%rbx), %rax
+        jb      13f                             /* the counters of two processors differ by a little */
+4:      addq    %rax, CELL_SUM_OFFSET(%rcx)
+        movq    %rax, %rsi
+        orq     $1, %rsi
+        bsrq    %rsi, %rsi
+        movzbl  HOOK_FIRST(%rdx,%rsi), %esi
+5:      cmpq    HOOK_BOUNDS(%rdx,%rsi,8), %rax
+        ja      14f
+        incq    CELL_BUCKETS_OFFSET(%rcx,%rsi,8)
+        testl   $HOOK_FLAG_JUDGE, HOOK_FLAGS(%rdx)
+        jnz     15f
+        movq    24(%rsp), %rax                  /* the result */
+        andq    HOOK_MASK(%rdx), %rax
+        subq    HOOK_LOW(%rdx), %rax
+        andq    HOOK_MASK(%rdx), %rax
+        xorl    %esi, %esi
+        cmpq    HOOK_SPAN(%rdx), %rax
+        seta    %sil
+        movl    HOOK_WORDS(%rdx,%rsi,4), %esi
+6:      incq    (%rcx,%rsi)
+        movq    %rbx, %rdx                      /* rdx: record */
+        movq    RECORD_RBX(%rbx), %rbx
+        .cfi_same_value rbx
+        movq    %rdx, %rcx
+        shrl    $6, %ecx
+        xorl    %eax, %eax
+        btsq    %rcx, %rax                      /* takes the bit number modulo 64 */
+        andq    $-CHUNK_BYTES, %rdx
+        orq     %rax, CHUNK_FREE(%rdx)
+        popq    %rsi
+        .cfi_adjust_cfa_offset -8
+        popq    %rcx
+        .cfi_adjust_cfa_offset -8
+        popq    %rdx
+        .cfi_adjust_cfa_offset -8
+        popq    %rax
+        .cfi_adjust_cfa_offset -8
+        ret
+
+        .cfi_restore_state
+        .cfi_remember_state
+        .cfi_offset rip, -8
+14:     incl    %esi                            /* the next bucket; rarely more than one further */
+        jmp     5b
+13:     xorl    %eax, %eax
+        jmp     4b
+
+/* The outcome needs more than one range: errno, several conditions, a floating-point result. */
+15:     PUSH_FOR_C
+        pushq   %rcx
+        pushq   %rdx
+        movq    %rdx, %rdi
+        movq    (PUSHED_FOR_C + 24)(%rbp), %rsi
+        movq    %xmm0, %rdx
+        call    lane_judge
+        movl    %eax, %esi
+        popq    %rdx
+        popq    %rcx
+        POP_FROM_C
+        jmp     6b
+
+20:     .cfi_restore_state
+        PUSH_FOR_C
+        subq    $32, %rsp
+        movq    %rbx, %rdi
+        leaq    (PUSHED_FOR_C + 32)(%rbp), %rsi /* slot */
+        movq    (PUSHED_FOR_C + 24)(%rbp), %rdx /* result */
+        movq    %xmm0, %rcx
+        movq    %rax, %r8                       /* now */
+        movq    %rsp, %r9
+        call    lane_exit_slow
+        movq    8(%rsp), %rax
+        movq    %rax, (PUSHED_FOR_C + 32)(%rbp)
+        .cfi_offset rip, -8
+        movq    (%rsp), %rbx
+        .cfi_same_value rbx
+        POP_FROM_C
+        popq    %rsi
+        .cfi_adjust_cfa_offset -8
+        popq    %rcx
+        .cfi_adjust_cfa_offset -8
+        popq    %rdx
+        .cfi_adjust_cfa_offset -8
+        popq    %rax
+        .cfi_adjust_cfa_offset -8
+        ret
+
+/* Entry, slow. */
+        .cfi_def_cfa rsp, ENTRY_SAVED
+        .cfi_offset rbx, -16
+        .cfi_offset rip, -8
+11:     movq    %rax, %rdx                      /* give the record back: there is no block to count it in */
+        movq    %rdx, %rcx
+        shrl    $6, %ecx
+        xorl    %eax, %eax
+        btsq    %rcx, %rax
+        andq    $-CHUNK_BYTES, %rdx
+        orq     %rax, CHUNK_FREE(%rdx)
+10:     PUSH_FOR_C
+        movq    %rbx, %rdi
+        call    lane_entry_slow
+        POP_FROM_C
+        testl   %eax, %eax
+        jz      1b                              /* LANE_RETRY */
+        popq    %rsi
+        .cfi_adjust_cfa_offset -8
+        popq    %rdx
+        .cfi_adjust_cfa_offset -8
+        popq    %rcx
+        .cfi_adjust_cfa_offset -8
+        popq    %rax
+        .cfi_adjust_cfa_offset -8
+        jmp     *HOOK_BYPASS(%rbx)
+
+        .cfi_def_cfa_offset ENTRY_SAVED
+12:     jne     16f
+        leaq    hot_exit_\kind(%rip), %rdx      /* same slot: a tracked function's tail call, if it will return to here */
+        cmpq    %rdx, (%rsi)
+        movq    LANE_CURRENT(%rcx), %rdx
+        je      3b
+16:     PUSH_FOR_C
+        pushq   %rax
+        pushq   %rcx
+        pushq   %rsi
+        pushq   %rsi
+        movq    %rcx, %rdi
+        call    lane_entry_check
+        popq    %rsi
+        popq    %rsi
+        popq    %rcx
+        popq    %rax
+        POP_FROM_C
+        movq    LANE_CURRENT(%rcx), %rdx
+        jmp     3b
+        .cfi_endproc
+        .size   hot_entry_\kind, . - hot_entry_\kind
+.endm
+
+        TRAMPOLINE tsc
+        TRAMPOLINE clock
+
+/* Nanoseconds in rax by hot_clock (clock_gettime of the vDSO, or a system call); rdx is lost as with rdtsc. */
+        .type   hot_read_clock, @function
+hot_read_clock:
+        .cfi_startproc
+        pushq   %rcx
+        .cfi_adjust_cfa_offset 8
+        pushq   %rsi
+        .cfi_adjust_cfa_offset 8
+        PUSH_FOR_C
+        call    *hot_clock(%rip)
+        POP_FROM_C
+        popq    %rsi
+        .cfi_adjust_cfa_offset -8
+        popq    %rcx
+        .cfi_adjust_cfa_offset -8
+        ret
+        .cfi_endproc
+        .size   hot_read_clock, . - hot_read_clock
+
+/* A counted function's call on a lane that has no block. From the stub: rbx is the hook, [rsp] the caller's rbx. */
+        .globl  hot_count_slow
+        .hidden hot_count_slow
+        .type   hot_count_slow, @function
+        .p2align 4
+hot_count_slow:
+        .cfi_startproc
+        .cfi_def_cfa_offset 16
+        .cfi_offset rbx, -16
+        pushq   %rax
+        .cfi_adjust_cfa_offset 8
+        pushq   %rcx
+        .cfi_adjust_cfa_offset 8
+        pushq   %rdx
+        .cfi_adjust_cfa_offset 8
+        pushq   %rsi
+        .cfi_adjust_cfa_offset 8
+        PUSH_FOR_C
+        movq    %rbx, %rdi
+        call    lane_count_slow
+        POP_FROM_C
+        popq    %rsi
+        .cfi_adjust_cfa_offset -8
+        popq    %rdx
+        .cfi_adjust_cfa_offset -8
+        popq    %rcx
+        .cfi_adjust_cfa_offset -8
+        popq    %rax
+        .cfi_adjust_cfa_offset -8
+        jmp     *HOOK_BYPASS(%rbx)
+        .cfi_endproc
+        .size   hot_count_slow, . - hot_count_slow
+
+/* Where an unwinder lands when it takes the trampoline's frame off: rax is the exception, rdx says whether the unwinding is forced, rbx
+ * is the record, rsp as at the call. Leaves as if the caller itself had called _Unwind_Resume. */
+        .globl  hot_landing
+        .hidden hot_landing
+        .type   hot_landing, @function
+        .p2align 4
+hot_landing:
+        .cfi_startproc
+        .cfi_def_cfa_offset 0
+        CFI_RETURN_IN_RECORD
+        CFI_RBX_IN_RECORD
+        leaq    -8(%rsp), %rsp                  /* the slot again: 8 modulo 16 */
+        .cfi_adjust_cfa_offset 8
+        pushq   %rax
+        .cfi_adjust_cfa_offset 8
+        subq    $32, %rsp
+        .cfi_adjust_cfa_offset 32
+        movq    %rbx, %rdi
+        leaq    40(%rsp), %rsi
+        movq    %rsp, %rcx
+        call    lane_landed
+        movq    8(%rsp), %rax
+        movq    %rax, 40(%rsp)
+        .cfi_offset rip, -8
+        movq    (%rsp), %rbx
+        .cfi_same_value rbx
+        movq    16(%rsp), %rax
+        movq    32(%rsp), %rdi
+        leaq    40(%rsp), %rsp
+        .cfi_adjust_cfa_offset -40
+        jmp     *%rax
+        .cfi_endproc
+        .size   hot_landing, . - hot_landing
+
+/* longjmp and friends: tell the lane what is jumped over, then the real one, with the arguments as they came. The target's rsp is in
+ * the buffer as glibc's setjmp mangles it (rotated left by 17 after an exclusive or with the pointer guard at fs:0x30). */
+#define JMP_BUF_RSP 48
+
+.macro JUMP name, real
+        .globl  \name
+        .type   \name, @function
+        .p2align 4
+\name:
+        .cfi_startproc
+        endbr64
+        pushq   %rdi
+        .cfi_adjust_cfa_offset 8
+        pushq   %rsi
+        .cfi_adjust_cfa_offset 8
+        subq    $8, %rsp
+        .cfi_adjust_cfa_offset 8
+        movq    JMP_BUF_RSP(%rdi), %rdi
+        rorq    $17, %rdi
+        xorq    %fs:0x30, %rdi
+        leaq    32(%rsp), %rsi
+        call    lane_longjmp
+        addq    $8, %rsp
+        .cfi_adjust_cfa_offset -8
+        popq    %rsi
+        .cfi_adjust_cfa_offset -8
+        popq    %rdi
+        .cfi_adjust_cfa_offset -8
+        jmp     *\real(%rip)
+        .cfi_endproc
+        .size   \name, . - \name
+.endm
+
+        .hidden interpose_longjmp, interpose_longjmp_chk, interpose_resolve
+
+/* What interpose_longjmp and its like point to until they are resolved: a jump in a constructor that runs before ours. */
+.macro RESOLVE name, real
+        .globl  \name
+        .hidden \name
+        .type   \name, @function
+\name:
+        .cfi_startproc
+        pushq   %rdi
+        .cfi_adjust_cfa_offset 8
+        pushq   %rsi
+        .cfi_adjust_cfa_offset 8
+        subq    $8, %rsp
+        .cfi_adjust_cfa_offset 8
+        call    interpose_resolve
+        addq    $8, %rsp
+        .cfi_adjust_cfa_offset -8
+        popq    %rsi
+        .cfi_adjust_cfa_offset -8
+        popq    %rdi
+        .cfi_adjust_cfa_offset -8
+        jmp     *\real(%rip)
+        .cfi_endproc
+        .size   \name, . - \name
+.endm
+
+        RESOLVE interpose_first_longjmp, interpose_longjmp
+        RESOLVE interpose_first_longjmp_chk, interpose_longjmp_chk
+        JUMP    longjmp, interpose_longjmp
+        JUMP    _longjmp, interpose_longjmp
+        JUMP    siglongjmp, interpose_longjmp
+        JUMP    __longjmp_chk, interpose_longjmp_chk
+
+        .section .data.rel.ro, "aw"
+        .p2align 3
+hot_personality_pointer:
+        .quad   hot_personality
+
+        .section .note.GNU-stack, "", @progbits
