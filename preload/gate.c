@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <link.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -12,6 +13,7 @@
 #include "preload/executables.h"
 #include "preload/interpose.h"
 #include "preload/log.h"
+#include "preload/module.h"
 #include "preload/shim.h"
 #include "preload/x86_64/cpu.h"
 
@@ -98,22 +100,23 @@ static void shim_fill(struct shim *shim)
     shim->count_slow = hot_count_slow;
     shim->clock = &hot_clock;
     shim->before_main = &interpose_before_main;
+    shim->module_open = module_open;
     shim->log = log_line;
 }
 
 static int control_run(const struct shim *shim)
 {
     char path[PATH_MAX];
+    char text[512];
     void *module;
     shim_control_start start;
+    int result;
 
-    if (strlen(shim->directory) + sizeof("/callmeter/control.so") > sizeof(path))
-        return -ENAMETOOLONG;
-    strcpy(stpcpy(path, shim->directory), "/callmeter/control.so");
-    module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!module) {
-        log_line(LOG_LEVEL_ERROR, "the program runs uninstrumented: %s", dlerror());
-        return -ENOENT;
+    snprintf(path, sizeof(path), "%s/callmeter/control.so", shim->directory);
+    result = module_open(path, &module, text, sizeof(text));
+    if (result != 0) {
+        log_line(LOG_LEVEL_ERROR, "the program runs uninstrumented: %s", text);
+        return result;
     }
     *(void **)&start = dlsym(module, SHIM_CONTROL_START);
     return start ? start(shim) : -ENOENT;

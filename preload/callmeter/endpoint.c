@@ -25,13 +25,13 @@ typedef int (*http_start_function)(const struct http_config *, char *, size_t);
 static http_start_function load(void)
 {
     char path[PATH_MAX];
+    char text[512];
     void *module;
     http_start_function start;
 
     snprintf(path, sizeof(path), "%s/callmeter/http.so", shim->directory);
-    module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!module) {
-        shim->log(LOG_LEVEL_ERROR, "no endpoint: %s", dlerror());
+    if (shim->module_open(path, &module, text, sizeof(text)) != 0) {
+        shim->log(LOG_LEVEL_ERROR, "no endpoint: %s", text);
         return NULL;
     }
     *(void **)&start = dlsym(module, SHIM_HTTP_START);

@@ -10,6 +10,7 @@
 
 struct diag;
 struct manifest;
+struct program;
 
 enum cli_exit {
     CLI_EXIT_OK = 0,
@@ -38,6 +39,11 @@ int cli_manifests_add_preset(struct cli_manifests *manifests, const char *name);
 int cli_manifests_load(const struct cli_manifests *manifests, char **ret_joined, struct manifest **ret_manifest);
 
 void cli_manifests_finish(struct cli_manifests *manifests);
+
+/* Warns on stderr if the program goes by no name that the manifest's `executables` (or, where it is given, `pattern`)
+ * match: it would run, but not be instrumented. */
+void cli_warn_executables(const struct manifest *manifest, const char *pattern, const char *name,
+                          const struct program *program);
 
 /* Writes "callmeter: TEXT" to stderr. */
 void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,0 +1,280 @@
+/* `callmeter check`: what would become of each function of the manifest, with nothing started. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "preload/cli/cli.h"
+#include "preload/cli/libraries.h"
+#include "preload/cli/program.h"
+#include "symbols/demangle.h"
+#include "symbols/diag.h"
+#include "symbols/manifest.h"
+#include "symbols/object.h"
+#include "symbols/resolve.h"
+
+struct check_options {
+    struct cli_manifests manifests;
+    bool is_json;
+    const char *program;
+};
+
+enum {
+    CHECK_OPTION_JSON = 256,
+};
+
+static const struct option check_long_options[] = {{"manifest", required_argument, NULL, 'm'},
+                                                   {"preset", required_argument, NULL, 'p'},
+                                                   {"json", no_argument, NULL, CHECK_OPTION_JSON},
+                                                   {"help", no_argument, NULL, 'h'},
+                                                   {0}};
+
+/* The objects of the program that is checked. */
+struct check_objects {
+    struct object **objects;
+    size_t count;
+};
+
+static int check_take_option(struct check_options *options, int option)
+{
+    switch (option) {
+    case 'm':
+        return cli_manifests_add(&options->manifests, optarg);
+    case 'p':
+        return cli_manifests_add_preset(&options->manifests, optarg);
+    case CHECK_OPTION_JSON:
+        options->is_json = true;
+        return 0;
+    default:
+        return cli_usage("check", NULL);
+    }
+}
+
+static int check_parse(struct check_options *options, int argc, char **argv)
+{
+    int option;
+
+    while ((option = getopt_long(argc, argv, "m:p:h", check_long_options, NULL)) != -1) {
+        int result = check_take_option(options, option);
+
+        if (result != 0)
+            return result;
+    }
+    if (optind != argc - 1)
+        return cli_usage("check", optind == argc ? "no program to check" : "more than one program");
+    if (options->manifests.count == 0 && !getenv("CALLMETER_MANIFEST"))
+        return cli_usage("check", "no manifest: name one by -m or -p, or in CALLMETER_MANIFEST");
+    options->program = argv[optind];
+    return 0;
+}
+
+static const char *check_mode(const struct resolve_target *target)
+{
+    if (target->state == RESOLVE_MISSING)
+        return "missing";
+    if (target->state == RESOLVE_PENDING)
+        return "pending";
+    return target->plan.mode == PLAN_FULL ? "full" : target->plan.mode == PLAN_COUNT ? "count" : "refused";
+}
+
+/* The manifest's name for it; of a glob's match, the symbol's own. The caller frees it. */
+static char *check_symbol(const struct manifest *manifest, const struct resolve_target *target)
+{
+    const struct manifest_function *function = &manifest->functions[target->function];
+    char *symbol = strdup(function->is_glob && target->symbol ? target->symbol->name : function->symbol);
+
+    if (symbol)
+        demangle_sanitize(symbol);
+    return symbol;
+}
+
+static char *check_object_name(const struct resolve_target *target)
+{
+    char *name = strdup(target->object ? target->object->base_name : "-");
+
+    if (name)
+        demangle_sanitize(name);
+    return name;
+}
+
+static json_t *check_to_json(const struct manifest *manifest, const struct resolve_target *target)
+{
+    char address[24];
+    char *symbol = check_symbol(manifest, target);
+    char *object = check_object_name(target);
+    bool is_found = target->state == RESOLVE_FOUND;
+    json_t *result;
+
+    snprintf(address, sizeof(address), "0x%" PRIx64, target->address);
+    result = json_pack("{s:s?, s:s, s:s?, s:s?, s:o, s:s, s:s}", "symbol", symbol, "name", target->name, "object",
+                       is_found ? object : NULL, "address", is_found ? address : NULL, "size",
+                       is_found ? json_integer((json_int_t)target->size) : json_null(), "mode", check_mode(target),
+                       "reason", target->reason);
+    free(symbol);
+    free(object);
+    return result;
+}
+
+static int check_print_json(const struct manifest *manifest, const struct resolution *resolution)
+{
+    json_t *functions = json_array();
+    json_t *document = json_pack("{s:o}", "functions", functions);
+    int result = document ? 0 : -1;
+
+    for (size_t i = 0; i < resolution->count && result == 0; i++)
+        result = json_array_append_new(functions, check_to_json(manifest, &resolution->targets[i]));
+    if (result == 0)
+        result = json_dumpf(document, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(document);
+    return result;
+}
+
+static void check_print_table(const struct resolution *resolution)
+{
+    int name_width = 0;
+    int object_width = 0;
+
+    for (size_t i = 0; i < resolution->count; i++) {
+        const struct resolve_target *target = &resolution->targets[i];
+        int name = (int)strlen(target->name);
+        int object = target->object ? (int)strlen(target->object->base_name) : 1;
+
+        name_width = name > name_width ? name : name_width;
+        object_width = object > object_width ? object : object_width;
+    }
+    for (size_t i = 0; i < resolution->count; i++) {
+        const struct resolve_target *target = &resolution->targets[i];
+        char *object = check_object_name(target);
+        char address[24] = "-";
+
+        if (target->state == RESOLVE_FOUND)
+            snprintf(address, sizeof(address), "0x%" PRIx64, target->address);
+        printf("%-*s  %-*s  %12s  %s%*s%s\n", name_width, target->name, object_width, object ? object : "", address,
+               check_mode(target), target->reason[0] ? 9 - (int)strlen(check_mode(target)) : 0, "", target->reason);
+        free(object);
+    }
+}
+
+/* Unlike the shim, which goes on with what there is, this is the place to hear of what is wrong. */
+static bool check_is_well(const struct manifest *manifest, const struct resolution *resolution)
+{
+    for (size_t i = 0; i < resolution->count; i++) {
+        const struct resolve_target *target = &resolution->targets[i];
+        bool is_untracked =
+            target->state == RESOLVE_MISSING || (target->state == RESOLVE_FOUND && target->plan.mode == PLAN_REFUSED);
+
+        if (is_untracked && !manifest->functions[target->function].is_optional)
+            return false;
+    }
+    return true;
+}
+
+static void check_objects_finish(struct check_objects *objects)
+{
+    for (size_t i = 0; i < objects->count; i++)
+        object_close(objects->objects[i]);
+    free(objects->objects);
+}
+
+/* The program itself has to be readable; a library that is not is left out, with a warning. */
+static int check_open_objects(struct check_objects *objects, const char *elf_path, const struct libraries *libraries)
+{
+    struct diag diag = {0};
+    int result;
+
+    objects->objects = calloc(libraries->count + 1, sizeof(struct object *));
+    if (!objects->objects)
+        return CLI_EXIT_BROKEN;
+    result = object_open(elf_path, 0, true, &objects->objects[0], &diag);
+    if (result < 0) {
+        cli_error("%s", diag.text);
+        return result == -EACCES ? CLI_EXIT_NOT_RUNNABLE : CLI_EXIT_UNSUITABLE;
+    }
+    objects->count = 1;
+    for (size_t i = 0; i < libraries->count; i++) {
+        if (object_open(libraries->paths[i], 0, false, &objects->objects[objects->count], &diag) == 0)
+            objects->count++;
+        else
+            cli_error("warning: %s", diag.text);
+    }
+    return 0;
+}
+
+static int check_report(const struct check_options *options, const struct manifest *manifest,
+                        const struct check_objects *objects)
+{
+    static const struct resolve_options resolve = {0};
+    struct resolution resolution = {0};
+    struct diag diag = {0};
+    bool is_well;
+
+    if (resolve_manifest(manifest, objects->objects, objects->count, &resolve, &resolution, &diag) < 0) {
+        cli_error("%s", diag.text);
+        return CLI_EXIT_BROKEN;
+    }
+    is_well = check_is_well(manifest, &resolution);
+    if (options->is_json)
+        check_print_json(manifest, &resolution);
+    else
+        check_print_table(&resolution);
+    resolution_finish(&resolution);
+    return is_well ? CLI_EXIT_OK : CLI_EXIT_UNTRACKED;
+}
+
+static int check_program(const struct check_options *options, const struct manifest *manifest,
+                         const struct program *program)
+{
+    struct libraries libraries = {0};
+    struct check_objects objects = {0};
+    struct diag diag = {0};
+    int result;
+
+    if (libraries_init(&libraries, program->elf_path, &diag) < 0)
+        cli_error("warning: no libraries are looked at: %s", diag.text);
+    for (size_t i = 0; i < libraries.missing_count; i++)
+        cli_error("warning: the loader does not find %s", libraries.missing[i]);
+    result = check_open_objects(&objects, program->elf_path, &libraries);
+    if (result == 0)
+        result = check_report(options, manifest, &objects);
+    check_objects_finish(&objects);
+    libraries_finish(&libraries);
+    return result;
+}
+
+static int check_loaded(const struct check_options *options)
+{
+    struct program program = {0};
+    struct manifest *manifest = NULL;
+    struct diag diag = {0};
+    char *joined = NULL;
+    int result = cli_manifests_load(&options->manifests, &joined, &manifest);
+
+    if (result != 0)
+        return result;
+    result = program_init(&program, options->program, &diag);
+    if (result != 0) {
+        cli_error("%s", diag.text);
+    } else {
+        cli_warn_executables(manifest, getenv("CALLMETER_EXE"), options->program, &program);
+        result = check_program(options, manifest, &program);
+    }
+    program_finish(&program);
+    manifest_destroy(manifest);
+    free(joined);
+    return result;
+}
+
+int cli_check(int argc, char **argv)
+{
+    struct check_options options = {0};
+    int result = check_parse(&options, argc, argv);
+
+    if (result == 0)
+        result = check_loaded(&options);
+    cli_manifests_finish(&options.manifests);
+    return result;
+}

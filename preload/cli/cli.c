@@ -1,0 +1,177 @@
+#include "preload/cli/cli.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "preload/cli/locate.h"
+#include "preload/cli/program.h"
+#include "symbols/diag.h"
+#include "symbols/manifest.h"
+#include "symbols/name.h"
+
+void cli_error(const char *format, ...)
+{
+    va_list arguments;
+
+    fputs("callmeter: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+static int cli_out_of_memory(void)
+{
+    cli_error("%s", strerror(ENOMEM));
+    return CLI_EXIT_BROKEN;
+}
+
+/* Takes `path` over. */
+static int cli_manifests_append(struct cli_manifests *manifests, char *path)
+{
+    char **paths = reallocarray(manifests->paths, manifests->count + 1, sizeof(*paths));
+
+    if (!paths) {
+        free(path);
+        return cli_out_of_memory();
+    }
+    manifests->paths = paths;
+    manifests->paths[manifests->count++] = path;
+    return 0;
+}
+
+/* The path is resolved, so that the program may change its working directory. The environment's list has no way to
+ * write a colon that is part of a path. */
+int cli_manifests_add(struct cli_manifests *manifests, const char *path)
+{
+    char *absolute = realpath(path, NULL);
+
+    if (!absolute) {
+        cli_error("%s: %s", path, strerror(errno));
+        return CLI_EXIT_MANIFEST;
+    }
+    if (strchr(absolute, ':')) {
+        cli_error("%s: the path of a manifest must have no colon, which separates paths in CALLMETER_MANIFEST",
+                  absolute);
+        free(absolute);
+        return CLI_EXIT_MANIFEST;
+    }
+    return cli_manifests_append(manifests, absolute);
+}
+
+int cli_manifests_add_preset(struct cli_manifests *manifests, const char *name)
+{
+    char *folder = locate_presets();
+    char *path = NULL;
+    int result;
+
+    if (!folder) {
+        cli_error("the shipped manifests are not there: callmeter is not installed whole");
+        return CLI_EXIT_BROKEN;
+    }
+    if (asprintf(&path, "%s/%s.json", folder, name) < 0) {
+        free(folder);
+        return cli_out_of_memory();
+    }
+    if (!*name || strchr(name, '/') || access(path, F_OK) < 0) {
+        cli_error("there is no preset %s; `callmeter presets` lists them", name);
+        result = CLI_EXIT_MANIFEST;
+    } else {
+        result = cli_manifests_add(manifests, path);
+    }
+    free(folder);
+    free(path);
+    return result;
+}
+
+static char *cli_manifests_join(const struct cli_manifests *manifests)
+{
+    char *joined = NULL;
+    size_t bytes = 0;
+    FILE *stream;
+
+    if (manifests->count == 0)
+        return strdup(getenv("CALLMETER_MANIFEST"));
+    stream = open_memstream(&joined, &bytes);
+    if (!stream)
+        return NULL;
+    for (size_t i = 0; i < manifests->count; i++)
+        fprintf(stream, "%s%s", i ? ":" : "", manifests->paths[i]);
+    if (fclose(stream) != 0) {
+        free(joined);
+        return NULL;
+    }
+    return joined;
+}
+
+int cli_manifests_load(const struct cli_manifests *manifests, char **ret_joined, struct manifest **ret_manifest)
+{
+    struct diag diag = {0};
+    char *joined = cli_manifests_join(manifests);
+
+    if (!joined)
+        return cli_out_of_memory();
+    if (manifest_load(joined, ret_manifest, &diag) < 0) {
+        cli_error("%s", diag.text);
+        free(joined);
+        return CLI_EXIT_MANIFEST;
+    }
+    *ret_joined = joined;
+    return 0;
+}
+
+void cli_manifests_finish(struct cli_manifests *manifests)
+{
+    for (size_t i = 0; i < manifests->count; i++)
+        free(manifests->paths[i]);
+    free(manifests->paths);
+    memset(manifests, 0, sizeof(*manifests));
+}
+
+/* Matches a path or its base name, as it is written and with symbolic links resolved. */
+static bool cli_matches_path(const char *pattern, const char *path)
+{
+    char *real = realpath(path, NULL);
+    bool is_match = false;
+    const char *const paths[] = {path, real};
+
+    for (size_t i = 0; i < 2 && !is_match; i++) {
+        const char *slash = paths[i] ? strrchr(paths[i], '/') : NULL;
+
+        if (paths[i])
+            is_match = name_glob(pattern, paths[i]) || name_glob(pattern, slash ? slash + 1 : paths[i]);
+    }
+    free(real);
+    return is_match;
+}
+
+static bool cli_matches_program(const char *pattern, const char *name, const struct program *program)
+{
+    return cli_matches_path(pattern, name) || cli_matches_path(pattern, program->path) ||
+           cli_matches_path(pattern, program->elf_path);
+}
+
+void cli_warn_executables(const struct manifest *manifest, const char *pattern, const char *name,
+                          const struct program *program)
+{
+    if (pattern) {
+        if (!cli_matches_program(pattern, name, program))
+            cli_error("warning: %s does not match %s, so it is not instrumented; a program that it starts may be", name,
+                      pattern);
+        return;
+    }
+    for (size_t i = 0; i < manifest->executable_count; i++) {
+        if (cli_matches_program(manifest->executables[i], name, program))
+            return;
+    }
+    if (manifest->executable_count > 0)
+        cli_error("warning: %s matches none of the manifest's executables (%s%s), so it is not instrumented; a program "
+                  "that it starts may be",
+                  name, manifest->executables[0], manifest->executable_count > 1 ? ", ..." : "");
+}

@@ -1,0 +1,154 @@
+#include "preload/cli/libraries.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "symbols/diag.h"
+
+#define LIBRARIES_LOADER "/lib64/ld-linux-x86-64.so.2" /* by the System V ABI, AMD64 supplement, 5.2.1 */
+
+static int libraries_append(char ***list, size_t *count, const char *text, size_t length)
+{
+    char **grown = reallocarray(*list, *count + 1, sizeof(*grown));
+
+    if (!grown)
+        return -ENOMEM;
+    *list = grown;
+    grown[*count] = strndup(text, length);
+    if (!grown[*count])
+        return -ENOMEM;
+    ++*count;
+    return 0;
+}
+
+/* One line of the loader's: `NAME => PATH (0x...)`, `PATH (0x...)`, `NAME => not found`, or what has no file. */
+static int libraries_take_line(struct libraries *libraries, char *line)
+{
+    static const char arrow[] = " => ";
+    char *name = line + strspn(line, " \t");
+    char *found = strstr(name, arrow);
+    char *path = found ? found + sizeof(arrow) - 1 : name;
+    char *end;
+
+    line[strcspn(line, "\n")] = '\0';
+    if (found && strcmp(path, "not found") == 0)
+        return libraries_append(&libraries->missing, &libraries->missing_count, name, (size_t)(found - name));
+    end = strrchr(path, '(');
+    if (!end || end == path || end[-1] != ' ' || path[0] != '/')
+        return 0; /* linux-vdso.so.1, or a message */
+    end[-1] = '\0';
+    end = strrchr(path, '/');
+    if (strcmp(end + 1, "libcallmeter.so") == 0)
+        return 0;
+    return libraries_append(&libraries->paths, &libraries->count, path, strlen(path));
+}
+
+/* The environment without what makes the loader do anything else, run audit modules above all. */
+static char **libraries_environment(void)
+{
+    size_t count = 0;
+    size_t kept = 0;
+    char **environment;
+
+    while (environ[count])
+        count++;
+    environment = calloc(count + 1, sizeof(*environment));
+    for (size_t i = 0; environment && i < count; i++) {
+        if (strncmp(environ[i], "LD_", 3) != 0 || strncmp(environ[i], "LD_LIBRARY_PATH=", 16) == 0 ||
+            strncmp(environ[i], "LD_PRELOAD=", 11) == 0)
+            environment[kept++] = environ[i];
+    }
+    return environment;
+}
+
+static int libraries_spawn(const char *elf_path, int output, pid_t *ret_pid)
+{
+    /* posix_spawn does not write to the arguments: the casts only serve its prototype */
+    char *arguments[] = {(char *)(uintptr_t)LIBRARIES_LOADER, (char *)(uintptr_t) "--list", (char *)(uintptr_t)elf_path,
+                         NULL};
+    char **environment = libraries_environment();
+    posix_spawn_file_actions_t actions;
+    int result = ENOMEM;
+
+    if (!environment || posix_spawn_file_actions_init(&actions) != 0) {
+        free(environment);
+        return -ENOMEM;
+    }
+    if (posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO) == 0 &&
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) == 0)
+        result = posix_spawn(ret_pid, LIBRARIES_LOADER, &actions, NULL, arguments, environment);
+    posix_spawn_file_actions_destroy(&actions);
+    free(environment);
+    return -result;
+}
+
+static int libraries_read(struct libraries *libraries, int input)
+{
+    FILE *stream = fdopen(input, "r");
+    char *line = NULL;
+    size_t bytes = 0;
+    int result = 0;
+
+    if (!stream) {
+        close(input);
+        return -ENOMEM;
+    }
+    while (result == 0 && getline(&line, &bytes, stream) > 0)
+        result = libraries_take_line(libraries, line);
+    free(line);
+    fclose(stream);
+    return result;
+}
+
+int libraries_init(struct libraries *libraries, const char *elf_path, struct diag *diag)
+{
+    int pipe_ends[2];
+    int status = 0;
+    pid_t pid;
+    int result;
+
+    memset(libraries, 0, sizeof(*libraries));
+    if (pipe2(pipe_ends, O_CLOEXEC) < 0) {
+        result = -errno;
+        diag_set(diag, "pipe: %s", strerror(-result));
+        return result;
+    }
+    result = libraries_spawn(elf_path, pipe_ends[1], &pid);
+    close(pipe_ends[1]);
+    if (result < 0) {
+        diag_set(diag, "%s: %s", LIBRARIES_LOADER, strerror(-result));
+        close(pipe_ends[0]);
+        return result;
+    }
+    result = libraries_read(libraries, pipe_ends[0]);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (result < 0)
+        diag_set(diag, "%s", strerror(-result));
+    else if (libraries->count == 0 && status != 0)
+        diag_set(diag, "%s --list %s failed", LIBRARIES_LOADER, elf_path);
+    else
+        return 0;
+    return result < 0 ? result : -EIO;
+}
+
+static void libraries_free(char **list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(list[i]);
+    free(list);
+}
+
+void libraries_finish(struct libraries *libraries)
+{
+    libraries_free(libraries->paths, libraries->count);
+    libraries_free(libraries->missing, libraries->missing_count);
+    memset(libraries, 0, sizeof(*libraries));
+}
