@@ -1,5 +1,25 @@
 /* From the manifest's functions to places in objects: each entry becomes targets that can be planned, or a reason why
- * not. */
+ * not.
+ *
+ * Where an entry is looked for. With `object`: in every object whose base name (also that of the file a symbolic link
+ * leads to) or soname matches. Without: in the program, then in the libraries in load order; the first object that has
+ * a match ends the search, for globs as for exact names. ld.so comes last, and nothing in it is tracked.
+ *
+ * What becomes of one name.
+ * - Several functions of that name in one object (static ones of several files, overloads of a C++ name without its
+ *   parameters): each is a target.
+ * - Versions: `foo` means the default version, and every other that is code of its own and can be tracked;
+ * `foo@VERSION` means one.
+ * - Clones: `foo.constprop.0` and its like stand in for `foo` where that does not exist; beside it they are mentioned
+ * in the reason. `.part` and `.cold` never stand in.
+ * - Globs take what no other entry has taken: exact names go first, then globs in the manifest's order. A glob that is
+ *   the very name of a function (`f(char*)`, `operator*`) means that function.
+ *
+ * Names. The `function` label is `name`, else the demangled name as c++filt prints it, without a clone's suffix. Where
+ * it would give two series of one object the same labels, a part is added behind `@` that tells them apart and, if it
+ * can be, stays the same in the next build: the function's own name (where `name` says something else), the version,
+ * the source file, the ELF name, or the address as the last resort. A function that is neither static, nor a clone, nor
+ * an old version, keeps the plain name. */
 #ifndef CALLMETER_SYMBOLS_RESOLVE_H
 #define CALLMETER_SYMBOLS_RESOLVE_H
 
@@ -28,14 +48,16 @@ struct resolve_target {
     uint64_t address; /* virtual address in the object; of an IFUNC: what the resolver answered, where that is known */
     uint64_t size;
     const struct object *code_object; /* the object that holds `address` (an IFUNC's answer lies in the same one) */
-    size_t same_as;                   /* index of an earlier target at the same address, or SIZE_MAX */
-    struct patch_plan
-        plan;   /* of a found one that is not same_as another; mode and reason are final except for memory checks */
-    char *name; /* value of the `function` label: manifest `name`, else the demangled name or symbol */
+    size_t same_as;         /* index of an earlier target at the same address whose hook this one shares, or SIZE_MAX */
+    struct patch_plan plan; /* of a found one; mode and reason are final except for memory checks. One that is same_as
+                               another has a copy of that one's */
+    char *name; /* value of the `function` label, valid UTF-8: manifest `name`, else the demangled name or symbol */
     char reason[192]; /* why missing, pending, refused or only counted; and notes ("clone foo.part.0 is not counted");
                          "" if none */
 };
 
+/* Targets in the order of the manifest's functions, those of one function together. A glob may have none, if other
+ * entries have taken all that it matches. */
 struct resolution {
     struct resolve_target *targets;
     size_t count;
@@ -46,7 +68,7 @@ struct resolution {
 typedef uint64_t (*resolve_ifunc)(const struct object *object, const struct object_symbol *symbol, void *context);
 
 struct resolve_options {
-    resolve_ifunc ifunc; /* NULL: IFUNCs are reported as found at the resolver's address, with a note */
+    resolve_ifunc ifunc; /* NULL: IFUNCs are reported as found at the resolver's address, with a note, and unplanned */
     void *context;
     bool has_shadow_stack;
 };

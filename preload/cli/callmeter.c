@@ -124,5 +124,6 @@ int main(int argc, char **argv)
         cli_print_help(command->name);
         return CLI_EXIT_OK;
     }
+    argv[1] = argv[0]; /* what getopt's messages begin with */
     return command->run(argc - 1, argv + 1);
 }

@@ -48,7 +48,7 @@ void cli_warn_executables(const struct manifest *manifest, const char *pattern, 
 /* Writes "callmeter: TEXT" to stderr. */
 void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The commands. argv[0] is the command's name; they return the exit code. */
+/* The commands. argv[0] is the program's name, options begin at argv[1]; they return the exit code. */
 int cli_run(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_presets(int argc, char **argv);

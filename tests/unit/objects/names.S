@@ -1,0 +1,85 @@
+/* Names that compilers give, by hand, so that no compiler's mood decides what is tested. Every function is long enough
+ * to be patched. */
+
+.macro function name, binding=globl
+    .p2align 4
+    .ifc \binding, globl
+    .globl "\name"
+    .endif
+    .type "\name", @function
+"\name":
+    endbr64
+    pushq %rbx
+    movl $1, %eax
+    popq %rbx
+    ret
+    .size "\name", . - "\name"
+.endm
+
+    .text
+    function plain
+    /* .cold and .part beside the function */
+    function split
+    function split.part.0, local
+    function split.cold, local
+    /* nothing but what was split off */
+    function leftover.part.0, local
+    function leftover.cold, local
+    /* whole clones in place of the function, one and two, and beside it */
+    function fixed.constprop.0, local
+    function narrowed.isra.0, local
+    function narrowed.isra.1, local
+    function narrowed.isra.1.cold, local
+    function kept
+    function kept.constprop.0, local
+    function merged.lto_priv.0, local
+    /* a suffix that no compiler is known for is a name */
+    function named.v2
+    /* C++ clone, and Rust in both manglings */
+    function _ZN2ns5cloneEi.constprop.0, local
+    function _ZN4core3fmt5Write9write_str17h0123456789abcdefE, local
+    function _ZN4core3fmt5Write9write_str17hfedcba9876543210E, local
+    function _ZN5alloc40drop_in_place$LT$std..rt..lang_start$GT$17h3a1b2c4d5e6f7081E, local
+    function _RNvCs4fqI2P2rA04_7mycrate3run
+    function _RNvCs4fqI2P2rA04_7mycrate4__run
+
+    /* a second entry inside the bytes that a jump would replace */
+    .p2align 4
+    .globl outer
+    .type outer, @function
+outer:
+    xorl %eax, %eax
+    .globl inner
+    .type inner, @function
+inner:
+    addl $1, %eax
+    addl $1, %eax
+    addl $1, %eax
+    ret
+    .size inner, . - inner
+    .size outer, . - outer
+
+    /* assembly without a type: global ones are taken for functions, local labels are not */
+    .p2align 4
+    .globl untyped
+untyped:
+    movl $1, %eax
+    movl $2, %eax
+    ret
+untyped_label:
+    movl $1, %eax
+    ret
+    .p2align 4
+    .globl text_end
+text_end:
+
+    /* a stub that some link editors give a symbol */
+    .section .plt.hand, "ax", @progbits
+    function stub
+
+    .data
+    .globl untyped_data
+untyped_data:
+    .quad 1
+
+    .section .note.GNU-stack, "", @progbits

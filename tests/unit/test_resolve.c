@@ -1,0 +1,401 @@
+/* symbols/resolve.h: what manifests mean in real objects. They are built beside this test, see objects/meson.build;
+ * their folder is the first argument. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "symbols/diag.h"
+#include "symbols/manifest.h"
+#include "symbols/object.h"
+#include "symbols/resolve.h"
+
+enum {
+    OBJECTS_MAX = 4,
+};
+
+static const char *objects_dir;
+
+/* A resolved manifest and everything that it refers to. */
+struct resolved {
+    struct manifest *manifest;
+    struct object *objects[OBJECTS_MAX];
+    size_t object_count;
+    struct resolution resolution;
+};
+
+static void resolved_init(struct resolved *resolved, const char *functions, const char *const *objects,
+                          const struct resolve_options *options)
+{
+    struct diag diag = {0};
+    char text[4096];
+
+    memset(resolved, 0, sizeof(*resolved));
+    snprintf(text, sizeof(text), "{\"version\": 1, \"functions\": [%s]}", functions);
+    if (manifest_parse(text, strlen(text), "test", &resolved->manifest, &diag) < 0)
+        fail_msg("%s", diag.text);
+    for (; objects[resolved->object_count]; resolved->object_count++) {
+        size_t i = resolved->object_count;
+        char path[4096];
+
+        snprintf(path, sizeof(path), "%s%s%s", objects[i][0] == '/' ? "" : objects_dir, objects[i][0] == '/' ? "" : "/",
+                 objects[i]);
+        if (object_open(path, 0, i == 0, &resolved->objects[i], &diag) < 0)
+            fail_msg("%s", diag.text);
+    }
+    if (resolve_manifest(resolved->manifest, resolved->objects, resolved->object_count, options, &resolved->resolution,
+                         &diag) < 0)
+        fail_msg("%s", diag.text);
+}
+
+static void resolved_finish(struct resolved *resolved)
+{
+    resolution_finish(&resolved->resolution);
+    for (size_t i = 0; i < resolved->object_count; i++)
+        object_close(resolved->objects[i]);
+    manifest_destroy(resolved->manifest);
+}
+
+static const struct resolve_options plain_options;
+
+/* One line a target: "NAME OBJECT STATE [=EARLIER]", lines joined by "|"; sorted as the targets are. */
+static void describe(const struct resolved *resolved, char *text, size_t bytes)
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < resolved->resolution.count && used < bytes; i++) {
+        const struct resolve_target *target = &resolved->resolution.targets[i];
+        static const char *const modes[] = {"refused", "count", "full"};
+        const char *state = target->state == RESOLVE_MISSING   ? "missing"
+                            : target->state == RESOLVE_PENDING ? "pending"
+                                                               : modes[target->plan.mode];
+
+        used += (size_t)snprintf(text + used, bytes - used, "%s%s %s %s", i ? "|" : "", target->name,
+                                 target->object ? target->object->base_name : "-", state);
+        if (target->same_as != SIZE_MAX && used < bytes)
+            used += (size_t)snprintf(text + used, bytes - used, " =%zu", target->same_as);
+    }
+}
+
+struct resolve_case {
+    const char *functions;
+    const char *expected;
+    const char *reason; /* a part of the first target's, or NULL */
+};
+
+static void check_cases(const struct resolve_case *cases, size_t count, const char *const *objects)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct resolved resolved;
+        char text[4096];
+        const char *reason;
+
+        resolved_init(&resolved, cases[i].functions, objects, &plain_options);
+        describe(&resolved, text, sizeof(text));
+        reason = resolved.resolution.count ? resolved.resolution.targets[0].reason : "";
+        if (strcmp(text, cases[i].expected) != 0)
+            fail_msg("%s\n  gives    %s\n  expected %s", cases[i].functions, text, cases[i].expected);
+        if (cases[i].reason && !strstr(reason, cases[i].reason))
+            fail_msg("%s: reason \"%s\" lacks \"%s\"", cases[i].functions, reason, cases[i].reason);
+        if (!cases[i].reason && reason[0])
+            fail_msg("%s: has a reason: %s", cases[i].functions, reason);
+        resolved_finish(&resolved);
+    }
+}
+
+#define CHECK_CASES(cases, ...)                                                                                        \
+    check_cases(cases, sizeof(cases) / sizeof(*(cases)), (const char *const[]){__VA_ARGS__, NULL})
+
+static void finds_clones(void **state)
+{
+    static const struct resolve_case cases[] = {
+        {"{\"symbol\": \"plain\"}", "plain libnames.so full", NULL},
+        {"{\"symbol\": \"split\"}", "split libnames.so full", "split.part.0 are not counted"},
+        {"{\"symbol\": \"split.part.0\"}", "split.part.0 libnames.so full", NULL},
+        {"{\"symbol\": \"split.cold\"}", "split.cold libnames.so refused", "jumped to, not called"},
+        {"{\"symbol\": \"leftover\"}", "leftover - missing", "only leftover.part.0 is left of it"},
+        {"{\"symbol\": \"fixed\"}", "fixed libnames.so full", "exists only as fixed.constprop.0"},
+        {"{\"symbol\": \"fixed.constprop.0\"}", "fixed libnames.so full", "exists only as fixed.constprop.0"},
+        {"{\"symbol\": \"narrowed\"}",
+         "narrowed@narrowed.isra.0 libnames.so full|narrowed@narrowed.isra.1 libnames.so full", "narrowed.isra.0"},
+        {"{\"symbol\": \"kept\"}", "kept libnames.so full", "its clone kept.constprop.0 are not counted"},
+        {"{\"symbol\": \"merged\"}", "merged libnames.so full", NULL},
+        {"{\"symbol\": \"named\"}", "named - missing", "no function of that name in libnames.so"},
+        {"{\"symbol\": \"named.v2\"}", "named.v2 libnames.so full", NULL},
+        {"{\"symbol\": \"ns::clone\"}", "ns::clone(int) libnames.so full", "exists only as"},
+        {"{\"symbol\": \"s*it\"}", "split libnames.so full", "split.part.0"},
+        {"{\"symbol\": \"split*\"}", "split libnames.so full", "split.part.0"},
+        {"{\"symbol\": \"split.p*\"}", "split.part.0 libnames.so full", NULL},
+        {"{\"symbol\": \"fix*\"}", "fixed libnames.so full", "exists only as"},
+        {"{\"symbol\": \"kep*\"}", "kept libnames.so full", "kept.constprop.0"},
+        {"{\"symbol\": \"left*\"}", "left* - missing", "no function matches in libnames.so"},
+        {"{\"symbol\": \"untyped\"}", "untyped libnames.so full", NULL},
+        {"{\"symbol\": \"outer\"}", "outer libnames.so refused", ""},
+    };
+
+    (void)state;
+    CHECK_CASES(cases, "libnames.so");
+}
+
+static void finds_rust_names(void **state)
+{
+    static const struct resolve_case cases[] = {
+        {"{\"symbol\": \"core::fmt::Write::write_str::h0123456789abcdef\"}",
+         "core::fmt::Write::write_str libnames.so full", NULL},
+        {"{\"symbol\": \"core::fmt::Write::write_str\"}",
+         "core::fmt::Write::write_str@_ZN4core3fmt5Write9write_str17h0123456789abcdefE libnames.so full|"
+         "core::fmt::Write::write_str@_ZN4core3fmt5Write9write_str17hfedcba9876543210E libnames.so full",
+         NULL},
+        {"{\"symbol\": \"core::fmt::Write::write_str::h1111111111111111\"}",
+         "core::fmt::Write::write_str::h1111111111111111 - missing", "no function of that name"},
+        {"{\"symbol\": \"alloc::drop_in_place<std::rt::lang_start>\"}",
+         "alloc::drop_in_place<std::rt::lang_start> libnames.so full", NULL},
+        {"{\"symbol\": \"mycrate::run\"}", "mycrate::run libnames.so full", NULL},
+        {"{\"symbol\": \"mycrate::_run\"}", "mycrate::_run libnames.so full", NULL},
+        {"{\"symbol\": \"mycrate::*\"}", "mycrate::run libnames.so full|mycrate::_run libnames.so full", NULL},
+    };
+
+    (void)state;
+    CHECK_CASES(cases, "libnames.so");
+}
+
+static void finds_cxx_names(void **state)
+{
+    static const struct resolve_case cases[] = {
+        {"{\"symbol\": \"run\"}", "run liboverloads.so full", NULL}, /* an ELF name goes before demangled ones */
+        {"{\"symbol\": \"global_run\"}", "global_run(int) liboverloads.so full", NULL},
+        {"{\"symbol\": \"_Z10global_runi\"}", "global_run(int) liboverloads.so full", NULL},
+        {"{\"symbol\": \"ns::Worker::run(int)\"}", "ns::Worker::run(int) liboverloads.so full", NULL},
+        {"{\"symbol\": \"ns::Worker::run( int,char const *)\"}",
+         "ns::Worker::run(int, char const*) liboverloads.so full", NULL},
+        {"{\"symbol\": \"ns::Worker::run\"}",
+         "ns::Worker::run(int) liboverloads.so full|ns::Worker::run(int, char const*) liboverloads.so full", NULL},
+        {"{\"symbol\": \"ns::Worker::run\", \"name\": \"run\"}",
+         "run@ns::Worker::run(int) liboverloads.so full|run@ns::Worker::run(int, char const*) liboverloads.so full",
+         NULL},
+        {"{\"symbol\": \"ns::Worker::Worker\"}", "ns::Worker::Worker(int) liboverloads.so full", NULL},
+        {"{\"symbol\": \"ns::Worker::~Worker\"}", "ns::Worker::~Worker() liboverloads.so full", NULL},
+        {"{\"symbol\": \"ns::twice<int>\"}", "int ns::twice<int>(int) liboverloads.so full", NULL},
+        {"{\"symbol\": \"ns::twice<int>(int)\"}", "int ns::twice<int>(int) liboverloads.so full", NULL},
+        {"{\"symbol\": \"int ns::twice<int>(int)\"}", "int ns::twice<int>(int) liboverloads.so full", NULL},
+        {"{\"symbol\": \"ns::twice*\"}",
+         "int ns::twice<int>(int) liboverloads.so full|long ns::twice<long>(long) liboverloads.so full", NULL},
+        {"{\"symbol\": \"ns::twice<l*>\"}", "long ns::twice<long>(long) liboverloads.so full", NULL},
+        {"{\"symbol\": \"ns::(anonymous namespace)::hidden\"}",
+         "ns::(anonymous namespace)::hidden(int) liboverloads.so full", NULL},
+        {"{\"symbol\": \"ns::Worker::operator*\"}", "ns::Worker::operator*(int) liboverloads.so full", NULL},
+        {"{\"symbol\": \"ns::*::operator[*\"}", "ns::Worker::operator[](int) liboverloads.so full", NULL},
+        {"{\"symbol\": \"ns::*::run\"}",
+         "ns::Worker::run(int) liboverloads.so full|ns::Worker::run(int, char const*) liboverloads.so full", NULL},
+        {"{\"symbol\": \"Worker::run\"}", "Worker::run - missing", "no function of that name"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        /* an open bracket is an error of the manifest, so that case is for resolve_matches below */
+        if (!strstr(cases[i].functions, "operator[*"))
+            check_cases(&cases[i], 1, (const char *const[]){"liboverloads.so", NULL});
+    }
+}
+
+static void finds_aliases_duplicates_and_versions(void **state)
+{
+    static const struct resolve_case cases[] = {
+        {"{\"symbol\": \"shapes_first\"}, {\"symbol\": \"shapes_alias\"}",
+         "shapes_first libshapes.so full|shapes_alias libshapes.so full =0", NULL},
+        {"{\"symbol\": \"shapes_first\"}, {\"symbol\": \"shapes_first\", \"name\": \"again\"}",
+         "shapes_first libshapes.so full|again libshapes.so full =0", NULL},
+        {"{\"symbol\": \"shapes_first\", \"mode\": \"count\"}, {\"symbol\": \"shapes_alias\"}",
+         "shapes_first libshapes.so full|shapes_alias libshapes.so full =0", "timed, since another entry asks for it"},
+        {"{\"symbol\": \"shapes_first\", \"mode\": \"count\"}, {\"symbol\": \"shapes_alias\", \"mode\": \"count\"}",
+         "shapes_first libshapes.so count|shapes_alias libshapes.so count =0", NULL},
+        {"{\"symbol\": \"shapes_f*\"}, {\"symbol\": \"shapes_first\"}, {\"symbol\": \"shapes_[as]*s\"}",
+         "shapes_first libshapes.so full|shapes_alias libshapes.so full =0", NULL},
+        {"{\"symbol\": \"helper\"}", "helper@shapes.c libshapes.so full|helper@shapes_more.c libshapes.so full", NULL},
+        {"{\"symbol\": \"shapes_api\"}", "shapes_api@SHAPES_1 libshapes.so full|shapes_api libshapes.so full", NULL},
+        {"{\"symbol\": \"shapes_api@SHAPES_1\"}", "shapes_api libshapes.so full", NULL},
+        {"{\"symbol\": \"shapes_api@@SHAPES_2\"}", "shapes_api libshapes.so full", NULL},
+        {"{\"symbol\": \"shapes_api@SHAPES_3\"}", "shapes_api@SHAPES_3 - missing", "no function of that name"},
+        {"{\"symbol\": \"shapes_chosen\"}", "shapes_chosen libshapes.so full", "an IFUNC"},
+    };
+
+    (void)state;
+    CHECK_CASES(cases, "libshapes.so");
+}
+
+/* The manifest refuses entries that are written alike; these are found to be the same only here. */
+static void refuses_the_same_series_twice(void **state)
+{
+    static const struct resolve_case cases[] = {
+        {"{\"symbol\": \"global_run\"}, {\"symbol\": \"_Z10global_runi\", \"labels\": {\"a\": \"b\"}}",
+         "global_run(int) liboverloads.so full|global_run(int) liboverloads.so full =0", NULL},
+        {"{\"symbol\": \"global_run\"}, {\"symbol\": \"_Z10global_runi\", \"kind\": \"operation\"}",
+         "global_run(int) liboverloads.so full|global_run(int) liboverloads.so full =0", NULL},
+        {"{\"symbol\": \"global_run\"}, {\"symbol\": \"_Z10global_runi\", \"name\": \"n\"}",
+         "global_run(int) liboverloads.so full|n liboverloads.so full =0", NULL},
+    };
+    struct resolved resolved;
+    char text[256];
+
+    (void)state;
+    CHECK_CASES(cases, "liboverloads.so");
+    resolved_init(&resolved, "{\"symbol\": \"global_run\"},\n{\"symbol\": \"_Z10global_runi\"}",
+                  (const char *const[]){"liboverloads.so", NULL}, &plain_options);
+    describe(&resolved, text, sizeof(text));
+    assert_string_equal(text, "global_run(int) liboverloads.so full|global_run(int) liboverloads.so refused");
+    assert_non_null(strstr(resolved.resolution.targets[1].reason, "line 1 of the manifest counts it already"));
+    resolved_finish(&resolved);
+}
+
+static void searches_objects_in_order(void **state)
+{
+    static const struct resolve_case cases[] = {
+        {"{\"symbol\": \"shapes_first\"}", "shapes_first libshapes.so full", NULL},
+        {"{\"symbol\": \"shapes_first\", \"object\": \"libstripped*\"}", "shapes_first libstripped.so full", NULL},
+        {"{\"symbol\": \"shapes_first\", \"object\": \"libshapes.so.1\"}",
+         "shapes_first libshapes.so full|shapes_first libstripped.so full", NULL}, /* both have the soname */
+        {"{\"symbol\": \"shapes_fir*\"}", "shapes_first libshapes.so full", NULL},
+        {"{\"symbol\": \"plain\", \"object\": \"libshapes.so\"}", "plain - missing",
+         "no function of that name in libshapes.so"},
+        {"{\"symbol\": \"plain\", \"object\": \"liblater.so*\"}", "plain - pending", "liblater.so* is not loaded"},
+        {"{\"symbol\": \"absent\"}", "absent - missing", "in libnames.so or its 2 libraries"},
+        {"{\"symbol\": \"absent\", \"name\": \"n\"}", "n - missing", "no function"},
+    };
+
+    (void)state;
+    CHECK_CASES(cases, "libnames.so", "libshapes.so", "libstripped.so");
+}
+
+static void says_that_a_program_is_stripped(void **state)
+{
+    static const struct resolve_case cases[] = {
+        {"{\"symbol\": \"absent\"}", "absent - missing", "libstrange.so is stripped"},
+    };
+
+    (void)state;
+    CHECK_CASES(cases, "libstrange.so");
+}
+
+static void tracks_nothing_in_the_loader(void **state)
+{
+    static const struct resolve_case cases[] = {
+        {"{\"symbol\": \"__tls_get_addr\"}", "__tls_get_addr ld-linux-x86-64.so.2 refused", "the dynamic loader"},
+    };
+
+    (void)state;
+    CHECK_CASES(cases, "libnames.so", "/lib64/ld-linux-x86-64.so.2");
+}
+
+/* An ifunc resolver's stand-in: `context` is the address that it answers. */
+static uint64_t answer(const struct object *object, const struct object_symbol *symbol, void *context)
+{
+    (void)object;
+    assert_true(symbol->is_ifunc);
+    return *(const uint64_t *)context;
+}
+
+static uint64_t address_of(const struct object *object, const char *name)
+{
+    for (size_t i = 0; i < object->symbol_count; i++) {
+        if (strcmp(object->symbols[i].name, name) == 0)
+            return object->symbols[i].address;
+    }
+    fail_msg("no %s", name);
+    return 0;
+}
+
+static void follows_ifuncs(void **state)
+{
+    const char *const objects[] = {"libshapes.so", NULL};
+    uint64_t picked = 0;
+    struct resolve_options options = {.ifunc = answer, .context = &picked};
+    struct resolved resolved;
+
+    (void)state;
+    resolved_init(&resolved, "{\"symbol\": \"shapes_chosen\"}", objects, &options);
+    assert_int_equal(resolved.resolution.targets[0].plan.mode, PLAN_REFUSED);
+    assert_non_null(strstr(resolved.resolution.targets[0].reason, "unknown"));
+    picked = address_of(resolved.objects[0], "shapes_pick_this");
+    resolved_finish(&resolved);
+    resolved_init(&resolved, "{\"symbol\": \"shapes_chosen\"}, {\"symbol\": \"shapes_pick_this\"}", objects, &options);
+    assert_int_equal(resolved.resolution.targets[0].address, picked);
+    assert_int_equal(resolved.resolution.targets[0].plan.mode, PLAN_FULL);
+    assert_true(resolved.resolution.targets[0].size > 0);
+    assert_int_equal(resolved.resolution.targets[1].same_as, 0);
+    resolved_finish(&resolved);
+    picked = 4;
+    resolved_init(&resolved, "{\"symbol\": \"shapes_chosen\"}", objects, &options);
+    assert_non_null(strstr(resolved.resolution.targets[0].reason, "is not in libshapes.so"));
+    resolved_finish(&resolved);
+}
+
+/* `full` means timed or not at all, and must not take the hook away from an alias that is content with a count. */
+static void keeps_to_the_mode(void **state)
+{
+    static const struct resolve_case cases[] = {
+        {"{\"symbol\": \"setjmp\", \"mode\": \"full\"}", "setjmp libc.so.6 refused", "the manifest says \"full\""},
+        {"{\"symbol\": \"setjmp\", \"mode\": \"full\"}, {\"symbol\": \"setjmp\", \"name\": \"n\"}, {\"symbol\": "
+         "\"setjmp\", \"name\": \"m\"}",
+         "setjmp libc.so.6 refused|n libc.so.6 count|m libc.so.6 count =1", "full"},
+    };
+
+    (void)state;
+    CHECK_CASES(cases, "libnames.so", "/lib/x86_64-linux-gnu/libc.so.6");
+}
+
+static void matches_single_names(void **state)
+{
+    static const struct {
+        const char *pattern;
+        bool is_glob;
+        const char *name;
+        bool is_match;
+    } cases[] = {
+        {"run", false, "run", true},
+        {"ns::run", false, "_ZN2ns3runEi", true},
+        {"ns::run(int)", false, "_ZN2ns3runEi", true},
+        {"ns::run(long)", false, "_ZN2ns3runEi", false},
+        {"ns::*", true, "_ZN2ns3runEi", true},
+        {"_ZN2ns*", true, "_ZN2ns3runEi", true},
+        {"run", false, "_ZN2ns3runEi", false},
+        {"ns::twice<int>", false, "_ZN2ns5twiceIiEET_S1_", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct object_symbol symbol = {.name = cases[i].name};
+
+        if (resolve_matches(cases[i].pattern, cases[i].is_glob, &symbol) != cases[i].is_match)
+            fail_msg("%s against %s", cases[i].pattern, cases[i].name);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_clones),
+        cmocka_unit_test(finds_rust_names),
+        cmocka_unit_test(finds_cxx_names),
+        cmocka_unit_test(finds_aliases_duplicates_and_versions),
+        cmocka_unit_test(refuses_the_same_series_twice),
+        cmocka_unit_test(searches_objects_in_order),
+        cmocka_unit_test(says_that_a_program_is_stripped),
+        cmocka_unit_test(tracks_nothing_in_the_loader),
+        cmocka_unit_test(follows_ifuncs),
+        cmocka_unit_test(keeps_to_the_mode),
+        cmocka_unit_test(matches_single_names),
+    };
+
+    if (argc != 2) {
+        fprintf(stderr, "usage: %s FOLDER-OF-OBJECTS\n", argv[0]);
+        return 2;
+    }
+    objects_dir = argv[1];
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
