@@ -36,11 +36,14 @@ struct manifest_label {
     char *value;
 };
 
-/* One entry of `functions`. Optional strings are NULL where the document has none. */
+/* One entry of `functions`. Optional strings are NULL where the document has none.
+ *
+ * Globs are patterns of fnmatch(3) with no flags. C++ names hold their characters too: "operator*" is a glob here, and
+ * a glob that is a symbol's very name means that symbol, so whoever resolves it tries the exact name first. */
 struct manifest_function {
     char *symbol; /* exact name or glob */
     bool is_glob;
-    char *object; /* glob, or NULL */
+    char *object; /* glob without a slash, or NULL */
     char *name;   /* value of the `function` label, or NULL: the symbol found */
     enum manifest_kind kind;
     struct manifest_label *labels; /* sorted by name */
@@ -67,6 +70,10 @@ struct manifest {
     size_t function_count;
 };
 
+enum {
+    MANIFEST_BYTES_MAX = 16 * 1024 * 1024, /* of one file; a longer one is an error */
+};
+
 /* Parses `length` bytes of JSON; `file` is its name for messages. On success the caller owns *ret_manifest
  * (manifest_destroy). -EINVAL: the document is not a manifest; the diag is one line `FILE:LINE:COLUMN: JSON.PATH: what,
  * and what was expected`. Never crashes, whatever the bytes. Context: startup. */
@@ -77,6 +84,10 @@ int manifest_parse(const char *text, size_t length, const char *file, struct man
  * gives win, constant labels are united. -errno of a file that cannot be read, else as manifest_parse. Context:
  * startup. */
 int manifest_load(const char *paths, struct manifest **ret_manifest, struct diag *diag);
+
+/* Checks an address as `listen` has it: host:port, [v6]:port, unix:/path or none. -EINVAL: the diag says what was
+ * expected. Context: startup. */
+int manifest_check_listen(const char *listen, struct diag *diag);
 
 /* Takes NULL. */
 void manifest_destroy(struct manifest *manifest);

@@ -1,0 +1,23 @@
+/* What single strings of a manifest may hold: names, globs, addresses. Context: startup. */
+#ifndef CALLMETER_SYMBOLS_MANIFEST_CHECK_H
+#define CALLMETER_SYMBOLS_MANIFEST_CHECK_H
+
+#include <stdbool.h>
+
+struct diag;
+
+enum {
+    MANIFEST_LABEL_VALUE_BYTES_MAX = 64,
+};
+
+/* Matches [a-zA-Z_][a-zA-Z0-9_]*, as names of labels and prefixes of metrics have to. */
+bool manifest_check_is_name(const char *text);
+
+/* -EINVAL: no name for a label, or one that Prometheus or callmeter gives a meaning; the diag says which. */
+int manifest_check_label_name(const char *name, struct diag *diag);
+
+/* Says whether the text is a glob of fnmatch(3): it has `*`, `?`, a closed `[...]` or a `\`. An empty `[]`, as in
+ * "operator[]", means itself. -EINVAL: a `[` that nothing closes, or a `\` at the end. */
+int manifest_check_glob(const char *text, bool *ret_is_glob, struct diag *diag);
+
+#endif
