@@ -30,8 +30,10 @@ enum plan_reason {
     PLAN_REASON_TOO_SHORT,        /* refused: no room for the jump, padding included */
     PLAN_REASON_UNDECODABLE,      /* refused: bytes that are no instruction */
     PLAN_REASON_JUMP_INTO_WINDOW, /* refused: the function jumps into the bytes to be replaced */
-    PLAN_REASON_JUMP_TO_ENTRY,    /* count or refused: it jumps back to its own entry */
-    PLAN_REASON_RETURNS_TWICE,    /* count: setjmp, vfork, getcontext and their like */
+    PLAN_REASON_JUMP_TO_ENTRY, /* it jumps back to its own entry. Count: a tail call of itself, that is, to an endbr64
+                                  in front of the window or to a first push. Refused: anything else may be a loop,
+                                  and each round of it would count as a call */
+    PLAN_REASON_RETURNS_TWICE, /* count: setjmp, vfork, getcontext and their like */
     PLAN_REASON_CALLER_SENSITIVE, /* count: looks at its return address (dlsym, dlopen, ...) */
     PLAN_REASON_SPECIAL_ABI,      /* refused: __tls_get_addr, _start, Go code */
     PLAN_REASON_UNSAVED_RBX,      /* count: uses rbx without saving it */
@@ -39,6 +41,7 @@ enum plan_reason {
     PLAN_REASON_SHADOW_STACK,     /* refused: a call in the window, under a hardware shadow stack */
     PLAN_REASON_UNMOVABLE,        /* refused: an instruction that cannot be rewritten elsewhere (xbegin, ...) */
     PLAN_REASON_ALREADY_PATCHED,  /* refused: memory differs from the file */
+    PLAN_REASON_NEVER_RETURNS,    /* count: goes on elsewhere in the same thread (longjmp, setcontext, ...) */
     PLAN_REASON_COUNT_,
 };
 
@@ -48,6 +51,8 @@ struct plan_request {
     const uint8_t *code;   /* bytes from the entry on */
     size_t code_bytes;     /* readable there: the function, and padding up to the next symbol or the section's end */
     size_t function_bytes; /* the symbol's size; 0 if unknown: then decoding goes up to code_bytes */
+    size_t next_symbol;    /* bytes from here to the next symbol at a higher address, which may lie inside of the
+                              function (a second entry): the window ends before it. 0: none, or it is at code_bytes */
     uint64_t address;      /* of code[0], the same address space as stub addresses */
     const uint8_t *cold;   /* the `.cold` part of the function, or NULL */
     size_t cold_bytes;
@@ -82,8 +87,15 @@ struct plan_relocated {
 /* Fills *ret_plan in any case; the answer is its mode. Never fails, allocates nothing. Context: startup. */
 void plan_function(const struct plan_request *request, struct patch_plan *ret_plan);
 
+/* Refuses those of `plans`, which are all of the object that `code` (one whole executable section) belongs to, into
+ * whose window a branch leads from anywhere in `code`: from another function. Hand-written assembly does it: glibc's
+ * mempcpy jumps to memmove+3. Sorts `plans` by address. One pass, about 1 ns a byte. Context: startup. */
+void plan_check_branches(struct patch_plan **plans, size_t plan_count, const uint8_t *code, size_t code_bytes,
+                         uint64_t address);
+
 /* Rewrites the window to run at `address`, which lies within 2 GiB of the window. -ERANGE: some operand is out of reach
- * from there; the diag says which. Allocates nothing. Context: startup. */
+ * from there; -ENOTSUP: some instruction cannot be rewritten (never after plan_function said count or full); the diag
+ * says which. Allocates nothing. Context: startup. */
 int plan_relocate(const struct patch_plan *plan, uint64_t address, struct plan_relocated *ret_relocated,
                   struct diag *diag);
 

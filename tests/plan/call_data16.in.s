@@ -1,0 +1,13 @@
+# Without REX.W the prefix cuts the target on some processors.
+    .intel_syntax noprefix
+    .text
+    .type f, @function
+f:
+    .byte 0x66, 0xe8, 0x00, 0x10, 0x00, 0x00
+    ret
+    .size f, . - f
+    nop
+    nop
+    nop
+    nop
+    nop

@@ -1,0 +1,14 @@
+# The callee is too far from the copy.
+# distance: 0x7ffffff0
+    .intel_syntax noprefix
+    .text
+    .type f, @function
+f:
+    call . - 0x70000000
+    ret
+    .size f, . - f
+    nop
+    nop
+    nop
+    nop
+    nop

@@ -1,0 +1,13 @@
+# Through a global.
+    .intel_syntax noprefix
+    .text
+    .type f, @function
+f:
+    call [rip + 0x2000]
+    ret
+    .size f, . - f
+    nop
+    nop
+    nop
+    nop
+    nop

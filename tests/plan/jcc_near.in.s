@@ -1,0 +1,13 @@
+# One of six stays one.
+    .intel_syntax noprefix
+    .text
+    .type f, @function
+f:
+    jg . + 0x1000
+    ret
+    .size f, . - f
+    nop
+    nop
+    nop
+    nop
+    nop

@@ -1,0 +1,17 @@
+# And by jrcxz.
+    .intel_syntax noprefix
+    .text
+    .type f, @function
+f:
+    mov ecx, edi
+1:
+    add eax, edi
+    imul eax, eax
+    jrcxz 1b
+    ret
+    .size f, . - f
+    nop
+    nop
+    nop
+    nop
+    nop

@@ -1,0 +1,17 @@
+# loop counts once.
+    .intel_syntax noprefix
+    .text
+    .type f, @function
+f:
+    mov ecx, edi
+    loop 1f
+    nop
+    ret
+1:
+    ret
+    .size f, . - f
+    nop
+    nop
+    nop
+    nop
+    nop

@@ -1,0 +1,14 @@
+# What is only counted is moved as well.
+# symbol: getcontext
+    .intel_syntax noprefix
+    .text
+    .type f, @function
+f:
+    mov eax, [rip + 0x2000]
+    ret
+    .size f, . - f
+    nop
+    nop
+    nop
+    nop
+    nop

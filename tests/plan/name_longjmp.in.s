@@ -1,0 +1,17 @@
+# Known by name never to return.
+# symbol: longjmp
+    .intel_syntax noprefix
+    .text
+    .type f, @function
+f:
+    push rbp
+    mov rbp, rsp
+    mov eax, edi
+    pop rbp
+    ret
+    .size f, . - f
+    nop
+    nop
+    nop
+    nop
+    nop

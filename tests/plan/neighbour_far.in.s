@@ -1,0 +1,22 @@
+# The same from far away.
+# section
+    .intel_syntax noprefix
+    .text
+    .type h, @function
+h:
+    mov rax, rdi
+    add rax, rdx
+    jmp f + 3
+    .size h, . - h
+    .skip 4096, 0x90
+    .type f, @function
+f:
+    mov rax, rdi
+    cmp rdx, 16
+    ret
+    .size f, . - f
+    nop
+    nop
+    nop
+    nop
+    nop

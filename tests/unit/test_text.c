@@ -1,0 +1,355 @@
+/* The text exposition, against expected texts. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "server/buffer.h"
+#include "server/process.h"
+#include "server/snapshot.h"
+#include "server/text.h"
+#include "tests/unit/segment_builder.h"
+
+static const struct text_scrapes no_scrapes[] = {{200, 0}};
+static const struct text_endpoint plain_endpoint = {
+    .version = "1.2.3", .revision = "abc", .scrapes = no_scrapes, .scrapes_count = 1};
+
+/* The exposition as text; the caller frees it. */
+static char *render(struct segment_builder *builder, const struct text_endpoint *endpoint)
+{
+    struct buffer buffer = {0};
+    struct snapshot snapshot;
+    char *text;
+
+    assert_int_equal(snapshot_take(builder->segment, &snapshot), 0);
+    text_render(&snapshot, endpoint, &buffer);
+    assert_int_equal(buffer.error, 0);
+    text = strndup(buffer.data, buffer.used_bytes);
+    assert_non_null(text);
+    assert_int_equal(strlen(text), buffer.used_bytes);
+    buffer_finish(&buffer);
+    snapshot_finish(&snapshot);
+    return text;
+}
+
+static void assert_renders(struct segment_builder *builder, const struct text_endpoint *endpoint, const char *expected)
+{
+    char *text = render(builder, endpoint);
+
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+#define FUNCTIONS_HEADER                                                                                               \
+    "# HELP callmeter_manifest_functions Functions of the manifest by what became of them.\n"                          \
+    "# TYPE callmeter_manifest_functions gauge\n"
+#define INFO_HEADER                                                                                                    \
+    "# HELP callmeter_function_info What became of a function of the manifest, and why; always 1.\n"                   \
+    "# TYPE callmeter_function_info gauge\n"
+#define ENDPOINT                                                                                                       \
+    "# HELP callmeter_build_info Version and revision of callmeter; always 1.\n"                                       \
+    "# TYPE callmeter_build_info gauge\n"                                                                              \
+    "callmeter_build_info{version=\"1.2.3\",revision=\"abc\"} 1\n"                                                     \
+    "# HELP callmeter_scrapes_total Answers to scrapes by HTTP status.\n"                                              \
+    "# TYPE callmeter_scrapes_total counter\n"                                                                         \
+    "callmeter_scrapes_total{code=\"200\"} 0\n"                                                                        \
+    "# HELP callmeter_scrape_duration_seconds How long the last finished scrape took.\n"                               \
+    "# TYPE callmeter_scrape_duration_seconds gauge\n"                                                                 \
+    "callmeter_scrape_duration_seconds 0\n"
+#define CALLS_HEADER                                                                                                   \
+    "# HELP callmeter_calls_total Finished calls by outcome.\n"                                                        \
+    "# TYPE callmeter_calls_total counter\n"
+#define DURATION_HEADER                                                                                                \
+    "# HELP callmeter_call_duration_seconds Wall time of calls that returned or threw.\n"                              \
+    "# TYPE callmeter_call_duration_seconds histogram\n"
+#define ACTIVE_HEADER                                                                                                  \
+    "# HELP callmeter_calls_active Calls in progress.\n"                                                               \
+    "# TYPE callmeter_calls_active gauge\n"
+
+static void an_empty_segment_shows_what_is_not_about_functions(void **state)
+{
+    struct segment_builder builder;
+
+    (void)state;
+    segment_builder_init(&builder, &(struct segment_builder_options){0});
+    assert_renders(&builder, &plain_endpoint,
+                   FUNCTIONS_HEADER "callmeter_manifest_functions{state=\"full\"} 0\n"
+                                    "callmeter_manifest_functions{state=\"count\"} 0\n"
+                                    "callmeter_manifest_functions{state=\"refused\"} 0\n"
+                                    "callmeter_manifest_functions{state=\"missing\"} 0\n"
+                                    "callmeter_manifest_functions{state=\"pending\"} 0\n" ENDPOINT);
+    segment_builder_finish(&builder);
+}
+
+static void a_function_shows_calls_durations_and_progress(void **state)
+{
+    static const double bounds[] = {0.000001, 0.00025, 0.5, 1, 10};
+    static const uint64_t counts[] = {1, 2, 3, 4, 5, 6};
+    struct segment_builder builder;
+    uint64_t *cell;
+
+    (void)state;
+    segment_builder_init(&builder, &(struct segment_builder_options){0});
+    segment_builder_add_function(&builder, "recv", "libc.so.6");
+    segment_builder_add_series(&builder, &(struct segment_builder_series){.kind = "dependency",
+                                                                          .labels = "dependency\0client\0team\0db\0",
+                                                                          .bounds = bounds,
+                                                                          .bucket_count = 5});
+    cell = segment_builder_cell(&builder, 0, 0);
+    memcpy(cell + CELL_BUCKETS, counts, sizeof(counts));
+    cell[CELL_STARTED] = 26;
+    cell[CELL_SUCCESS] = 11;
+    cell[CELL_ERROR] = 4;
+    cell[CELL_THROTTLED] = 6;
+    cell[CELL_PANIC] = 1;
+    cell[CELL_ABANDONED + ABANDONED_LONGJMP] = 1;
+    cell[CELL_ABANDONED + ABANDONED_EXEC] = 1;
+    cell[CELL_SUM_TICKS] = UINT64_C(1250000000);
+#define L "function=\"recv\",module=\"libc.so.6\",kind=\"dependency\",dependency=\"client\",team=\"db\""
+    assert_renders(&builder, &plain_endpoint,
+                   CALLS_HEADER "callmeter_calls_total{" L ",outcome=\"success\"} 11\n"
+                                "callmeter_calls_total{" L ",outcome=\"error\"} 4\n"
+                                "callmeter_calls_total{" L ",outcome=\"throttled\"} 6\n"
+                                "callmeter_calls_total{" L ",outcome=\"panic\"} 1\n"
+                                "callmeter_calls_total{" L ",outcome=\"abandoned\"} 2\n" DURATION_HEADER
+                                "callmeter_call_duration_seconds_bucket{" L ",le=\"1e-06\"} 1\n"
+                                "callmeter_call_duration_seconds_bucket{" L ",le=\"0.00025\"} 3\n"
+                                "callmeter_call_duration_seconds_bucket{" L ",le=\"0.5\"} 6\n"
+                                "callmeter_call_duration_seconds_bucket{" L ",le=\"1.0\"} 10\n"
+                                "callmeter_call_duration_seconds_bucket{" L ",le=\"10.0\"} 15\n"
+                                "callmeter_call_duration_seconds_bucket{" L ",le=\"+Inf\"} 21\n"
+                                "callmeter_call_duration_seconds_sum{" L "} 1.25\n"
+                                "callmeter_call_duration_seconds_count{" L "} 21\n" ACTIVE_HEADER
+                                "callmeter_calls_active{" L "} 2\n" FUNCTIONS_HEADER
+                                "callmeter_manifest_functions{state=\"full\"} 1\n"
+                                "callmeter_manifest_functions{state=\"count\"} 0\n"
+                                "callmeter_manifest_functions{state=\"refused\"} 0\n"
+                                "callmeter_manifest_functions{state=\"missing\"} 0\n"
+                                "callmeter_manifest_functions{state=\"pending\"} 0\n" INFO_HEADER
+                                "callmeter_function_info{function=\"recv\",module=\"libc.so.6\",symbol=\"recv\","
+                                "mode=\"full\",reason=\"\"} 1\n" ENDPOINT);
+#undef L
+    segment_builder_finish(&builder);
+}
+
+/* A counted function, one with an empty list of buckets, and a constant label: families stay in one piece. */
+static void families_stay_in_one_piece(void **state)
+{
+    struct segment_builder builder;
+
+    (void)state;
+    segment_builder_init(&builder, &(struct segment_builder_options){.constant_labels = "team\0db\0"});
+    segment_builder_add_function(&builder, "a", "prog");
+    segment_builder_add_function(&builder, "b", "prog");
+    segment_builder_add_series(&builder,
+                               &(struct segment_builder_series){.labels = "team\0db\0", .has_no_duration = 1});
+    segment_builder_add_series(&builder, &(struct segment_builder_series){.function = 1, .labels = "team\0db\0"});
+    segment_builder_function(&builder, 0)->state = SEGMENT_COUNT;
+    segment_builder_function(&builder, 0)->reason = segment_builder_add_text(&builder, "setjmp", 0);
+    segment_builder_cell(&builder, 0, 1)[CELL_BUCKETS] = 3;
+#define A "function=\"a\",module=\"prog\",kind=\"function\",team=\"db\""
+#define B "function=\"b\",module=\"prog\",kind=\"function\",team=\"db\""
+    assert_renders(
+        &builder, &plain_endpoint,
+        CALLS_HEADER
+        "callmeter_calls_total{" A ",outcome=\"success\"} 0\ncallmeter_calls_total{" A ",outcome=\"error\"} 0\n"
+        "callmeter_calls_total{" A ",outcome=\"throttled\"} 0\ncallmeter_calls_total{" A ",outcome=\"panic\"} 0\n"
+        "callmeter_calls_total{" A ",outcome=\"abandoned\"} 0\n"
+        "callmeter_calls_total{" B ",outcome=\"success\"} 0\ncallmeter_calls_total{" B ",outcome=\"error\"} 0\n"
+        "callmeter_calls_total{" B ",outcome=\"throttled\"} 0\ncallmeter_calls_total{" B ",outcome=\"panic\"} 0\n"
+        "callmeter_calls_total{" B ",outcome=\"abandoned\"} 0\n" DURATION_HEADER
+        "callmeter_call_duration_seconds_bucket{" B ",le=\"+Inf\"} 3\n"
+        "callmeter_call_duration_seconds_sum{" B "} 0\n"
+        "callmeter_call_duration_seconds_count{" B "} 3\n" ACTIVE_HEADER "callmeter_calls_active{" B
+        "} 0\n" FUNCTIONS_HEADER "callmeter_manifest_functions{state=\"full\",team=\"db\"} 1\n"
+        "callmeter_manifest_functions{state=\"count\",team=\"db\"} 1\n"
+        "callmeter_manifest_functions{state=\"refused\",team=\"db\"} 0\n"
+        "callmeter_manifest_functions{state=\"missing\",team=\"db\"} 0\n"
+        "callmeter_manifest_functions{state=\"pending\",team=\"db\"} 0\n" INFO_HEADER
+        "callmeter_function_info{function=\"a\",module=\"prog\",symbol=\"a\",mode=\"count\",reason=\"setjmp\",team="
+        "\"db\"} 1\n"
+        "callmeter_function_info{function=\"b\",module=\"prog\",symbol=\"b\",mode=\"full\",reason=\"\",team=\"db\"} 1\n"
+        "# HELP callmeter_build_info Version and revision of callmeter; always 1.\n"
+        "# TYPE callmeter_build_info gauge\n"
+        "callmeter_build_info{version=\"1.2.3\",revision=\"abc\",team=\"db\"} 1\n"
+        "# HELP callmeter_scrapes_total Answers to scrapes by HTTP status.\n"
+        "# TYPE callmeter_scrapes_total counter\n"
+        "callmeter_scrapes_total{code=\"200\",team=\"db\"} 0\n"
+        "# HELP callmeter_scrape_duration_seconds How long the last finished scrape took.\n"
+        "# TYPE callmeter_scrape_duration_seconds gauge\n"
+        "callmeter_scrape_duration_seconds{team=\"db\"} 0\n");
+#undef A
+#undef B
+    segment_builder_finish(&builder);
+}
+
+static void assert_shows(struct segment_builder *builder, const char *line)
+{
+    char *text = render(builder, &plain_endpoint);
+    const char *found = strstr(text, line);
+
+    if (!found || (found != text && found[-1] != '\n'))
+        fail_msg("no line \"%s\" in\n%s", line, text);
+    free(text);
+}
+
+static void values_are_escaped(void **state)
+{
+    struct segment_builder builder;
+
+    (void)state;
+    segment_builder_init(&builder, &(struct segment_builder_options){0});
+    segment_builder_add_function(&builder, "a\\b\n\"c\"\xC3\xA9", "");
+    segment_builder_add_series(&builder, &(struct segment_builder_series){.labels = "q\0\\\0r\0\n\0s\0\"\0"});
+    assert_shows(&builder, "callmeter_calls_total{function=\"a\\\\b\\n\\\"c\\\"\xC3\xA9\",module=\"\","
+                           "kind=\"function\",q=\"\\\\\",r=\"\\n\",s=\"\\\"\",outcome=\"success\"} 0\n");
+    segment_builder_finish(&builder);
+}
+
+/* A label that comes twice would cost the whole scrape. */
+static void labels_come_once(void **state)
+{
+    struct segment_builder builder;
+
+    (void)state;
+    segment_builder_init(&builder, &(struct segment_builder_options){.constant_labels = "code\0x\0version\0y\0"});
+    segment_builder_add_function(&builder, "f", "prog");
+    segment_builder_add_series(&builder, &(struct segment_builder_series){.labels = "kind\0x\0le\0y\0outcome\0z\0"});
+    assert_shows(&builder,
+                 "callmeter_calls_total{function=\"f\",module=\"prog\",kind=\"function\",outcome=\"success\"} 0\n");
+    assert_shows(&builder, "callmeter_build_info{version=\"1.2.3\",revision=\"abc\",code=\"x\"} 1\n");
+    assert_shows(&builder, "callmeter_scrapes_total{code=\"200\",version=\"y\"} 0\n");
+    segment_builder_finish(&builder);
+}
+
+static void numbers_are_written_whole(void **state)
+{
+    struct segment_builder builder;
+
+    (void)state;
+    segment_builder_init(&builder, &(struct segment_builder_options){.namespace_ = "x"});
+    segment_builder_add_function(&builder, "f", "prog");
+    segment_builder_add_series(&builder, &(struct segment_builder_series){0});
+    segment_builder_cell(&builder, 0, 0)[CELL_SUCCESS] = UINT64_MAX;
+    segment_builder_cell(&builder, 0, 0)[CELL_SUM_TICKS] = 1;
+    segment_builder_cell(&builder, 0, 0)[CELL_BUCKETS] = 1;
+    assert_shows(&builder, "x_calls_total{function=\"f\",module=\"prog\",kind=\"function\",outcome=\"success\"} "
+                           "18446744073709551615\n");
+    assert_shows(&builder, "x_call_duration_seconds_sum{function=\"f\",module=\"prog\",kind=\"function\"} 1e-09\n");
+    builder.segment->seconds_per_tick = -NAN;
+    assert_shows(&builder, "x_call_duration_seconds_sum{function=\"f\",module=\"prog\",kind=\"function\"} NaN\n");
+    builder.segment->seconds_per_tick = INFINITY;
+    assert_shows(&builder, "x_call_duration_seconds_sum{function=\"f\",module=\"prog\",kind=\"function\"} +Inf\n");
+    segment_builder_finish(&builder);
+}
+
+static void the_process_shows_under_the_standard_names(void **state)
+{
+    struct process_stats stats = {0};
+    struct text_endpoint endpoint = plain_endpoint;
+    struct segment_builder builder;
+    char *text;
+
+    (void)state;
+    process_read(&stats);
+    for (int i = 0; i < PROCESS_METRICS; i++)
+        assert_true(stats.metrics[i].is_known);
+    assert_true(stats.metrics[PROCESS_START_TIME].value <= (double)time(NULL) + 1);
+    assert_true(stats.metrics[PROCESS_START_TIME].value > (double)time(NULL) - 1000);
+    assert_true(stats.metrics[PROCESS_RESIDENT_BYTES].value > 100000);
+    assert_true(stats.metrics[PROCESS_OPEN_FDS].value >= 1 && stats.metrics[PROCESS_OPEN_FDS].value < 1000);
+    assert_true(stats.metrics[PROCESS_THREADS].value >= 1 && stats.metrics[PROCESS_THREADS].value < 10);
+    memset(&stats, 0, sizeof(stats));
+    stats.metrics[PROCESS_CPU_SECONDS].is_known = true;
+    stats.metrics[PROCESS_CPU_SECONDS].value = 0.25;
+    stats.metrics[PROCESS_RESIDENT_BYTES].is_known = true;
+    stats.metrics[PROCESS_RESIDENT_BYTES].value = 12345678;
+    endpoint.process = &stats;
+    segment_builder_init(&builder, &(struct segment_builder_options){.constant_labels = "team\0db\0"});
+    text = render(&builder, &endpoint);
+    assert_non_null(strstr(text, "\n# HELP process_cpu_seconds_total Total user and system CPU time spent in seconds.\n"
+                                 "# TYPE process_cpu_seconds_total counter\n"
+                                 "process_cpu_seconds_total 0.25\n"
+                                 "# HELP process_resident_memory_bytes Resident memory size in bytes.\n"
+                                 "# TYPE process_resident_memory_bytes gauge\n"
+                                 "process_resident_memory_bytes 12345678\n"));
+    assert_null(strstr(text, "process_open_fds"));
+    free(text);
+    segment_builder_finish(&builder);
+}
+
+static void a_full_buffer_is_an_error(void **state)
+{
+    struct segment_builder builder;
+    struct buffer buffer = {.limit_bytes = 100};
+    struct snapshot snapshot;
+
+    (void)state;
+    segment_builder_init(&builder, &(struct segment_builder_options){0});
+    assert_int_equal(snapshot_take(builder.segment, &snapshot), 0);
+    text_render(&snapshot, &plain_endpoint, &buffer);
+    assert_int_equal(buffer.error, -EFBIG);
+    assert_true(buffer.used_bytes <= 100);
+    buffer_finish(&buffer);
+    snapshot_finish(&snapshot);
+    segment_builder_finish(&builder);
+}
+
+/* Prometheus's own opinion, where it is installed. */
+static void promtool_finds_no_fault(void **state)
+{
+    static const double bounds[] = {0.000001, 0.1, 1};
+    struct process_stats stats = {0};
+    struct text_endpoint endpoint = plain_endpoint;
+    struct segment_builder builder;
+    FILE *promtool;
+    char *text;
+
+    (void)state;
+    if (system("command -v promtool >/dev/null 2>&1") != 0)
+        skip();
+    process_read(&stats);
+    endpoint.process = &stats;
+    segment_builder_init(&builder, &(struct segment_builder_options){.constant_labels = "team\0db\0"});
+    for (uint32_t i = 0; i < 3; i++) {
+        segment_builder_add_function(&builder, i == 0 ? "a" : i == 1 ? "ns::b(int, char const*)" : "c\\\"\n", "prog");
+        segment_builder_add_series(&builder,
+                                   &(struct segment_builder_series){
+                                       .function = i, .bounds = bounds, .bucket_count = i, .has_no_duration = i == 2});
+    }
+    text = render(&builder, &endpoint);
+    promtool = popen("promtool check metrics >&2", "w");
+    assert_non_null(promtool);
+    fputs(text, promtool);
+    assert_int_equal(pclose(promtool), 0);
+    free(text);
+    segment_builder_finish(&builder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_empty_segment_shows_what_is_not_about_functions),
+        cmocka_unit_test(a_function_shows_calls_durations_and_progress),
+        cmocka_unit_test(families_stay_in_one_piece),
+        cmocka_unit_test(values_are_escaped),
+        cmocka_unit_test(labels_come_once),
+        cmocka_unit_test(numbers_are_written_whole),
+        cmocka_unit_test(the_process_shows_under_the_standard_names),
+        cmocka_unit_test(a_full_buffer_is_an_error),
+        cmocka_unit_test(promtool_finds_no_fault),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
