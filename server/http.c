@@ -1,1 +1,268 @@
-/* http */
+/* The server thread.
+ *
+ *   http_start                              server thread
+ *     parse the address
+ *     block signals, make the thread  -->   descriptor table of its own
+ *     wait                            <--   bound (or taken, or not possible)
+ *                                           serve; or while the address is taken, try again every second */
+#include "server/http.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "server/address.h"
+#include "server/descriptors.h"
+#include "server/endpoint.h"
+#include "server/routes.h"
+
+enum {
+    STACK_BYTES = 256 * 1024,
+    START_SECONDS = 5, /* that http_start waits for the thread */
+    RETRY_MS = 1000,
+};
+
+enum log_level {
+    LOG_ERROR,
+    LOG_WARN,
+    LOG_INFO,
+};
+
+struct server {
+    struct http_config config; /* strings are ours */
+    struct address address;
+    struct descriptors descriptors;
+    struct routes routes;
+    struct endpoint endpoint;
+    pthread_t thread;
+    sem_t is_started;
+    int start_error; /* valid once is_started was posted */
+};
+
+static struct server server;
+
+/* From the server thread only: its standard error is the program's for that time. */
+__attribute__((format(printf, 2, 3))) static void log_line(enum log_level level, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+
+    if (!server.config.log)
+        return;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    descriptors_borrow_stderr(&server.descriptors);
+    server.config.log(level, text);
+    descriptors_return_stderr(&server.descriptors);
+}
+
+/* The thread ------------------------------------------------------------------------------------------------------- */
+
+/* What libmicrohttpd calls when it finds its world broken, and before it aborts. The program must not end for that. */
+static void stop_thread(void *context, const char *file, unsigned line, const char *reason)
+{
+    (void)context;
+    if (!pthread_equal(pthread_self(), server.thread))
+        abort(); /* the program's own use of the library: as without us */
+    log_line(LOG_ERROR, "the endpoint stops: %s:%u: %s", file, line, reason ? reason : "");
+    for (;;)
+        pause();
+}
+
+/* Tells the log and the port file which address was bound. */
+static void announce(void)
+{
+    char text[ADDRESS_TEXT_BYTES];
+    int error = address_describe(server.endpoint.listen_fd, text);
+
+    if (error) {
+        log_line(LOG_WARN, "cannot tell which address was bound: %s", strerror(-error));
+        return;
+    }
+    if (strncmp(text, "unix:", 5) == 0)
+        log_line(LOG_INFO, "listening on %s", text);
+    else
+        log_line(LOG_INFO, "listening on http://%s/metrics", text);
+    error = server.config.port_file ? address_write_file(server.config.port_file, text) : 0;
+    if (error)
+        log_line(LOG_WARN, "cannot write the port file %s: %s", server.config.port_file, strerror(-error));
+}
+
+/* The program's locale, whichever thread sets it, is neither asked nor changed. */
+static void enter_thread(void)
+{
+    locale_t locale;
+
+    if (server.config.enter_thread)
+        server.config.enter_thread();
+    prctl(PR_SET_NAME, "callmeter");
+    locale = newlocale(LC_ALL_MASK, "C", NULL);
+    if (locale)
+        uselocale(locale);
+    descriptors_init(&server.descriptors);
+}
+
+static void serve(void)
+{
+    while (endpoint_turn(&server.endpoint) == 0)
+        ;
+    log_line(LOG_WARN, "the program closed the endpoint's descriptors; opening it again");
+}
+
+static void open_again(void)
+{
+    while (endpoint_open(&server.endpoint) != 0)
+        poll(NULL, 0, RETRY_MS);
+    announce();
+}
+
+static void *run(void *context)
+{
+    int error;
+
+    (void)context;
+    enter_thread();
+    MHD_set_panic_func(stop_thread, NULL);
+    endpoint_init(&server.endpoint, &server.address, &server.descriptors, &server.routes);
+    error = endpoint_open(&server.endpoint);
+    if (!error)
+        announce();
+    else if (error == -EADDRINUSE)
+        log_line(LOG_WARN, "the address %s is taken; trying again every second", server.config.listen);
+    else
+        server.start_error = error;
+    sem_post(&server.is_started);
+    if (error && error != -EADDRINUSE)
+        return NULL;
+    if (error)
+        open_again();
+    for (;;) {
+        serve();
+        open_again();
+    }
+}
+
+/* Start ------------------------------------------------------------------------------------------------------------ */
+
+/* pthread_create, with every signal blocked in the new thread from its first instruction. Takes a stack of the usual
+ * size where the program's thread-local variables do not fit in a small one. */
+static int create_thread(void)
+{
+    pthread_attr_t attributes;
+    sigset_t all;
+    sigset_t old;
+    int error = pthread_attr_init(&attributes);
+
+    if (error)
+        return -error;
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    error = pthread_create(&server.thread, &attributes, run, NULL);
+    if (error == EINVAL)
+        error = pthread_create(&server.thread, NULL, run, NULL);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_attr_destroy(&attributes);
+    return -error;
+}
+
+/* Waits until the thread has bound the address; not for ever: should it need a lock of the loader that our caller
+ * holds, it goes on when we have returned. */
+static int wait_for_thread(void)
+{
+    struct timespec deadline;
+
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
+    deadline.tv_sec += START_SECONDS;
+    while (sem_clockwait(&server.is_started, CLOCK_MONOTONIC, &deadline) != 0)
+        if (errno != EINTR) {
+            pthread_detach(server.thread);
+            return 0;
+        }
+    if (server.start_error)
+        pthread_join(server.thread, NULL);
+    else
+        pthread_detach(server.thread);
+    return server.start_error;
+}
+
+/* The path as it is now: the program may change its directory before the file is written. */
+static char *absolute_path(const char *path)
+{
+    char *folder = path[0] == '/' ? NULL : getcwd(NULL, 0);
+    char *absolute = NULL;
+
+    if (!folder)
+        return strdup(path);
+    if (asprintf(&absolute, "%s/%s", folder, path) < 0)
+        absolute = NULL;
+    free(folder);
+    return absolute;
+}
+
+static int copy_config(const struct http_config *config)
+{
+    server.config = *config;
+    server.config.listen = strdup(config->listen);
+    server.config.version = strdup(config->version);
+    server.config.revision = strdup(config->revision);
+    server.config.port_file = config->port_file ? absolute_path(config->port_file) : NULL;
+    if (!server.config.listen || !server.config.version || !server.config.revision ||
+        (config->port_file && !server.config.port_file))
+        return -ENOMEM;
+    return 0;
+}
+
+static void free_config(void)
+{
+    free((void *)(uintptr_t)server.config.listen);
+    free((void *)(uintptr_t)server.config.version);
+    free((void *)(uintptr_t)server.config.revision);
+    free((void *)(uintptr_t)server.config.port_file);
+}
+
+static int start(const struct http_config *config)
+{
+    int error = copy_config(config);
+
+    if (!error && sem_init(&server.is_started, 0, 0) != 0)
+        error = -errno;
+    routes_init(&server.routes, &server.config);
+    if (!error)
+        error = create_thread();
+    if (!error)
+        error = wait_for_thread();
+    if (error)
+        free_config();
+    return error;
+}
+
+int http_start(const struct http_config *config, char *text, size_t text_bytes)
+{
+    int error = address_parse(config->listen, &server.address, text, text_bytes);
+    char warning[512];
+
+    if (error)
+        return error;
+    error = start(config);
+    if (error)
+        snprintf(text, text_bytes, "cannot listen on %s: %s", config->listen, strerror(-error));
+    if (error || server.address.is_local || !config->log)
+        return error;
+    snprintf(warning, sizeof(warning),
+             "%s: whoever can reach this address can read the metrics, without authentication", config->listen);
+    config->log(LOG_WARN, warning);
+    return 0;
+}

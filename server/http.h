@@ -6,7 +6,9 @@
 
 struct segment_header;
 
-/* What the endpoint needs of its host. Strings are copied. */
+/* What the endpoint needs of its host. Strings are copied. The server thread has a table of file descriptors of its own
+ * (see descriptors.h), where Linux lets it: in the functions below the program's descriptors are not there, but for
+ * standard error during `log`. */
 struct http_config {
     const struct segment_header *segment; /* mapped for the rest of the process's life */
     const char *listen;                   /* host:port, [v6]:port, unix:/path; port 0 picks one */
@@ -24,8 +26,8 @@ struct http_config {
 };
 
 /* Starts the thread with every signal blocked. The address is bound before it returns, or, if it is taken, retried by
- * the thread (one warning). -EINVAL: the address cannot be parsed, text says why; -errno: no thread. Context: startup.
- * Called once. */
+ * the thread (one warning). -EINVAL: the address cannot be parsed; -errno: no thread, or the address cannot be bound
+ * for another reason than that it is taken. `text` says why. Context: startup. Called once. */
 int http_start(const struct http_config *config, char *text, size_t text_bytes);
 
 #endif

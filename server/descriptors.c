@@ -1,0 +1,75 @@
+/* A table of file descriptors of the thread's own. */
+#include "server/descriptors.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+    HIGH_FD = 512
+};
+
+/* Takes the numbers up to 2: with the read end of a pipe that nobody can write to, which needs no file system. */
+static void take_standard_numbers(void)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return;
+    dup3(ends[0], STDERR_FILENO, O_CLOEXEC);
+    close(ends[1]);
+    fcntl(ends[0], F_DUPFD_CLOEXEC, 0);
+}
+
+void descriptors_init(struct descriptors *descriptors)
+{
+    /* From 0 on: not one descriptor of the program is copied, so no pipe of its stays open here. */
+    descriptors->is_separate = syscall(SYS_close_range, 0U, UINT_MAX, CLOSE_RANGE_UNSHARE) == 0;
+    if (descriptors->is_separate)
+        take_standard_numbers();
+}
+
+int descriptors_raise(const struct descriptors *descriptors, int fd)
+{
+    struct rlimit limit;
+    int high = HIGH_FD;
+    int raised;
+
+    if (descriptors->is_separate || fd >= HIGH_FD)
+        return fd;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 2 * HIGH_FD)
+        high = (int)(limit.rlim_cur - limit.rlim_cur / 4);
+    raised = fcntl(fd, F_DUPFD_CLOEXEC, high);
+    if (raised < 0)
+        return fd;
+    close(fd);
+    return raised;
+}
+
+void descriptors_borrow_stderr(const struct descriptors *descriptors)
+{
+    int process;
+    int borrowed;
+
+    if (!descriptors->is_separate)
+        return;
+    process = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    if (process < 0)
+        return;
+    borrowed = (int)syscall(SYS_pidfd_getfd, process, STDERR_FILENO, 0);
+    close(process);
+    if (borrowed < 0)
+        return;
+    dup3(borrowed, STDERR_FILENO, O_CLOEXEC);
+    close(borrowed);
+}
+
+void descriptors_return_stderr(const struct descriptors *descriptors)
+{
+    if (descriptors->is_separate)
+        dup3(STDIN_FILENO, STDERR_FILENO, O_CLOEXEC);
+}

@@ -1,0 +1,176 @@
+/* Numbers as the exposition formats want them. */
+#include "server/format.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    DIGITS_MAX = 17,         /* tell any double from any other */
+    DIGITS_SURE = 15,        /* every decimal number of so many survives the way into a double and back */
+    EXPONENT_PLAIN_MIN = -4, /* as Go's shortest %g: 0.0001 but 1e-05, 100000 but 1e+06 */
+    EXPONENT_PLAIN_MAX = 5,
+};
+
+/* A positive number, d.ddd * 10^exponent. */
+struct decimal {
+    char digits[DIGITS_MAX];
+    size_t count;
+    int exponent;
+};
+
+size_t format_uint64(uint64_t value, char text[FORMAT_BYTES])
+{
+    char digits[20];
+    size_t count = 0;
+
+    do {
+        digits[count++] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    for (size_t i = 0; i < count; i++)
+        text[i] = digits[count - 1 - i];
+    text[count] = '\0';
+    return count;
+}
+
+/* Reads "d,ddde-dd" as printf wrote it; the locale's decimal point is any bytes that are no digits. */
+static void decimal_read(const char *text, struct decimal *ret_decimal)
+{
+    ret_decimal->count = 0;
+    for (; *text != 'e'; text++)
+        if (*text >= '0' && *text <= '9')
+            ret_decimal->digits[ret_decimal->count++] = *text;
+    ret_decimal->exponent = atoi(text + 1);
+    while (ret_decimal->count > 1 && ret_decimal->digits[ret_decimal->count - 1] == '0')
+        ret_decimal->count--;
+}
+
+static bool reads_back(const char *text, double value)
+{
+    double read = strtod(text, NULL);
+
+    return memcmp(&read, &value, sizeof(read)) == 0;
+}
+
+/* The fewest digits that read back. printf and strtod agree on the decimal point, whichever it is. */
+static void decimal_shortest(double magnitude, struct decimal *ret_decimal)
+{
+    int count = magnitude < DBL_MIN ? 1 : DIGITS_SURE; /* of subnormals, fewer digits are sure */
+    char text[64];
+
+    for (; count <= DIGITS_MAX; count++) {
+        snprintf(text, sizeof(text), "%.*e", count - 1, magnitude);
+        if (reads_back(text, magnitude))
+            break;
+    }
+    decimal_read(text, ret_decimal);
+}
+
+static size_t put_bytes(char *text, const char *bytes, size_t count)
+{
+    memcpy(text, bytes, count);
+    return count;
+}
+
+static size_t put_zeros(char *text, size_t count)
+{
+    memset(text, '0', count);
+    return count;
+}
+
+static size_t put_scientific(const struct decimal *decimal, char *text)
+{
+    unsigned exponent = (unsigned)abs(decimal->exponent);
+    size_t length = 0;
+
+    text[length++] = decimal->digits[0];
+    if (decimal->count > 1) {
+        text[length++] = '.';
+        length += put_bytes(text + length, decimal->digits + 1, decimal->count - 1);
+    }
+    text[length++] = 'e';
+    text[length++] = decimal->exponent < 0 ? '-' : '+';
+    if (exponent < 10)
+        text[length++] = '0';
+    return length + format_uint64(exponent, text + length);
+}
+
+static size_t put_fraction(const struct decimal *decimal, char *text)
+{
+    size_t length = put_bytes(text, "0.", 2);
+
+    length += put_zeros(text + length, (size_t)(-decimal->exponent - 1));
+    return length + put_bytes(text + length, decimal->digits, decimal->count);
+}
+
+static size_t put_plain(const struct decimal *decimal, char *text)
+{
+    size_t whole = (size_t)decimal->exponent + 1;
+    size_t length = 0;
+
+    if (decimal->count <= whole) {
+        length += put_bytes(text, decimal->digits, decimal->count);
+        return length + put_zeros(text + length, whole - decimal->count);
+    }
+    length += put_bytes(text, decimal->digits, whole);
+    text[length++] = '.';
+    return length + put_bytes(text + length, decimal->digits + whole, decimal->count - whole);
+}
+
+/* NaN and the infinities, which printf would sign and spell otherwise. */
+static size_t format_special(double value, char *text)
+{
+    const char *word = isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
+    size_t length = strlen(word);
+
+    memcpy(text, word, length + 1);
+    return length;
+}
+
+static size_t format_shortest(double value, char *text)
+{
+    struct decimal decimal;
+    size_t length = 0;
+
+    decimal_shortest(fabs(value), &decimal);
+    if (signbit(value))
+        text[length++] = '-';
+    if (decimal.exponent < EXPONENT_PLAIN_MIN || decimal.exponent > EXPONENT_PLAIN_MAX)
+        length += put_scientific(&decimal, text + length);
+    else if (decimal.exponent < 0)
+        length += put_fraction(&decimal, text + length);
+    else
+        length += put_plain(&decimal, text + length);
+    text[length] = '\0';
+    return length;
+}
+
+size_t format_double(double value, char text[FORMAT_BYTES])
+{
+    size_t length = 0;
+
+    if (!isfinite(value))
+        return format_special(value, text);
+    if (fabs(value) >= 0x1p53 || value < trunc(value) || value > trunc(value))
+        return format_shortest(value, text);
+    if (value < 0)
+        text[length++] = '-';
+    return length + format_uint64((uint64_t)fabs(value), text + length);
+}
+
+size_t format_bound(double value, char text[FORMAT_BYTES])
+{
+    size_t length;
+
+    if (!isfinite(value))
+        return format_special(value, text);
+    length = format_shortest(value, text);
+    if (strpbrk(text, ".e"))
+        return length;
+    memcpy(text + length, ".0", 3);
+    return length + 2;
+}

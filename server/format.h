@@ -1,0 +1,24 @@
+/* Numbers as the exposition formats want them, whatever the locale: the shortest digits that read back as the same
+ * value, laid out as Go's %g does (which is what "canonical" means in OpenMetrics). */
+#ifndef CALLMETER_SERVER_FORMAT_H
+#define CALLMETER_SERVER_FORMAT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Enough for any number below, NUL included. */
+enum {
+    FORMAT_BYTES = 32
+};
+
+/* Each writes NUL-terminated text and returns its length. Context: any thread; no allocation. */
+
+size_t format_uint64(uint64_t value, char text[FORMAT_BYTES]);
+
+/* 0.005, 1e-05, 2.5, 1e+06, NaN, +Inf, -Inf; whole numbers below 2^53 in plain digits. */
+size_t format_double(double value, char text[FORMAT_BYTES]);
+
+/* The canonical value of an `le` label: 1.0, 0.005, 1e-05, 1e+06, +Inf. */
+size_t format_bound(double value, char text[FORMAT_BYTES]);
+
+#endif

@@ -1,0 +1,52 @@
+/* The pages of the endpoint: which there are, and what each answers. */
+#ifndef CALLMETER_SERVER_ROUTES_H
+#define CALLMETER_SERVER_ROUTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <microhttpd.h>
+
+#include "server/process.h"
+#include "server/text.h"
+
+struct http_config;
+
+enum {
+    ROUTES_SCRAPE_CODES = 4
+};
+
+/* One for a server; used on its thread only. */
+struct routes {
+    const struct http_config *config;
+    bool is_ready;
+    struct text_scrapes scrapes[ROUTES_SCRAPE_CODES]; /* 200 first */
+    double scrape_seconds;
+    struct process_stats process;
+    size_t pending_bytes; /* of expositions that are still being sent */
+};
+
+/* One request; zeroed before each. */
+struct routes_request {
+    bool is_begun;
+    bool is_scrape;
+    unsigned code; /* of the answer */
+    uint64_t start_ns;
+};
+
+/* The config is the caller's, and stays. Context of all here: server thread. */
+void routes_init(struct routes *routes, const struct http_config *config);
+
+/* Answers a request: called by MHD_AccessHandlerCallback's rules, which is repeatedly until an answer is queued. MHD_NO
+ * ends the connection. */
+enum MHD_Result routes_answer(struct routes *routes, struct routes_request *request, struct MHD_Connection *connection,
+                              const char *url, const char *method, size_t *upload_bytes);
+
+/* The answer was sent, or its client is gone. */
+void routes_completed(struct routes *routes, const struct routes_request *request);
+
+/* CLOCK_MONOTONIC. */
+uint64_t routes_now_ns(void);
+
+#endif
