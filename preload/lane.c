@@ -678,6 +678,7 @@ int lanes_init(const struct lane_config *given)
         return (int)result;
     lane_capacity = capacity;
     process_begin();
-    records_init();
+    if (!config.is_data_scanned)
+        records_init();
     return 0;
 }

@@ -19,6 +19,7 @@ struct lane_config {
     uint64_t (*now)(void);    /* ticks, as the trampoline in use reads them; general registers only */
     ptrdiff_t errno_offset;   /* of errno from the thread pointer, the same in all threads */
     const void *exit_address; /* return address of originals that the trampoline called */
+    bool is_data_scanned;     /* a garbage collector looks for pointers in .bss: records lie there or nowhere */
     uintptr_t main_thread_pointer;
     uintptr_t main_stack; /* any address on the first thread's stack */
 };

@@ -280,35 +280,15 @@ size_t json_text_trace(const char *text, size_t length, size_t limit, char ret_p
     return limit > length ? length : offset;
 }
 
-/* Bytes that an escape's characters take in the text and in UTF-8. The four digits tell: a first surrogate has a second
- * one behind it. */
-static size_t escape_bytes(const char *text, size_t length, size_t at, size_t *ret_meant)
-{
-    const char *digits = text + at + 2;
-
-    *ret_meant = 1;
-    if (at + 6 > length || text[at + 1] != 'u')
-        return 2;
-    if ((digits[0] == 'd' || digits[0] == 'D') && !(digits[1] >= '0' && digits[1] <= '7')) {
-        *ret_meant = 4;
-        return 12;
-    }
-    if (digits[0] != '0' || digits[1] > '7')
-        *ret_meant = 3;
-    else if (digits[1] != '0' || digits[2] > '7')
-        *ret_meant = 2;
-    return 6;
-}
-
 size_t json_text_in_string(const char *text, size_t length, size_t offset, size_t index)
 {
     size_t at = offset + 1;
 
-    while (index > 0 && at < length && text[at] != '"') {
-        size_t meant = 1;
-
-        at += text[at] == '\\' ? escape_bytes(text, length, at, &meant) : 1;
-        index = meant < index ? index - meant : 0;
+    for (; index > 0 && at < length && text[at] != '"'; index--) {
+        if (text[at] == '\\')
+            at += at + 1 < length && text[at + 1] == 'u' ? 6 : 2;
+        else
+            at++;
     }
     return at < length ? at : length;
 }

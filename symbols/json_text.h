@@ -45,7 +45,7 @@ size_t json_text_find(const char *text, size_t length, const struct json_path *p
  * the value it was in and returns the offset of the token that it stopped at. */
 size_t json_text_trace(const char *text, size_t length, size_t limit, char ret_path[static JSON_TEXT_PATH_BYTES]);
 
-/* Offset of byte `index` of what the string at `offset` means, escapes counted as what they stand for. */
+/* Offset of byte `index` of what the string at `offset` means, where all before it is ASCII, escaped or not. */
 size_t json_text_in_string(const char *text, size_t length, size_t offset, size_t index);
 
 /* Line and column of an offset, from 1; columns count characters. */

@@ -11,6 +11,7 @@
 #include "symbols/diag.h"
 #include "symbols/image.h"
 #include "symbols/name.h"
+#include "symbols/runtime.h"
 #include "symbols/symtab.h"
 
 /* An executable PT_LOAD, the part of it that is in the file. */
@@ -196,7 +197,10 @@ static int object_read(struct object *object)
     object->soname = object_read_soname(&object->files->image);
     object->build_id = image_build_id(&object->files->image);
     object->is_loader = object_is_loader(object);
-    return object_read_symbols(object);
+    result = object_read_symbols(object);
+    if (result == 0)
+        object->limit = runtime_limit_object(&object->files->image, object, &object->limit_reason);
+    return result;
 }
 
 int object_open(const char *path, uint64_t load_bias, bool is_executable, struct object **ret_object, struct diag *diag)

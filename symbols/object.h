@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "symbols/plan.h"
+
 struct diag;
 struct object_files;
 
@@ -23,14 +25,16 @@ struct object_symbol {
 };
 
 struct object {
-    char *path;            /* the file that was read, absolute; symbolic links as they were given */
-    const char *base_name; /* points into path */
-    char *soname;          /* or NULL */
-    char *build_id;        /* lower-case hexadecimal, or NULL */
-    uint64_t load_bias;    /* run address - virtual address; 0 for an object that is not in memory */
-    bool is_executable;    /* the program itself */
-    bool is_loader;        /* ld.so: nothing in it is ever tracked */
-    bool is_stripped;      /* neither it nor a debug file of it has a .symtab: only exported functions are known */
+    char *path;               /* the file that was read, absolute; symbolic links as they were given */
+    const char *base_name;    /* points into path */
+    char *soname;             /* or NULL */
+    char *build_id;           /* lower-case hexadecimal, or NULL */
+    uint64_t load_bias;       /* run address - virtual address; 0 for an object that is not in memory */
+    bool is_executable;       /* the program itself */
+    bool is_loader;           /* ld.so: nothing in it is ever tracked */
+    bool is_stripped;         /* neither it nor a debug file of it has a .symtab: only exported functions are known */
+    enum plan_mode limit;     /* the most that its functions can get (runtime.h) */
+    const char *limit_reason; /* why not PLAN_FULL; static; NULL if it is */
     struct object_symbol
         *symbols; /* functions, sorted by address, then by name; from .dynsym, .symtab and debug files */
     size_t symbol_count;

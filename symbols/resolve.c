@@ -13,6 +13,7 @@
 #include "symbols/resolve_idle.h"
 #include "symbols/resolve_name.h"
 #include "symbols/resolve_plan.h"
+#include "symbols/runtime.h"
 
 /* An object and what is known of it only while resolving. */
 struct resolve_object {
@@ -360,6 +361,20 @@ static int resolver_name(const struct manifest *manifest, struct resolution *res
     return result;
 }
 
+/* A runtime that is loaded limits the functions of all objects. */
+static void resolve_limit_objects(struct object *const *objects, size_t object_count)
+{
+    const char *reason;
+    enum plan_mode limit = runtime_limit_process(objects, object_count, &reason);
+
+    for (size_t i = 0; i < object_count; i++) {
+        if (objects[i]->limit <= limit)
+            continue;
+        objects[i]->limit = limit;
+        objects[i]->limit_reason = reason;
+    }
+}
+
 int resolve_manifest(const struct manifest *manifest, struct object *const *objects, size_t object_count,
                      const struct resolve_options *options, struct resolution *ret_resolution, struct diag *diag)
 {
@@ -368,6 +383,7 @@ int resolve_manifest(const struct manifest *manifest, struct object *const *obje
     struct resolve_place *places = NULL;
     int result = resolver_init(&resolver, objects, object_count);
 
+    resolve_limit_objects(objects, object_count);
     if (result == 0)
         result = resolver_run(&resolver);
     if (result == 0)

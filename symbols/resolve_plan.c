@@ -107,6 +107,8 @@ static const char *resolve_plan_forbidden(const struct resolve_target *target)
 {
     size_t length;
 
+    if (target->object->limit == PLAN_REFUSED)
+        return target->object->limit_reason;
     if (target->object->is_loader)
         return "it belongs to the dynamic loader, in which nothing is tracked";
     if (name_split_clone(target->symbol->name, &length) == NAME_CLONE_COLD)
@@ -114,9 +116,19 @@ static const char *resolve_plan_forbidden(const struct resolve_target *target)
     return NULL;
 }
 
+/* What the object's runtime, or another one in the process, leaves of a plan. */
+static void resolve_plan_limit(struct resolve_target *target)
+{
+    if (target->plan.mode <= target->object->limit)
+        return;
+    target->plan.mode = target->object->limit;
+    resolve_add_reason(target, "%s", target->object->limit_reason);
+}
+
 static int resolve_plan_one(struct resolve_target *target, const struct resolve_place *place, bool has_shadow_stack)
 {
     const char *forbidden = resolve_plan_forbidden(target);
+    int result;
 
     if (forbidden) {
         resolve_plan_refuse(&target->plan, PLAN_REASON_SPECIAL_ABI);
@@ -125,7 +137,9 @@ static int resolve_plan_one(struct resolve_target *target, const struct resolve_
     }
     if (place->is_unplanned)
         return 0;
-    return resolve_plan_code(target, place->lookup, has_shadow_stack, &target->plan);
+    result = resolve_plan_code(target, place->lookup, has_shadow_stack, &target->plan);
+    resolve_plan_limit(target);
+    return result;
 }
 
 /* What the targets at one address share; kept with the first of them. */

@@ -155,6 +155,14 @@ static bool is_save_of_rbx(const ZydisDecodedInstruction *instruction, const Zyd
     }
 }
 
+/* What is stored behind a use is no longer the caller's value, or the caller's value is an argument. */
+static bool may_save_rbx(const struct scan *scan)
+{
+    bool is_code = scan->is_certain || !scan->is_dirty;
+
+    return is_code && scan->is_within && !scan->result.uses_rbx && !scan->may_use_rbx;
+}
+
 static void examine_rbx(struct scan *scan, const uint8_t *code, size_t bytes)
 {
     ZydisDecodedInstruction instruction;
@@ -162,7 +170,7 @@ static void examine_rbx(struct scan *scan, const uint8_t *code, size_t bytes)
 
     if (ZYAN_FAILED(ZydisDecoderDecodeFull(scan->decoder, code, bytes, &instruction, operands)))
         return;
-    if ((scan->is_certain || !scan->is_dirty) && scan->is_within && is_save_of_rbx(&instruction, operands))
+    if (may_save_rbx(scan) && is_save_of_rbx(&instruction, operands))
         scan->result.saves_rbx = true;
     for (size_t i = 0; i < instruction.operand_count; i++)
         if (operand_uses(&operands[i], ZYDIS_REGISTER_RBX))

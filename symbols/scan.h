@@ -16,7 +16,7 @@ struct scan_result {
     bool loops_to_window;        /* a jump, not a call, to the window's first byte, from behind the window */
     bool jumps_to_entry;         /* the same where it is a tail call of itself, as far as one can tell */
     bool uses_rbx;               /* reads or writes any part of it */
-    bool saves_rbx;              /* stores all of it */
+    bool saves_rbx;              /* stores all of it, before any use */
     bool touches_return_address; /* reads, writes or pops it; or pops arguments at its return */
     bool has_return;
     bool jumps_through_rbp; /* or rbx or r13: `jmp [rbp]` is how Haskell code returns */

@@ -105,7 +105,8 @@ static const struct special specials[] = {
     {"go.*", PLAN_REASON_SPECIAL_ABI},
     {"_rt0_*", PLAN_REASON_SPECIAL_ABI},
 
-    /* OCaml's own assembly; rbx is an ordinary register there. */
+    /* OCaml's own assembly, and V8's built-in functions; rbx is an ordinary register there. */
+    {"Builtins_*", PLAN_REASON_UNSAVED_RBX},
     {"caml_apply*", PLAN_REASON_UNSAVED_RBX},
     {"caml_curry*", PLAN_REASON_UNSAVED_RBX},
     {"caml_tuplify*", PLAN_REASON_UNSAVED_RBX},

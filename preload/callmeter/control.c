@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <time.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "preload/callmeter/clock.h"
 #include "preload/callmeter/endpoint.h"
@@ -20,16 +21,24 @@
 #include "symbols/diag.h"
 #include "symbols/manifest.h"
 #include "symbols/resolve.h"
+#include "symbols/runtime.h"
+
+enum {
+    SHADOW_STACK_STATUS = 0x5005,
+    SHADOW_STACK_ON = 1,
+};
 
 __attribute__((visibility("default"))) int callmeter_control_start(const struct shim *shim);
 
-static int lanes_start(const struct shim *shim, const struct clock *clock, struct segment_header *segment)
+static int lanes_start(const struct shim *shim, const struct clock *clock, const struct loaded *loaded,
+                       struct segment_header *segment)
 {
     struct lane_config config = {
         .segment = segment,
         .now = clock->now,
         .errno_offset = (char *)&errno - (char *)cpu_thread_pointer(),
         .exit_address = clock->is_tsc ? shim->exit_tsc : shim->exit_clock,
+        .is_data_scanned = runtime_scans_data(loaded->objects, loaded->count),
         .main_thread_pointer = cpu_thread_pointer(),
         .main_stack = getauxval(AT_RANDOM),
     };
@@ -42,26 +51,70 @@ static int lanes_start(const struct shim *shim, const struct clock *clock, struc
     return -pthread_atfork(NULL, NULL, shim->lanes_forked);
 }
 
+/* arch_prctl(ARCH_SHSTK_STATUS), Linux 6.6: Documentation/arch/x86/shstk.rst. Older kernels keep no shadow stacks for
+ * programs. */
+static bool has_shadow_stack(void)
+{
+    unsigned long features = 0;
+
+    return syscall(SYS_arch_prctl, SHADOW_STACK_STATUS, &features) == 0 && (features & SHADOW_STACK_ON);
+}
+
+static bool is_refused(const struct resolve_target *target)
+{
+    return target->state == RESOLVE_FOUND && target->plan.mode == PLAN_REFUSED;
+}
+
+static void report_target(const struct shim *shim, const struct resolve_target *target, enum log_level level)
+{
+    if (target->state == RESOLVE_MISSING)
+        shim->log(level, "%s is missing: %s", target->name, target->reason);
+    else if (is_refused(target))
+        shim->log(level, "%s is not tracked: %s", target->name, target->reason);
+    else if (target->reason[0])
+        shim->log(level < LOG_LEVEL_INFO ? LOG_LEVEL_INFO : level, "%s: %s", target->name, target->reason);
+}
+
+/* The targets of one glob from `first` on: one line for all, whoever wants more looks at function_info. Returns the
+ * next target. */
+static size_t report_glob(const struct shim *shim, const struct manifest_function *function,
+                          const struct resolution *resolution, size_t first)
+{
+    const struct resolve_target *targets = resolution->targets;
+    size_t next = first;
+    size_t refused = 0;
+
+    for (; next < resolution->count && targets[next].function == targets[first].function; next++) {
+        refused += is_refused(&targets[next]);
+        report_target(shim, &targets[next], targets[next].state == RESOLVE_MISSING ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG);
+    }
+    if (refused > 0 && !function->is_optional)
+        shim->log(LOG_LEVEL_WARN,
+                  "%zu of the %zu functions that match %s are not tracked: see function_info, or callmeter check",
+                  refused, next - first, function->symbol);
+    return next;
+}
+
 /* What became of the manifest, for the person who reads the log. */
 static void report(const struct shim *shim, const struct manifest *manifest, const struct resolution *resolution)
 {
-    for (size_t i = 0; i < resolution->count; i++) {
-        const struct resolve_target *target = &resolution->targets[i];
-        bool is_optional = manifest->functions[target->function].is_optional;
+    size_t i = 0;
 
-        if (target->state == RESOLVE_MISSING && !is_optional)
-            shim->log(LOG_LEVEL_WARN, "%s is missing: %s", target->name, target->reason);
-        else if (target->state == RESOLVE_FOUND && target->plan.mode == PLAN_REFUSED)
-            shim->log(is_optional ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "%s is not tracked: %s", target->name,
-                      target->reason);
-        else if (target->reason[0])
-            shim->log(LOG_LEVEL_INFO, "%s: %s", target->name, target->reason);
+    while (i < resolution->count) {
+        const struct manifest_function *function = &manifest->functions[resolution->targets[i].function];
+
+        if (function->is_glob) {
+            i = report_glob(shim, function, resolution, i);
+        } else {
+            report_target(shim, &resolution->targets[i], function->is_optional ? LOG_LEVEL_INFO : LOG_LEVEL_WARN);
+            i++;
+        }
     }
 }
 
 static int instrument(const struct shim *shim, const struct manifest *manifest, struct clock *clock, struct diag *diag)
 {
-    struct resolve_options options = {.ifunc = loaded_ifunc};
+    struct resolve_options options = {.ifunc = loaded_ifunc, .has_shadow_stack = has_shadow_stack()};
     struct loaded loaded;
     struct resolution resolution;
     struct track track = {.shim = shim, .manifest = manifest, .resolution = &resolution, .clock = clock};
@@ -82,7 +135,7 @@ static int instrument(const struct shim *shim, const struct manifest *manifest, 
         result = -ENOENT;
         goto resolution;
     }
-    result = lanes_start(shim, clock, track.segment);
+    result = lanes_start(shim, clock, &loaded, track.segment);
     if (result != 0) {
         diag_set(diag, "no memory for the calls in progress: %s", strerror(-result));
         goto resolution;

@@ -1,0 +1,101 @@
+#include "symbols/runtime.h"
+
+#include <gelf.h>
+#include <string.h>
+
+#include "symbols/image.h"
+#include "symbols/object.h"
+
+static bool has_section(const struct image *image, const char *name)
+{
+    GElf_Shdr header;
+
+    return image_section_by_name(image, name, &header) != NULL;
+}
+
+static bool is_go(const struct image *image)
+{
+    return has_section(image, ".go.buildinfo") || has_section(image, ".note.go.buildid") ||
+           has_section(image, ".gopclntab");
+}
+
+/* True if the object takes part of an unwinder from another one. */
+static bool imports_unwinder(const struct image *image)
+{
+    GElf_Shdr header;
+    Elf_Scn *section = image_section_by_type(image, SHT_DYNSYM, &header);
+    Elf_Data *data = section ? elf_getdata(section, NULL) : NULL;
+    GElf_Sym symbol;
+
+    for (int i = 0; data && gelf_getsym(data, i, &symbol); i++) {
+        const char *name = elf_strptr(image->elf, header.sh_link, symbol.st_name);
+
+        if (symbol.st_shndx == SHN_UNDEF && name &&
+            (strncmp(name, "_Unwind_", 8) == 0 || strcmp(name, "__gxx_personality_v0") == 0 ||
+             strcmp(name, "__gcc_personality_v0") == 0))
+            return true;
+    }
+    return false;
+}
+
+static bool has_function(const struct object *object, const char *name)
+{
+    for (size_t i = 0; i < object->symbol_count; i++)
+        if (object->symbols[i].name[0] == name[0] && strcmp(object->symbols[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static bool is_named(const struct object *object, const char *prefix)
+{
+    return strncmp(object->base_name, prefix, strlen(prefix)) == 0 ||
+           (object->soname && strncmp(object->soname, prefix, strlen(prefix)) == 0);
+}
+
+/* libc has exception tables for cancellation, and asks libgcc for the unwinder when it is needed. */
+static bool has_hidden_unwinder(const struct image *image, const struct object *object)
+{
+    return has_section(image, ".gcc_except_table") && !imports_unwinder(image) &&
+           !has_function(object, "_Unwind_SetIP") && !is_named(object, "libc.so") && !is_named(object, "libpthread.so");
+}
+
+enum plan_mode runtime_limit_object(const struct image *image, const struct object *object, const char **ret_reason)
+{
+    if (is_go(image)) {
+        *ret_reason = "it is Go code, whose stacks move";
+        return PLAN_REFUSED;
+    }
+    if (has_hidden_unwinder(image, object)) {
+        *ret_reason = "its C++ runtime is linked in and stripped of symbols, so exceptions could not be followed";
+        return PLAN_COUNT;
+    }
+    *ret_reason = NULL;
+    return PLAN_FULL;
+}
+
+enum plan_mode runtime_limit_process(struct object *const *objects, size_t count, const char **ret_reason)
+{
+    static const char *const collectors[] = {"libruby",      "libmonosgen",          "libmono-2",
+                                             "libmonoboehm", "libjavascriptcoregtk", "libJavaScriptCore"};
+
+    *ret_reason =
+        "a garbage collector is loaded that looks for pointers on stacks, where the trampoline would hide one";
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < sizeof(collectors) / sizeof(collectors[0]); j++)
+            if (is_named(objects[i], collectors[j]))
+                return PLAN_COUNT;
+        if (objects[i]->is_executable &&
+            (is_named(objects[i], "emacs") || has_function(objects[i], "rb_gc_mark_locations")))
+            return PLAN_COUNT;
+    }
+    *ret_reason = NULL;
+    return PLAN_FULL;
+}
+
+bool runtime_scans_data(struct object *const *objects, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (is_named(objects[i], "libgc.so") || has_function(objects[i], "GC_push_all_stack"))
+            return true;
+    return false;
+}

@@ -1,0 +1,27 @@
+/* Language runtimes that leave a guest less room than C does, told by what an object is made of. */
+#ifndef CALLMETER_SYMBOLS_RUNTIME_H
+#define CALLMETER_SYMBOLS_RUNTIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "symbols/plan.h"
+
+struct image;
+struct object;
+
+/* The most that functions of this object can get, and why not PLAN_FULL (static text; NULL if it is). Go: nothing, its
+ * stacks move. An object that throws exceptions with an unwinder of its own, stripped of symbols: counts, since the
+ * unwinder's functions cannot be found when an exception leaves a call. Called when the object's symbols are known.
+ * Context: startup. */
+enum plan_mode runtime_limit_object(const struct image *image, const struct object *object, const char **ret_reason);
+
+/* The same for all functions of a process, because of what else is loaded: a garbage collector that scans stacks for
+ * pointers does not see the caller's rbx in a record. */
+enum plan_mode runtime_limit_process(struct object *const *objects, size_t count, const char **ret_reason);
+
+/* True if such a collector is loaded that also scans the data of libraries (Boehm's): records must lie there, and
+ * nowhere else. */
+bool runtime_scans_data(struct object *const *objects, size_t count);
+
+#endif
