@@ -123,7 +123,6 @@ struct lane {
     struct chunk *chunks; /* all that it has */
     _Atomic uint32_t state; /* enum lane_state */
     int tid;
-    uint32_t block_index;
     uint32_t index;      /* among all lanes */
     uintptr_t stack_low; /* the thread's own stack; both 0: not asked yet; both 1: not to be found out */
     uintptr_t stack_high;

@@ -1,10 +1,11 @@
-/* Lanes and records: the slow paths of the data plane. Everything here runs inside the program's own calls, possibly in
+/* Lanes: what each thread has to itself. Everything here runs inside the program's own calls, possibly in
  * its signal handlers: no libc, no lock that a signal could meet, system calls only where a thread is new, a chunk is
  * full or a jump was seen. */
 #ifndef CALLMETER_PRELOAD_LANE_H
 #define CALLMETER_PRELOAD_LANE_H
 
 #include "preload/hot.h"
+#include "preload/stack.h"
 
 /* The thread's lane: &lane_none before its first tracked call, &lane_ours where callmeter itself is at work. */
 extern __thread struct lane *hot_lane __attribute__((tls_model("initial-exec")));
@@ -12,6 +13,7 @@ extern __thread struct lane *hot_lane __attribute__((tls_model("initial-exec")))
 extern struct lane lane_none;
 extern struct lane lane_ours;
 extern struct record lane_bottom;
+extern struct chunk lane_no_chunk; /* a full one, of threads that have none */
 
 /* What the control plane gives the data plane before the first function is patched. */
 struct lane_config {
@@ -34,46 +36,14 @@ void lanes_reap(void);
 /* In a forked child, on the thread that forked. Context: pthread_atfork child handler. */
 void lanes_forked(void);
 
-/* From assembly.
- * ------------------------------------------------------------------------------------------------------------------ */
+/* The lane to count in, whatever the thread was before: attaches it if it is new. Context: hot. */
+struct lane *lane_here(void);
 
-enum {
-    LANE_RETRY,
-    LANE_BYPASS
-};
+/* The thread's own stack, asked of the kernel once; empty where it cannot be told. Context: hot. */
+struct stack_range lane_stack(struct lane *lane);
 
-/* The lane has no block, or no free record: LANE_RETRY: it has now. LANE_BYPASS: go to the original untimed; if the
- * call is to be counted, it has been. Context: hot. */
-int lane_entry_slow(const struct hook *hook);
-
-/* A counted function's call on a lane without block. Counts it. Context: hot. */
-void lane_count_slow(const struct hook *hook);
-
-/* A call at `slot`, above or at the innermost record's: are some of the lane's records dead? Context: hot. */
-void lane_entry_check(struct lane *lane, uintptr_t slot);
-
-/* What a return or a landing needs to leave the trampoline. */
-struct lane_exit {
-    uint64_t caller_rbx;
-    void *return_address;
-    void *resume;
-};
-
-/* A return where rbx is not the innermost record. Finds the record, counts the outcome and gives it back. Context: hot.
- */
-void lane_exit_slow(uint64_t rbx, uintptr_t slot, uint64_t ret, uint64_t float_ret, uint64_t now,
-                    struct lane_exit *ret_exit);
-
-/* The outcome's byte offset in the cell. Context: hot. */
-uint32_t lane_judge(const struct hook *hook, uint64_t ret, uint64_t float_ret);
-
-/* An exception or a forced unwinding left the call. */
-void lane_landed(uint64_t rbx, uintptr_t slot, uint64_t is_forced, struct lane_exit *ret_exit);
-
-/* longjmp is about to set rsp to `target`, from `from`. */
-void lane_longjmp(uintptr_t target, uintptr_t from);
-
-/* The record that rbx names, or NULL: for the personality. */
-struct record *lane_find_record(uint64_t rbx, uintptr_t slot);
+/* No handler of this thread may run between the two: it could need the same. Context: hot. */
+void lane_signals_block(uint64_t *ret_mask);
+void lane_signals_restore(const uint64_t *mask);
 
 #endif

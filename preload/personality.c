@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <unwind.h>
 
+#include "preload/chain.h"
 #include "preload/lane.h"
 #include "preload/x86_64/cpu.h"
 
@@ -93,7 +94,7 @@ _Unwind_Reason_Code hot_personality(int version, _Unwind_Action actions, _Unwind
     functions = unwinder_of((uintptr_t)__builtin_return_address(0));
     if (!functions)
         return _URC_CONTINUE_UNWIND;
-    record = lane_find_record(functions->get_gr(context, DWARF_RBX), functions->get_cfa(context) - 8);
+    record = chain_find_record(functions->get_gr(context, DWARF_RBX), functions->get_cfa(context) - 8);
     if (!record)
         return _URC_CONTINUE_UNWIND;
     record->target = functions->resume;

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <locale.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

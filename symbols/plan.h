@@ -89,7 +89,7 @@ void plan_function(const struct plan_request *request, struct patch_plan *ret_pl
 
 /* Refuses those of `plans`, which are all of the object that `code` (one whole executable section) belongs to, into
  * whose window a branch leads from anywhere in `code`: from another function. Hand-written assembly does it: glibc's
- * mempcpy jumps to memmove+3. Sorts `plans` by address. One pass, about 1 ns a byte. Context: startup. */
+ * mempcpy jumps to memmove+3. Sorts `plans` by address. One pass, some nanoseconds a byte. Context: startup. */
 void plan_check_branches(struct patch_plan **plans, size_t plan_count, const uint8_t *code, size_t code_bytes,
                          uint64_t address);
 

@@ -64,9 +64,26 @@ static const struct special specials[] = {
     {"_Unwind_SjLj_*", PLAN_REASON_CALLER_SENSITIVE},
 
     /* They never return to their caller, but somewhere else in the same thread, which goes on: a record would stay.
-     * Those that end the thread or the process (exit, abort, execve, pthread_exit) are ordinary: the call is in
-     * progress until the end, and its end has a name in calls_abandoned_total. */
+     * Those that end the thread or the process (exit, abort, pthread_exit) are ordinary: the call is in progress until
+     * the end, and its end has a name in calls_abandoned_total. */
     {"longjmp", PLAN_REASON_NEVER_RETURNS},
+    /* A child of vfork or posix_spawn leaves by these, and the record would stay with its parent, whose memory it is. */
+    {"execve", PLAN_REASON_NEVER_RETURNS},
+    {"__execve", PLAN_REASON_NEVER_RETURNS},
+    {"execveat", PLAN_REASON_NEVER_RETURNS},
+    {"fexecve", PLAN_REASON_NEVER_RETURNS},
+    {"_exit", PLAN_REASON_NEVER_RETURNS},
+    {"_Exit", PLAN_REASON_NEVER_RETURNS},
+    {"__GI__exit", PLAN_REASON_NEVER_RETURNS},
+    {"execv", PLAN_REASON_NEVER_RETURNS},
+    {"execvp", PLAN_REASON_NEVER_RETURNS},
+    {"execvpe", PLAN_REASON_NEVER_RETURNS},
+    {"__execvpe*", PLAN_REASON_NEVER_RETURNS},
+    {"maybe_script_execute", PLAN_REASON_NEVER_RETURNS},
+    {"execl", PLAN_REASON_NEVER_RETURNS},
+    {"execlp", PLAN_REASON_NEVER_RETURNS},
+    {"execle", PLAN_REASON_NEVER_RETURNS},
+    {"__spawni_child", PLAN_REASON_NEVER_RETURNS},
     {"_longjmp", PLAN_REASON_NEVER_RETURNS},
     {"__longjmp", PLAN_REASON_NEVER_RETURNS},
     {"__longjmp_cancel", PLAN_REASON_NEVER_RETURNS},

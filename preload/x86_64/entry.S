@@ -25,8 +25,8 @@
 #define CFI_RBX_IN_RECORD    .cfi_escape 0x10, 3, 2, 0x73, RECORD_RBX
 
         .text
-        .hidden hot_lane, hot_clock, hot_personality, lane_entry_slow, lane_entry_check, lane_exit_slow
-        .hidden lane_judge, lane_landed, lane_count_slow, lane_longjmp
+        .hidden hot_lane, hot_clock, hot_personality, slow_entry, slow_entry_check, slow_exit
+        .hidden counters_judge, slow_landed, slow_count, slow_longjmp
 
 /* Ticks in rax; rdx is lost. */
 .macro READ_CLOCK_tsc
@@ -230,7 +230,7 @@ hot_exit_\kind:
         movq    %rdx, %rdi
         movq    (PUSHED_FOR_C + 24)(%rbp), %rsi
         movq    %xmm0, %rdx
-        call    lane_judge
+        call    counters_judge
         movl    %eax, %esi
         popq    %rdx
         popq    %rcx
@@ -246,7 +246,7 @@ hot_exit_\kind:
         movq    %xmm0, %rcx
         movq    %rax, %r8                       /* now */
         movq    %rsp, %r9
-        call    lane_exit_slow
+        call    slow_exit
         movq    8(%rsp), %rax
         movq    %rax, (PUSHED_FOR_C + 32)(%rbp)
         .cfi_offset rip, -8
@@ -276,10 +276,10 @@ hot_exit_\kind:
         orq     %rax, CHUNK_FREE(%rdx)
 10:     PUSH_FOR_C
         movq    %rbx, %rdi
-        call    lane_entry_slow
+        call    slow_entry
         POP_FROM_C
         testl   %eax, %eax
-        jz      1b                              /* LANE_RETRY */
+        jz      1b                              /* SLOW_RETRY */
         popq    %rsi
         .cfi_adjust_cfa_offset -8
         popq    %rdx
@@ -302,7 +302,7 @@ hot_exit_\kind:
         pushq   %rsi
         pushq   %rsi
         movq    %rcx, %rdi
-        call    lane_entry_check
+        call    slow_entry_check
         popq    %rsi
         popq    %rsi
         popq    %rcx
@@ -355,7 +355,7 @@ hot_count_slow:
         .cfi_adjust_cfa_offset 8
         PUSH_FOR_C
         movq    %rbx, %rdi
-        call    lane_count_slow
+        call    slow_count
         POP_FROM_C
         popq    %rsi
         .cfi_adjust_cfa_offset -8
@@ -389,7 +389,7 @@ hot_landing:
         movq    %rbx, %rdi
         leaq    40(%rsp), %rsi
         movq    %rsp, %rcx
-        call    lane_landed
+        call    slow_landed
         movq    8(%rsp), %rax
         movq    %rax, 40(%rsp)
         .cfi_offset rip, -8
@@ -424,7 +424,7 @@ hot_landing:
         rorq    $17, %rdi
         xorq    %fs:0x30, %rdi
         leaq    32(%rsp), %rsi
-        call    lane_longjmp
+        call    slow_longjmp
         addq    $8, %rsp
         .cfi_adjust_cfa_offset -8
         popq    %rsi

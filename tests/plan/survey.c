@@ -22,7 +22,6 @@
 
 enum {
     COPY_DISTANCE = 64 << 20,
-    PAGE_BYTES = 4096,
 };
 
 struct survey {
@@ -124,30 +123,22 @@ static bool copy_is_right(const struct survey *survey, size_t index)
     return true;
 }
 
-/* The executable segment that the functions are in, found from one of them. */
-static const uint8_t *segment_of(const struct object *object, uint64_t *ret_address, size_t *ret_bytes)
-{
-    uint64_t address = object->symbols[0].address & ~(uint64_t)(PAGE_BYTES - 1);
-
-    while (address >= PAGE_BYTES && object_code(object, address - PAGE_BYTES, ret_bytes))
-        address -= PAGE_BYTES;
-    *ret_address = address;
-    return object_code(object, address, ret_bytes);
-}
-
 static void check_branches(struct survey *survey)
 {
     struct patch_plan **plans = calloc(survey->count, sizeof(struct patch_plan *));
+    const uint8_t *code;
     uint64_t address;
     size_t bytes;
-    const uint8_t *code = segment_of(survey->object, &address, &bytes);
+    size_t total = 0;
     double start = now();
 
     for (size_t i = 0; plans && i < survey->count; i++)
         plans[i] = &survey->plans[i];
-    if (plans && code)
+    for (size_t n = 0; plans && (code = object_section(survey->object, n, &address, &bytes)); n++) {
         plan_check_branches(plans, survey->count, code, bytes, address);
-    printf("  %zu KiB searched for branches in %.1f ms\n", bytes / 1024, (now() - start) * 1e3);
+        total += bytes;
+    }
+    printf("  %zu KiB searched for branches in %.1f ms\n", total / 1024, (now() - start) * 1e3);
     free(plans);
 }
 

@@ -1,0 +1,180 @@
+#include "preload/chain.h"
+
+#include "preload/counters.h"
+#include "preload/lane.h"
+#include "preload/record.h"
+#include "preload/x86_64/cpu.h"
+
+static const void *exit_address;
+
+void chain_init(const void *given_exit_address)
+{
+    exit_address = given_exit_address;
+}
+
+/* Counts a record as abandoned and unlinks nothing. It is kept: what looks dead may be a coroutine whose stack lies in
+ * a frame of this one, and then it returns. lane_exit_slow takes the count back in that case; records_collect frees the
+ * provably dead. */
+void chain_abandon(const struct lane *lane, struct record *record, enum segment_abandoned_reason reason)
+{
+    uint64_t live = RECORD_LIVE;
+
+    if (atomic_compare_exchange_strong(&record->state, &live, RECORD_ABANDONED + reason))
+        counters_add(lane, record->hook, CELL_ABANDONED + reason, 1);
+}
+
+static void chain_remove(struct lane *lane, const struct record *record)
+{
+    struct record **link = &lane->current;
+
+    while (*link != &lane_bottom) {
+        if (*link == record) {
+            *link = record->outer;
+            return;
+        }
+        link = &(*link)->outer;
+    }
+}
+
+/* Takes back what other threads finished. The bits are fetched first: whatever they name is marked finished already. */
+static void lane_absorb(struct lane *lane)
+{
+    for (struct chunk *chunk = lane->chunks; chunk; chunk = chunk->next) {
+        uint64_t bits = atomic_load(&chunk->remote);
+
+        for (uint64_t left = bits; left; left &= left - 1)
+            chain_remove(lane, (struct record *)chunk + __builtin_ctzll(left));
+        for (uint64_t left = bits; left; left &= left - 1)
+            atomic_store(&((struct record *)chunk + __builtin_ctzll(left))->state, RECORD_LIVE);
+        cpu_or(&chunk->free, bits);
+        atomic_fetch_and(&chunk->remote, ~bits);
+    }
+}
+
+/* True if the abandoned record cannot return any more: its slot, on the thread's own stack, holds something else than
+ * the address that its original would return to, or a later call was made from the same slot. */
+static bool is_provably_dead(const struct record *record, const struct chunk *chunks, struct stack_range stack)
+{
+    if (!stack_range_has(stack, record->slot))
+        return false;
+    if (*(const void *const *)record->slot != exit_address)
+        return true;
+    for (const struct chunk *chunk = chunks; chunk; chunk = chunk->next) {
+        for (uint64_t used = ~chunk->free & ~UINT64_C(1); used; used &= used - 1) {
+            const struct record *other = (const struct record *)chunk + __builtin_ctzll(used);
+
+            if (other != record && other->slot == record->slot && other->start > record->start)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* To the chunk's own lane. A free record is marked live: the trampoline need not do it. */
+static void record_free(struct chunk *chunk, struct record *record)
+{
+    atomic_store(&record->state, RECORD_LIVE);
+    cpu_or(&chunk->free, record_bit(record));
+}
+
+/* Frees the abandoned records of a full chunk that are provably dead. */
+static void records_collect(struct lane *lane, struct chunk *chunk)
+{
+    struct stack_range stack = lane_stack(lane);
+
+    for (uint64_t used = ~chunk->free & ~UINT64_C(1); used; used &= used - 1) {
+        struct record *record = (struct record *)chunk + __builtin_ctzll(used);
+
+        if (atomic_load(&record->state) >= RECORD_ABANDONED && is_provably_dead(record, lane->chunks, stack))
+            record_free(chunk, record);
+    }
+}
+
+static bool has_abandoned(const struct chunk *chunk)
+{
+    for (uint64_t used = ~chunk->free & ~UINT64_C(1); used; used &= used - 1)
+        if (atomic_load(&((const struct record *)chunk + __builtin_ctzll(used))->state) >= RECORD_ABANDONED)
+            return true;
+    return false;
+}
+
+/* Makes a chunk with a free record the lane's current one. Signals are blocked. */
+bool chain_find_chunk(struct lane *lane)
+{
+    struct chunk *chunk = lane->chunk;
+
+    lane_absorb(lane);
+    if (chunk != &lane_no_chunk && !chunk->free && has_abandoned(chunk))
+        records_collect(lane, chunk);
+    for (chunk = lane->chunks; chunk; chunk = chunk->next) {
+        if (chunk->free) {
+            lane->chunk = chunk;
+            return true;
+        }
+    }
+    chunk = chunk_claim(lane);
+    if (!chunk)
+        return false;
+    chunk->next = lane->chunks;
+    lane->chunks = chunk;
+    lane->chunk = chunk;
+    return true;
+}
+
+struct record *chain_find_record(uint64_t rbx, uintptr_t slot)
+{
+    struct record *named = record_at(rbx);
+
+    if (named && named->slot == slot)
+        return named;
+    for (struct record *record = hot_lane->current; record != &lane_bottom; record = record->outer)
+        if (record->slot == slot && atomic_load(&record->state) == RECORD_LIVE)
+            return record;
+    return named;
+}
+
+/* Records linked in after `record`, on the thread's own stack and below it, were left without a return. */
+static void lane_abandon_inner(struct lane *lane, const struct record *record)
+{
+    struct stack_range stack = lane_stack(lane);
+    struct record **link = &lane->current;
+
+    while (*link != record && *link != &lane_bottom) {
+        struct record *inner = *link;
+
+        if (stack_range_has(stack, inner->slot) && stack_range_has(stack, record->slot) && inner->slot < record->slot) {
+            chain_abandon(lane, inner, ABANDONED_LONGJMP);
+            *link = inner->outer;
+        } else {
+            link = &inner->outer;
+        }
+    }
+}
+
+static bool chain_has(const struct lane *lane, const struct record *record)
+{
+    for (struct record *other = lane->current; other != &lane_bottom; other = other->outer)
+        if (other == record)
+            return true;
+    return false;
+}
+
+/* Unlinks the record, gives it back to its owner, and takes back an `abandoned` that was counted too early. */
+void chain_finish(struct lane *lane, struct record *record)
+{
+    struct chunk *chunk = record_chunk(record);
+    uint64_t state;
+
+    if (chain_has(lane, record)) {
+        if (lane->current != record)
+            lane_abandon_inner(lane, record);
+        chain_remove(lane, record);
+    }
+    state = atomic_exchange(&record->state, RECORD_FINISHED);
+    if (state >= RECORD_ABANDONED)
+        counters_add(lane, record->hook, CELL_ABANDONED + (unsigned)(state - RECORD_ABANDONED), UINT64_MAX);
+    if (chunk->lane == lane)
+        record_free(chunk, record);
+    else
+        atomic_fetch_or(&chunk->remote, record_bit(record));
+}

@@ -1,0 +1,30 @@
+/* A lane's records: those in progress, linked from the innermost one outwards, and the chunks they come from. Context:
+ * hot.
+ *
+ * What leaves a call without returning leaves its record behind. Whether such a record is dead cannot always be proven:
+ * the stack of a coroutine may lie anywhere, even in a frame of this thread's stack. So a record that looks dead is
+ * counted as abandoned and unlinked, but not given out again before it is provably dead; if its call returns after all,
+ * the count is taken back. */
+#ifndef CALLMETER_PRELOAD_CHAIN_H
+#define CALLMETER_PRELOAD_CHAIN_H
+
+#include "preload/hot.h"
+
+/* `exit_address` is where originals return to. Context: startup. */
+void chain_init(const void *exit_address);
+
+/* Counts a record as abandoned, once. Does not unlink it. */
+void chain_abandon(const struct lane *lane, struct record *record, enum segment_abandoned_reason reason);
+
+/* Makes a chunk with a free record the lane's current one. false: out of memory. Signals are blocked. */
+bool chain_find_chunk(struct lane *lane);
+
+/* The record of a call that returns or is unwound at `slot`: the one that rbx names, else (the original did not
+ * preserve rbx) the calling thread's one at that slot. NULL: there is none. */
+struct record *chain_find_record(uint64_t rbx, uintptr_t slot);
+
+/* Unlinks a record whose call has ended on this thread, wherever it began, and gives it back to the lane it came from.
+ * Calls further in on the same stack have been left: they are abandoned. */
+void chain_finish(struct lane *lane, struct record *record);
+
+#endif

@@ -1,0 +1,106 @@
+#include "preload/counters.h"
+
+#include <sys/syscall.h>
+
+#include "preload/x86_64/cpu.h"
+
+static struct segment_header *segment;
+static ptrdiff_t errno_offset;
+
+void counters_init(struct segment_header *given_segment, ptrdiff_t given_errno_offset)
+{
+    segment = given_segment;
+    errno_offset = given_errno_offset;
+}
+
+static uint8_t *block_at(uint32_t index)
+{
+    return (uint8_t *)segment + segment->blocks + index * segment->block_bytes;
+}
+
+/* The last block is nobody's: calls that find no block of their own are added there, by atomic instructions. */
+static uint32_t shared_block_index(void)
+{
+    return segment->block_capacity - 1;
+}
+
+uint8_t *counters_claim_block(int pid)
+{
+    _Atomic uint64_t *owners = (_Atomic uint64_t *)((uint8_t *)segment + segment->owners);
+    _Atomic uint32_t *count = (_Atomic uint32_t *)&segment->block_count;
+    uint64_t owner = (uint64_t)pid << 32 | (uint32_t)cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+
+    for (uint32_t i = 0; i < shared_block_index(); i++) {
+        uint64_t nobody = 0;
+        uint32_t seen = atomic_load(count);
+
+        if (!atomic_compare_exchange_strong(&owners[i], &nobody, owner))
+            continue;
+        while (seen <= i && !atomic_compare_exchange_weak(count, &seen, i + 1))
+            ;
+        return block_at(i);
+    }
+    return NULL;
+}
+
+/* Adds to a word of the hook's cell: in the thread's own block, or in the shared one if it has none. */
+void counters_add_at(const struct lane *lane, const struct hook *hook, uint64_t offset, uint64_t value)
+{
+    uint8_t *block = *lane->block_ref;
+    uint32_t shared = shared_block_index();
+    _Atomic uint32_t *count = (_Atomic uint32_t *)&segment->block_count;
+
+    if (block) {
+        cpu_add((uint64_t *)(block + hook->cell + offset), value);
+        return;
+    }
+    atomic_store(count, shared + 1);
+    atomic_fetch_add((_Atomic uint64_t *)(block_at(shared) + hook->cell + offset), value);
+}
+
+void counters_add(const struct lane *lane, const struct hook *hook, unsigned word, uint64_t value)
+{
+    counters_add_at(lane, hook, (uint64_t)word * 8, value);
+}
+
+/* A call that was counted but could not be timed. */
+void counters_add_untimed(const struct lane *lane, const struct hook *hook)
+{
+    counters_add(lane, hook, CELL_STARTED, 1);
+    counters_add(lane, hook, CELL_SUCCESS, 1);
+}
+
+void counters_add_duration(const struct lane *lane, const struct hook *hook, uint64_t ticks)
+{
+    unsigned bucket;
+
+    if (ticks > INT64_MAX) /* the counters of two processors differ by a little */
+        ticks = 0;
+    bucket = hook->first_bucket[63 - __builtin_clzll(ticks | 1)];
+    while (ticks > hook->bounds[bucket])
+        bucket++;
+    counters_add(lane, hook, CELL_SUM_TICKS, ticks);
+    counters_add(lane, hook, CELL_BUCKETS + bucket, 1);
+}
+
+uint32_t counters_judge(const struct hook *hook, uint64_t ret, uint64_t float_ret)
+{
+    struct condition_input input = {
+        .ret = ret,
+        .float_ret = float_ret,
+        .error_number = *(const int *)(cpu_thread_pointer() + (uintptr_t)errno_offset),
+    };
+
+    if (condition_holds(&hook->throttled_when, &input))
+        return CELL_THROTTLED * 8;
+    if (condition_holds(&hook->error_when, &input))
+        return CELL_ERROR * 8;
+    return CELL_SUCCESS * 8;
+}
+
+uint32_t counters_outcome(const struct hook *hook, uint64_t ret, uint64_t float_ret)
+{
+    if (hook->flags & HOOK_FLAG_JUDGE)
+        return counters_judge(hook, ret, float_ret);
+    return hook->words[(((ret & hook->mask) - hook->low) & hook->mask) > hook->span];
+}

@@ -1,0 +1,33 @@
+/* The counters of a lane: its block in the segment, and how a call's outcome is judged. Context of everything but the
+ * first: hot. */
+#ifndef CALLMETER_PRELOAD_COUNTERS_H
+#define CALLMETER_PRELOAD_COUNTERS_H
+
+#include "preload/hot.h"
+
+/* `errno_offset` is that of errno from the thread pointer, the same in all threads. Context: startup. */
+void counters_init(struct segment_header *segment, ptrdiff_t errno_offset);
+
+/* A block for the calling thread of process `pid`, or NULL if all are taken. */
+uint8_t *counters_claim_block(int pid);
+
+/* Adds to a word (enum segment_cell_word) of the hook's cell in the lane's block; by an atomic instruction to the
+ * shared block, if the lane has none. */
+void counters_add(const struct lane *lane, const struct hook *hook, unsigned word, uint64_t value);
+
+/* The same, by the byte offset in the cell. */
+void counters_add_at(const struct lane *lane, const struct hook *hook, uint64_t offset, uint64_t value);
+
+/* A call that is counted as begun and as success, since it could not be timed. */
+void counters_add_untimed(const struct lane *lane, const struct hook *hook);
+
+/* Sum and bucket. */
+void counters_add_duration(const struct lane *lane, const struct hook *hook, uint64_t ticks);
+
+/* The byte offset in the cell of a finished call's outcome. `float_ret` is the low half of xmm0. */
+uint32_t counters_outcome(const struct hook *hook, uint64_t ret, uint64_t float_ret);
+
+/* The same for hooks with HOOK_FLAG_JUDGE, from assembly. Reads errno. */
+uint32_t counters_judge(const struct hook *hook, uint64_t ret, uint64_t float_ret);
+
+#endif
