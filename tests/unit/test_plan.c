@@ -69,7 +69,7 @@ static void test_names(void **state)
         {"setcontext", PLAN_COUNT, PLAN_REASON_NEVER_RETURNS},
         {"exit", PLAN_FULL, PLAN_REASON_NONE},
         {"abort", PLAN_FULL, PLAN_REASON_NONE},
-        {"execve", PLAN_FULL, PLAN_REASON_NONE},
+        {"execve", PLAN_COUNT, PLAN_REASON_NEVER_RETURNS},
         {"pthread_exit", PLAN_FULL, PLAN_REASON_NONE},
         {"__tls_get_addr", PLAN_REFUSED, PLAN_REASON_SPECIAL_ABI},
         {"_start", PLAN_REFUSED, PLAN_REASON_SPECIAL_ABI},
