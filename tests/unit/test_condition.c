@@ -78,6 +78,7 @@ static void integers_compare_in_their_width(void **state)
         {"ret == -1", VALUE_POINTER, UINT64_MAX, true},
         {"ret >= -4095", VALUE_POINTER, (uint64_t)-22, true},
         {"ret >= -4095", VALUE_POINTER, 0x7FFF00000000, false},
+        {"ret < -4095", VALUE_POINTER, 0x7FFF00000000, true},
         {"ret in (null, -1)", VALUE_POINTER, UINT64_MAX, true},
         {"ret in (null, -1)", VALUE_POINTER, 1, false},
         {"ret in (3, 1, 2, 7)", VALUE_INT32, 2, true},
