@@ -1,0 +1,37 @@
+# The data plane as the compiler made it: what runs inside the program's own calls must leave the rest of the machine alone.
+
+load lib/helper
+
+hot_code() {
+  local archive
+  archive=$(find "$build/preload" -name libhot.a)
+  objdump -d --no-show-raw-insn "$archive"
+}
+
+@test "the data plane changes no vector, x87, MXCSR or mask register" {
+  # Reading the low half of xmm0, a floating-point result, into a general register is all that is allowed.
+  run bash -c "$(declare -f hot_code); build=$build; hot_code | grep -E '%[xyz]mm|%st|%mm[0-7]|%k[0-7]|mxcsr|fldcw|fxsave|xsave|fninit|emms|vzero' |
+    grep -vE 'movq +%xmm0,%r[a-z0-9]+'"
+  assert_equal '' "$output" 'instructions'
+}
+
+@test "the data plane takes no lock and calls nothing of libc" {
+  local archive
+  archive=$(find "$build/preload" -name libhot.a)
+  run bash -c "nm -u $archive | awk '/ U /{print \$2}' | sort -u >'$BATS_TEST_TMPDIR/undefined'
+    nm --defined-only $archive | awk 'NF == 3 {print \$3}' | sort -u >'$BATS_TEST_TMPDIR/defined'
+    comm -23 '$BATS_TEST_TMPDIR/undefined' '$BATS_TEST_TMPDIR/defined'"
+  # The interposers' own, in C beside it; hot_clock is set by the gate.
+  assert_equal $'_GLOBAL_OFFSET_TABLE_\nhot_clock\ninterpose_longjmp\ninterpose_longjmp_chk\ninterpose_resolve' "$output" 'undefined names'
+}
+
+@test "a timed call runs no instruction with a lock prefix" {
+  run bash -c "$(declare -f hot_code); build=$build; hot_code | awk '/<hot_entry_tsc>:/{on=1} /<hot_entry_clock>:/{on=0} on' | grep -E 'lock|xchg +%[a-z0-9]+,.*\('  | grep -v cmpxchg"
+  assert_equal '' "$output" 'instructions'
+}
+
+@test "static TLS of the preload object is at most 256 bytes" {
+  local bytes
+  bytes=$(readelf -lW "$shim" | awk '$1 == "TLS" {print strtonum($6)}')
+  ((bytes > 0 && bytes <= 256)) || fail "static TLS: $bytes bytes"
+}
