@@ -5,6 +5,10 @@
 #include "preload/record.h"
 #include "preload/x86_64/cpu.h"
 
+enum {
+    CHUNKS_LOOKED_AT = 4
+};
+
 static const void *exit_address;
 
 void chain_init(const void *given_exit_address)
@@ -37,35 +41,33 @@ static void chain_remove(struct lane *lane, const struct record *record)
 }
 
 /* Takes back what other threads finished. The bits are fetched first: whatever they name is marked finished already. */
-static void lane_absorb(struct lane *lane)
+static void chunk_absorb(struct lane *lane, struct chunk *chunk)
 {
-    for (struct chunk *chunk = lane->chunks; chunk; chunk = chunk->next) {
-        uint64_t bits = atomic_load(&chunk->remote);
+    uint64_t bits = atomic_load(&chunk->remote);
 
-        for (uint64_t left = bits; left; left &= left - 1)
-            chain_remove(lane, (struct record *)chunk + __builtin_ctzll(left));
-        for (uint64_t left = bits; left; left &= left - 1)
-            atomic_store(&((struct record *)chunk + __builtin_ctzll(left))->state, RECORD_LIVE);
-        cpu_or(&chunk->free, bits);
-        atomic_fetch_and(&chunk->remote, ~bits);
-    }
+    if (bits == 0)
+        return;
+    for (uint64_t left = bits; left; left &= left - 1)
+        chain_remove(lane, (struct record *)chunk + __builtin_ctzll(left));
+    for (uint64_t left = bits; left; left &= left - 1)
+        atomic_store(&((struct record *)chunk + __builtin_ctzll(left))->state, RECORD_LIVE);
+    cpu_or(&chunk->free, bits);
+    atomic_fetch_and(&chunk->remote, ~bits);
 }
 
 /* True if the abandoned record cannot return any more: its slot, on the thread's own stack, holds something else than
  * the address that its original would return to, or a later call was made from the same slot. */
-static bool is_provably_dead(const struct record *record, const struct chunk *chunks, struct stack_range stack)
+static bool is_provably_dead(const struct record *record, const struct chunk *chunk, struct stack_range stack)
 {
     if (!stack_range_has(stack, record->slot))
         return false;
     if (*(const void *const *)record->slot != exit_address)
         return true;
-    for (const struct chunk *chunk = chunks; chunk; chunk = chunk->next) {
-        for (uint64_t used = ~chunk->free & ~UINT64_C(1); used; used &= used - 1) {
-            const struct record *other = (const struct record *)chunk + __builtin_ctzll(used);
+    for (uint64_t used = ~chunk->free & ~UINT64_C(1); used; used &= used - 1) {
+        const struct record *other = (const struct record *)chunk + __builtin_ctzll(used);
 
-            if (other != record && other->slot == record->slot && other->start > record->start)
-                return true;
-        }
+        if (other != record && other->slot == record->slot && other->start > record->start)
+            return true;
     }
     return false;
 }
@@ -85,7 +87,7 @@ static void records_collect(struct lane *lane, struct chunk *chunk)
     for (uint64_t used = ~chunk->free & ~UINT64_C(1); used; used &= used - 1) {
         struct record *record = (struct record *)chunk + __builtin_ctzll(used);
 
-        if (atomic_load(&record->state) >= RECORD_ABANDONED && is_provably_dead(record, lane->chunks, stack))
+        if (atomic_load(&record->state) >= RECORD_ABANDONED && is_provably_dead(record, chunk, stack))
             record_free(chunk, record);
     }
 }
@@ -98,25 +100,35 @@ static bool has_abandoned(const struct chunk *chunk)
     return false;
 }
 
-/* Makes a chunk with a free record the lane's current one. Signals are blocked. */
+/* Gets records of the chunk back that are not in progress any more. */
+static bool chunk_has_room(struct lane *lane, struct chunk *chunk)
+{
+    chunk_absorb(lane, chunk);
+    if (!chunk->free && has_abandoned(chunk))
+        records_collect(lane, chunk);
+    return chunk->free != 0;
+}
+
+/* A lane's chunks form a ring. Only the next few are looked at, so that a deep recursion costs no more than its depth;
+ * whatever is free further on has its turn later. */
 bool chain_find_chunk(struct lane *lane)
 {
     struct chunk *chunk = lane->chunk;
 
-    lane_absorb(lane);
-    if (chunk != &lane_no_chunk && !chunk->free && has_abandoned(chunk))
-        records_collect(lane, chunk);
-    for (chunk = lane->chunks; chunk; chunk = chunk->next) {
-        if (chunk->free) {
-            lane->chunk = chunk;
+    for (unsigned i = 0; chunk != &lane_no_chunk && i < CHUNKS_LOOKED_AT; i++) {
+        lane->chunk = chunk;
+        if (chunk_has_room(lane, chunk))
             return true;
-        }
+        chunk = chunk->next;
     }
     chunk = chunk_claim(lane);
     if (!chunk)
         return false;
-    chunk->next = lane->chunks;
-    lane->chunks = chunk;
+    chunk->next = chunk;
+    if (lane->chunk != &lane_no_chunk) {
+        chunk->next = lane->chunk->next;
+        lane->chunk->next = chunk;
+    }
     lane->chunk = chunk;
     return true;
 }

@@ -2,7 +2,12 @@
 
 #include <sys/syscall.h>
 
+#include "preload/reclaim.h"
 #include "preload/x86_64/cpu.h"
+
+enum {
+    RECLAIM_AT_FIRST = 64
+};
 
 static struct segment_header *segment;
 static ptrdiff_t errno_offset;
@@ -24,23 +29,51 @@ static uint32_t shared_block_index(void)
     return segment->block_capacity - 1;
 }
 
-uint8_t *counters_claim_block(int pid)
+/* Takes the first block below `end` that nobody owns. Its index, or `end`. */
+static uint32_t claim_below(uint32_t end, uint64_t owner)
 {
     _Atomic uint64_t *owners = (_Atomic uint64_t *)((uint8_t *)segment + segment->owners);
-    _Atomic uint32_t *count = (_Atomic uint32_t *)&segment->block_count;
-    uint64_t owner = (uint64_t)pid << 32 | (uint32_t)cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
 
-    for (uint32_t i = 0; i < shared_block_index(); i++) {
+    for (uint32_t i = 0; i < end; i++) {
         uint64_t nobody = 0;
-        uint32_t seen = atomic_load(count);
 
-        if (!atomic_compare_exchange_strong(&owners[i], &nobody, owner))
-            continue;
-        while (seen <= i && !atomic_compare_exchange_weak(count, &seen, i + 1))
-            ;
-        return block_at(i);
+        if (atomic_load(&owners[i]) == 0 && atomic_compare_exchange_strong(&owners[i], &nobody, owner))
+            return i;
     }
-    return NULL;
+    return end;
+}
+
+/* Dead processes are looked for whenever the number of blocks has doubled, so that it costs each process a constant. */
+static void reclaim_in_time(uint32_t count, int pid)
+{
+    _Atomic uint32_t *reclaim_at = (_Atomic uint32_t *)&segment->reclaim_at;
+    uint32_t live;
+
+    if (count < atomic_load(reclaim_at))
+        return;
+    live = reclaim_blocks(segment, pid);
+    atomic_store(reclaim_at, live * 2 > RECLAIM_AT_FIRST ? live * 2 : RECLAIM_AT_FIRST);
+}
+
+uint8_t *counters_claim_block(int pid)
+{
+    _Atomic uint32_t *block_count = (_Atomic uint32_t *)&segment->block_count;
+    uint32_t count = atomic_load(block_count);
+    uint64_t owner = (uint64_t)pid << 32 | (uint32_t)cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+    uint32_t index;
+
+    if (count > shared_block_index())
+        count = shared_block_index();
+    index = claim_below(count, owner);
+    if (index == count) {
+        reclaim_in_time(count, pid);
+        index = claim_below(shared_block_index(), owner);
+    }
+    if (index == shared_block_index())
+        return NULL;
+    while (count <= index && !atomic_compare_exchange_weak(block_count, &count, index + 1))
+        ;
+    return block_at(index);
 }
 
 /* Adds to a word of the hook's cell: in the thread's own block, or in the shared one if it has none. */

@@ -118,9 +118,8 @@ enum lane_state {
 struct lane {
     struct record *current; /* innermost; &lane_bottom if there is none */
     struct chunk *chunk;    /* where the next record comes from */
-    uint8_t **block_ref;  /* the thread's block; in memory that fork wipes, so that a child never writes to its parent's
-                             block */
-    struct chunk *chunks; /* all that it has */
+    uint8_t **block_ref; /* the thread's block; in memory that fork wipes, so that a child never writes to its parent's
+                            block */
     _Atomic uint32_t state; /* enum lane_state */
     int tid;
     uint32_t index;      /* among all lanes */

@@ -7,6 +7,7 @@
 
 #include "preload/chain.h"
 #include "preload/counters.h"
+#include "preload/reclaim.h"
 #include "preload/record.h"
 #include "preload/slow.h"
 #include "preload/stack.h"
@@ -105,8 +106,10 @@ static uint32_t lanes_reap_if(int tid)
 
 void lanes_reap(void)
 {
-    if (lanes)
-        lanes_reap_if(0);
+    if (!lanes)
+        return;
+    lanes_reap_if(0);
+    reclaim_blocks(config.segment, atomic_load(&process_id));
 }
 
 static struct lane *lane_take_free(void)

@@ -50,22 +50,30 @@ int descriptors_raise(const struct descriptors *descriptors, int fd)
     return raised;
 }
 
+/* The process's standard error as a new descriptor here, or -1. Containers often forbid the first way, which any file
+ * allows; the second one opens the file anew, which a socket does not allow. */
+static int duplicate_stderr(void)
+{
+    int process = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    int fd = -1;
+
+    if (process >= 0) {
+        fd = (int)syscall(SYS_pidfd_getfd, process, STDERR_FILENO, 0);
+        close(process);
+    }
+    if (fd < 0)
+        fd = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    return fd;
+}
+
 void descriptors_borrow_stderr(const struct descriptors *descriptors)
 {
-    int process;
-    int borrowed;
+    int fd = descriptors->is_separate ? duplicate_stderr() : -1;
 
-    if (!descriptors->is_separate)
+    if (fd < 0)
         return;
-    process = (int)syscall(SYS_pidfd_open, getpid(), 0);
-    if (process < 0)
-        return;
-    borrowed = (int)syscall(SYS_pidfd_getfd, process, STDERR_FILENO, 0);
-    close(process);
-    if (borrowed < 0)
-        return;
-    dup3(borrowed, STDERR_FILENO, O_CLOEXEC);
-    close(borrowed);
+    dup3(fd, STDERR_FILENO, O_CLOEXEC);
+    close(fd);
 }
 
 void descriptors_return_stderr(const struct descriptors *descriptors)

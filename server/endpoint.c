@@ -190,11 +190,12 @@ static int start_daemon(struct endpoint *endpoint)
     int error;
 
     errno = 0;
-    endpoint->daemon =
-        MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, answer, endpoint,
-                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)ENDPOINT_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-                         (unsigned)IDLE_SECONDS, MHD_OPTION_NOTIFY_CONNECTION, notify_connection, endpoint,
-                         MHD_OPTION_NOTIFY_COMPLETED, notify_completed, endpoint, MHD_OPTION_END);
+    /* Its own Date header would make the libc read TZ: see format_http_date. */
+    endpoint->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_SUPPRESS_DATE_NO_CLOCK, 0, NULL, NULL, answer, endpoint,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)ENDPOINT_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)IDLE_SECONDS, MHD_OPTION_NOTIFY_CONNECTION, notify_connection, endpoint, MHD_OPTION_NOTIFY_COMPLETED,
+        notify_completed, endpoint, MHD_OPTION_END);
     if (!endpoint->daemon)
         return errno ? -errno : -ENOMEM;
     info = MHD_get_daemon_info(endpoint->daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -254,12 +255,13 @@ static bool owns_descriptors(const struct endpoint *endpoint)
     return is_same(endpoint->listen_fd, &endpoint->listen_status) && mark_daemon(endpoint, EPOLL_CTL_MOD) == 0;
 }
 
-/* Forgets the descriptors, which may be anybody's, and with them the daemon that would close them. */
-static int abandon(struct endpoint *endpoint)
+/* In a table of our own the numbers are ours for sure; else they may be anybody's, and the daemon would close them. */
+void endpoint_abandon(struct endpoint *endpoint)
 {
+    if (endpoint->descriptors->is_separate)
+        close(endpoint->listen_fd);
     endpoint->routes->pending_bytes = 0;
     endpoint_init(endpoint, endpoint->address, endpoint->descriptors, endpoint->routes);
-    return -EBADF;
 }
 
 static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
@@ -300,7 +302,7 @@ int endpoint_turn(struct endpoint *endpoint)
 
     poll(polls, 2, poll_timeout_ms(next_due_ns(endpoint, now_ns), now_ns));
     if (!owns_descriptors(endpoint))
-        return abandon(endpoint);
+        return -EBADF;
     MHD_run(endpoint->daemon);
     if (polls[0].revents)
         while (accept_connection(endpoint))

@@ -15,6 +15,8 @@ enum {
     EXPONENT_PLAIN_MAX = 5,
 };
 
+#define DATE_LAST INT64_C(253402300799) /* of the year 9999 */
+
 /* A positive number, d.ddd * 10^exponent. */
 struct decimal {
     char digits[DIGITS_MAX];
@@ -149,13 +151,24 @@ static size_t format_shortest(double value, char *text)
     return length;
 }
 
+/* A whole number of which every neighbour is one, too. */
+static bool is_whole(double value)
+{
+    double whole;
+
+    if (fabs(value) >= 0x1p53)
+        return false;
+    whole = (double)(int64_t)value;
+    return whole <= value && value <= whole;
+}
+
 size_t format_double(double value, char text[FORMAT_BYTES])
 {
     size_t length = 0;
 
     if (!isfinite(value))
         return format_special(value, text);
-    if (fabs(value) >= 0x1p53 || value < trunc(value) || value > trunc(value))
+    if (!is_whole(value))
         return format_shortest(value, text);
     if (value < 0)
         text[length++] = '-';
@@ -173,4 +186,40 @@ size_t format_bound(double value, char text[FORMAT_BYTES])
         return length;
     memcpy(text + length, ".0", 3);
     return length + 2;
+}
+
+/* A day of the Gregorian calendar, from days since 1970-01-01. Counted in years that begin on the first of March, so
+ * that the leap day is the last one. */
+struct civil_date {
+    int64_t year;
+    int month; /* from 1 */
+    int day;
+};
+
+static struct civil_date civil_date(int64_t days)
+{
+    int64_t since_march_0000 = days + 719468;
+    int64_t era = since_march_0000 / 146097; /* of 400 years */
+    int64_t day_of_era = since_march_0000 % 146097;
+    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t month = (5 * day_of_year + 2) / 153; /* from March */
+
+    return (struct civil_date){.year = era * 400 + year_of_era + (month >= 10),
+                               .month = (int)(month < 10 ? month + 3 : month - 9),
+                               .day = (int)(day_of_year - (153 * month + 2) / 5 + 1)};
+}
+
+size_t format_http_date(int64_t unix_time, char text[FORMAT_BYTES])
+{
+    static const char weekdays[7][4] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
+    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    int64_t seconds = unix_time < 0 ? 0 : unix_time > DATE_LAST ? DATE_LAST : unix_time;
+    int64_t days = seconds / 86400;
+    int second = (int)(seconds % 86400);
+    struct civil_date date = civil_date(days);
+
+    return (size_t)snprintf(text, FORMAT_BYTES, "%s, %02d %s %04d %02d:%02d:%02d GMT", weekdays[days % 7], date.day,
+                            months[date.month - 1], (int)date.year, second / 3600, second / 60 % 60, second % 60);
 }

@@ -21,4 +21,8 @@ size_t format_double(double value, char text[FORMAT_BYTES]);
 /* The canonical value of an `le` label: 1.0, 0.005, 1e-05, 1e+06, +Inf. */
 size_t format_bound(double value, char text[FORMAT_BYTES]);
 
+/* A date as HTTP has it (RFC 9110, 5.6.7), in 29 characters: Sun, 06 Nov 1994 08:49:37 GMT. The libc's own conversions
+ * read TZ on their first use in a process, which is the program's to set until it uses them. */
+size_t format_http_date(int64_t unix_time, char text[FORMAT_BYTES]);
+
 #endif

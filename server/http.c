@@ -12,8 +12,11 @@
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +34,7 @@ enum {
     STACK_BYTES = 256 * 1024,
     START_SECONDS = 5, /* that http_start waits for the thread */
     RETRY_MS = 1000,
+    REOPENED_MAX = 100, /* each time leaves a little memory behind */
 };
 
 enum log_level {
@@ -46,39 +50,61 @@ struct server {
     struct routes routes;
     struct endpoint endpoint;
     pthread_t thread;
+    jmp_buf broken; /* out of libmicrohttpd, valid while is_serving */
+    bool is_serving;
     sem_t is_started;
-    int start_error; /* valid once is_started was posted */
+    atomic_int start_error; /* valid once is_started was posted */
 };
 
 static struct server server;
 
-/* From the server thread only: its standard error is the program's for that time. */
-__attribute__((format(printf, 2, 3))) static void log_line(enum log_level level, const char *format, ...)
+static void log_arguments(enum log_level level, const char *format, va_list arguments)
 {
     char text[1024];
-    va_list arguments;
 
     if (!server.config.log)
         return;
-    va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
+    server.config.log((int)level, text);
+}
+
+/* From any thread of the program. */
+__attribute__((format(printf, 2, 3))) static void log_from_program(enum log_level level, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    log_arguments(level, format, arguments);
     va_end(arguments);
+}
+
+/* From the server thread: its standard error is the program's for that time. */
+__attribute__((format(printf, 2, 3))) static void log_line(enum log_level level, const char *format, ...)
+{
+    va_list arguments;
+
     descriptors_borrow_stderr(&server.descriptors);
-    server.config.log(level, text);
+    va_start(arguments, format);
+    log_arguments(level, format, arguments);
+    va_end(arguments);
     descriptors_return_stderr(&server.descriptors);
 }
 
 /* The thread ------------------------------------------------------------------------------------------------------- */
 
-/* What libmicrohttpd calls when it finds its world broken, and before it aborts. The program must not end for that. */
-static void stop_thread(void *context, const char *file, unsigned line, const char *reason)
+/* What libmicrohttpd calls when it finds its world broken, and before it aborts: say, when the program closes a
+ * descriptor of a shared table right now. The program must not end for that. */
+static void leave_daemon(void *context, const char *file, unsigned line, const char *reason)
 {
     (void)context;
+    (void)file;
+    (void)line;
+    (void)reason;
     if (!pthread_equal(pthread_self(), server.thread))
         abort(); /* the program's own use of the library: as without us */
-    log_line(LOG_ERROR, "the endpoint stops: %s:%u: %s", file, line, reason ? reason : "");
-    for (;;)
-        pause();
+    while (!server.is_serving)
+        pause(); /* there is nothing to go back to */
+    longjmp(server.broken, 1);
 }
 
 /* Tells the log and the port file which address was bound. */
@@ -88,7 +114,7 @@ static void announce(void)
     int error = address_describe(server.endpoint.listen_fd, text);
 
     if (error) {
-        log_line(LOG_WARN, "cannot tell which address was bound: %s", strerror(-error));
+        log_line(LOG_WARN, "cannot tell which address was bound: %s", strerrordesc_np(-error));
         return;
     }
     if (strncmp(text, "unix:", 5) == 0)
@@ -97,7 +123,7 @@ static void announce(void)
         log_line(LOG_INFO, "listening on http://%s/metrics", text);
     error = server.config.port_file ? address_write_file(server.config.port_file, text) : 0;
     if (error)
-        log_line(LOG_WARN, "cannot write the port file %s: %s", server.config.port_file, strerror(-error));
+        log_line(LOG_WARN, "cannot write the port file %s: %s", server.config.port_file, strerrordesc_np(-error));
 }
 
 /* The program's locale, whichever thread sets it, is neither asked nor changed. */
@@ -114,11 +140,16 @@ static void enter_thread(void)
     descriptors_init(&server.descriptors);
 }
 
+/* Returns when the endpoint is broken. */
 static void serve(void)
 {
-    while (endpoint_turn(&server.endpoint) == 0)
-        ;
-    log_line(LOG_WARN, "the program closed the endpoint's descriptors; opening it again");
+    server.is_serving = true;
+    if (setjmp(server.broken) == 0)
+        while (endpoint_turn(&server.endpoint) == 0)
+            ;
+    server.is_serving = false;
+    endpoint_abandon(&server.endpoint);
+    log_line(LOG_WARN, "the endpoint's descriptors were closed; opening it again");
 }
 
 static void open_again(void)
@@ -134,24 +165,24 @@ static void *run(void *context)
 
     (void)context;
     enter_thread();
-    MHD_set_panic_func(stop_thread, NULL);
+    MHD_set_panic_func(leave_daemon, NULL);
     endpoint_init(&server.endpoint, &server.address, &server.descriptors, &server.routes);
     error = endpoint_open(&server.endpoint);
     if (!error)
         announce();
-    else if (error == -EADDRINUSE)
-        log_line(LOG_WARN, "the address %s is taken; trying again every second", server.config.listen);
-    else
-        server.start_error = error;
+    server.start_error = error;
     sem_post(&server.is_started);
     if (error && error != -EADDRINUSE)
         return NULL;
     if (error)
         open_again();
-    for (;;) {
+    for (int i = 0; i < REOPENED_MAX; i++) {
         serve();
         open_again();
     }
+    serve();
+    log_line(LOG_ERROR, "the endpoint was broken too often, and stays closed");
+    return NULL;
 }
 
 /* Start ------------------------------------------------------------------------------------------------------------ */
@@ -191,7 +222,7 @@ static int wait_for_thread(void)
             pthread_detach(server.thread);
             return 0;
         }
-    if (server.start_error)
+    if (server.start_error && server.start_error != -EADDRINUSE)
         pthread_join(server.thread, NULL);
     else
         pthread_detach(server.thread);
@@ -244,7 +275,7 @@ static int start(const struct http_config *config)
         error = create_thread();
     if (!error)
         error = wait_for_thread();
-    if (error)
+    if (error && error != -EADDRINUSE)
         free_config();
     return error;
 }
@@ -252,17 +283,18 @@ static int start(const struct http_config *config)
 int http_start(const struct http_config *config, char *text, size_t text_bytes)
 {
     int error = address_parse(config->listen, &server.address, text, text_bytes);
-    char warning[512];
 
     if (error)
         return error;
     error = start(config);
-    if (error)
-        snprintf(text, text_bytes, "cannot listen on %s: %s", config->listen, strerror(-error));
-    if (error || server.address.is_local || !config->log)
+    if (error && error != -EADDRINUSE) {
+        snprintf(text, text_bytes, "cannot listen on %s: %s", config->listen, strerrordesc_np(-error));
         return error;
-    snprintf(warning, sizeof(warning),
-             "%s: whoever can reach this address can read the metrics, without authentication", config->listen);
-    config->log(LOG_WARN, warning);
+    }
+    if (error)
+        log_from_program(LOG_WARN, "the address %s is taken; trying again every second", config->listen);
+    if (!server.address.is_local)
+        log_from_program(LOG_WARN, "whoever can reach %s can read the metrics: there is no authentication",
+                         config->listen);
     return 0;
 }

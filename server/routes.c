@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "server/buffer.h"
+#include "server/format.h"
 #include "server/http.h"
 #include "server/snapshot.h"
 
@@ -50,6 +51,19 @@ void routes_init(struct routes *routes, const struct http_config *config)
         routes->scrapes[i].code = codes[i];
 }
 
+static bool add_headers(struct MHD_Response *response, unsigned code, const char *type)
+{
+    struct timespec now = {0};
+    char date[FORMAT_BYTES];
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    format_http_date(now.tv_sec, date);
+    return MHD_add_response_header(response, MHD_HTTP_HEADER_DATE, date) == MHD_YES &&
+           MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type) == MHD_YES &&
+           (code != MHD_HTTP_METHOD_NOT_ALLOWED ||
+            MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD") == MHD_YES);
+}
+
 /* Queues the response and lets go of it, whether it was made or not. */
 static enum MHD_Result queue(const struct answer *answer, unsigned code, const char *type,
                              struct MHD_Response *response)
@@ -58,9 +72,7 @@ static enum MHD_Result queue(const struct answer *answer, unsigned code, const c
 
     if (!response)
         return MHD_NO;
-    if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type) == MHD_YES &&
-        (code != MHD_HTTP_METHOD_NOT_ALLOWED ||
-         MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD") == MHD_YES))
+    if (add_headers(response, code, type))
         result = MHD_queue_response(answer->connection, code, response);
     MHD_destroy_response(response);
     if (result == MHD_YES)

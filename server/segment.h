@@ -90,6 +90,8 @@ struct segment_header {
     uint32_t block_capacity;
     uint32_t block_count; /* atomic: blocks below it were claimed at least once */
     uint64_t owners;      /* uint64_t[block_capacity], atomic: pid << 32 | tid of the owner, 0 if free */
+    uint32_t reclaim_at;  /* writer's own, atomic: look for dead owners when block_count has come this far */
+    uint32_t reserved;
 };
 
 /* Bytes of a cell with that many bounds; a multiple of the cache line. */

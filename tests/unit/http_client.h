@@ -8,9 +8,10 @@
 #include <sys/types.h>
 
 struct server_options {
-    const char *listen;   /* default 127.0.0.1:0 */
-    uint32_t functions;   /* with ten buckets each; default 1 */
-    bool is_table_shared; /* a seccomp filter keeps the server thread from a descriptor table of its own */
+    const char *listen;      /* default 127.0.0.1:0 */
+    uint32_t functions;      /* with ten buckets each; default 1 */
+    bool is_table_shared;    /* a seccomp filter keeps the server thread from a descriptor table of its own */
+    bool is_getfd_forbidden; /* one keeps it from pidfd_getfd */
     const char *relative_port_file;
 };
 
@@ -32,13 +33,14 @@ void server_start(struct server_process *server, const struct server_options *op
 void server_wait_address(struct server_process *server);
 
 /* In the process: 'c' closes all descriptors but standard ones and the control socket, and takes the lowest numbers
- * for files of its own; 'f' forks a child that lives until the server is stopped. Returns when it is done. */
+ * for files of its own; 'f' forks a child that lives until the server is stopped; 't' sets TZ and reads the local time,
+ * and logs "TZ is heeded" if that was so. Returns when it is done. */
 void server_command(struct server_process *server, char command);
 
 /* Kills it at once, leaving its children and files. */
 void server_kill(struct server_process *server);
 
-/* Kills it if it lives, checks that it did live till then, and removes its files. */
+/* Kills it if it lives, checks that it did live till then and that no sanitizer complained, and removes its files. */
 void server_stop(struct server_process *server);
 
 /* True if the log has the text. */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "server/format.h"
@@ -84,7 +85,7 @@ static void numbers_are_canonical(void **state)
 /* With a decimal comma, and with one that is no ASCII character, in locales that are made here. */
 static void the_locale_does_not_matter(void **state)
 {
-    static const char *const names[] = {"de_DE.UTF-8", "ps_AF.UTF-8"};
+    static const char *const names[] = {"de_DE.ISO-8859-1", "ps_AF.UTF-8"};
     char folder[] = "/tmp/test_format.XXXXXX";
 
     (void)state;
@@ -94,8 +95,8 @@ static void the_locale_does_not_matter(void **state)
         char command[256];
         bool is_made;
 
-        snprintf(command, sizeof(command), "localedef -i %.5s -f UTF-8 %s/%s >/dev/null 2>&1", names[i], folder,
-                 names[i]);
+        snprintf(command, sizeof(command), "localedef -i %.5s -f %s %s/%s >/dev/null 2>&1", names[i], names[i] + 6,
+                 folder, names[i]);
         is_made = system(command) == 0 && setlocale(LC_ALL, names[i]);
         snprintf(command, sizeof(command), "rm -r %s/*", folder);
         if (!is_made) {
@@ -146,13 +147,50 @@ static void any_double_reads_back(void **state)
     }
 }
 
+static const struct {
+    int64_t time;
+    const char *text;
+} dates[] = {
+    {0, "Thu, 01 Jan 1970 00:00:00 GMT"},
+    {784111777, "Sun, 06 Nov 1994 08:49:37 GMT"},
+    {951782399, "Mon, 28 Feb 2000 23:59:59 GMT"},
+    {951782400, "Tue, 29 Feb 2000 00:00:00 GMT"},
+    {951868800, "Wed, 01 Mar 2000 00:00:00 GMT"},
+    {1735689599, "Tue, 31 Dec 2024 23:59:59 GMT"},
+    {1735689600, "Wed, 01 Jan 2025 00:00:00 GMT"},
+    {4107542400, "Mon, 01 Mar 2100 00:00:00 GMT"},
+    {253402300799, "Fri, 31 Dec 9999 23:59:59 GMT"},
+    {INT64_MAX, "Fri, 31 Dec 9999 23:59:59 GMT"},
+    {-1, "Thu, 01 Jan 1970 00:00:00 GMT"},
+};
+
+static void dates_are_those_of_http(void **state)
+{
+    char text[FORMAT_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(dates) / sizeof(*dates); i++) {
+        assert_int_equal(format_http_date(dates[i].time, text), 29);
+        assert_string_equal(text, dates[i].text);
+    }
+    for (time_t day = 0; day < 50000; day++) {
+        char expected[FORMAT_BYTES];
+        time_t now = day * 86400 + day;
+        struct tm fields;
+
+        gmtime_r(&now, &fields);
+        strftime(expected, sizeof(expected), "%a, %d %b %Y %H:%M:%S GMT", &fields);
+        format_http_date(now, text);
+        assert_string_equal(text, expected);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers_are_canonical),
-        cmocka_unit_test(the_locale_does_not_matter),
-        cmocka_unit_test(whole_numbers_are_exact),
-        cmocka_unit_test(any_double_reads_back),
+        cmocka_unit_test(numbers_are_canonical),   cmocka_unit_test(the_locale_does_not_matter),
+        cmocka_unit_test(whole_numbers_are_exact), cmocka_unit_test(any_double_reads_back),
+        cmocka_unit_test(dates_are_those_of_http),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

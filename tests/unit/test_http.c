@@ -77,6 +77,7 @@ static void each_page_has_its_status(void **state)
             fail_msg("%s: %d, expected %d", requests[i].request, http_status(&answer), requests[i].status);
         assert_true(http_header(&answer, "Content-Type", value, sizeof(value)));
         assert_string_equal(value, requests[i].type);
+        assert_true(http_header(&answer, "Date", value, sizeof(value)));
         assert_true(http_header(&answer, "Content-Length", value, sizeof(value)));
         if (strncmp(requests[i].request, "HEAD", 4) != 0)
             assert_int_equal(atoi(value), strlen(http_body(&answer)));
@@ -309,6 +310,38 @@ static void the_thread_is_a_quiet_guest(void **state)
     server_stop(&server);
 }
 
+/* Nobody in this process has asked for the time zone before the program does. */
+static void the_programs_time_zone_is_its_own(void **state)
+{
+    struct server_process server;
+    struct http_answer answer;
+    int fd;
+
+    (void)state;
+    start(&server, &(struct server_options){0});
+    assert_serves(&server);
+    fd = http_connect(server.address);
+    http_send(fd, "GET / HTTP/9.9\r\n\r\n"); /* which libmicrohttpd answers by itself */
+    http_read_all(fd, &answer);
+    assert_int_equal(http_status(&answer), 505);
+    free(answer.bytes);
+    server_command(&server, 't');
+    assert_true(server_has_logged(&server, "TZ is heeded"));
+    server_stop(&server);
+}
+
+static void the_log_reaches_the_programs_standard_error(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct server_process server;
+
+        start(&server, &(struct server_options){.is_table_shared = i == 1, .is_getfd_forbidden = i == 2});
+        assert_true(server_has_logged(&server, "2 listening on http://127.0.0.1:"));
+        server_stop(&server);
+    }
+}
+
 /* What a daemon does when it starts. */
 static void the_program_may_close_and_reuse_all_descriptors(void **state)
 {
@@ -461,7 +494,7 @@ static void all_addresses_and_ipv6_are_understood(void **state)
         assert_int_equal(server.error, 0);
         server_wait_address(&server);
         assert_serves(&server);
-        assert_int_equal(server_has_logged(&server, "without authentication"), i == 0 || i == 3);
+        assert_int_equal(server_has_logged(&server, "there is no authentication"), i == 0 || i == 3);
         server_stop(&server);
     }
 }
@@ -526,6 +559,8 @@ int main(void)
         cmocka_unit_test(idle_connections_make_room),
         cmocka_unit_test(slow_readers_hold_up_nobody),
         cmocka_unit_test(the_thread_is_a_quiet_guest),
+        cmocka_unit_test(the_programs_time_zone_is_its_own),
+        cmocka_unit_test(the_log_reaches_the_programs_standard_error),
         cmocka_unit_test(the_program_may_close_and_reuse_all_descriptors),
         cmocka_unit_test(a_child_does_not_keep_the_port),
         cmocka_unit_test(a_shared_table_is_lived_with),
