@@ -1,0 +1,126 @@
+# Which processes are instrumented, and what the others pay.
+
+load lib/helper
+
+# Objects of callmeter that the process has mapped, and libraries that only callmeter would bring in.
+foreign_objects() {
+  awk '$6 ~ /^\// { print $6 }' "/proc/$pid/maps" | sort -u | grep -E 'callmeter|jansson|libelf|Zydis|microhttpd|gnutls|libunwind'
+}
+
+# start_idle [VARIABLE=VALUE]...: the greeter, with the shim preloaded, until its work is done.
+start_idle() {
+  start env LD_PRELOAD="$shim" "$@" CALLMETER_PORT_FILE="$BATS_TEST_TMPDIR/run.$((run_number + 1))/port" \
+    "$(target greeter)" greet 5
+  wait_done
+}
+
+assert_untouched() {
+  assert_equal "$shim" "$(foreign_objects)" 'objects of callmeter in the process'
+  assert_equal '' "$(cat "$run_dir/err")" 'standard error'
+  [ ! -e "$port_file" ]
+  assert_equal 1 "$(ls "/proc/$pid/task" | wc -l)" 'threads'
+  release
+  assert_equal 0 "$exit_status" 'exit status'
+}
+
+@test "without a manifest, the shim is one small object and does nothing" {
+  start_idle
+  assert_untouched
+}
+
+@test "CALLMETER_DISABLE=1 does nothing" {
+  manifest_of greet
+  start_idle CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=127.0.0.1:0 CALLMETER_DISABLE=1
+  assert_untouched
+}
+
+@test "CALLMETER_DISABLE=0 is as if it were not set" {
+  manifest_of greet
+  start_metered CALLMETER_DISABLE=0 "$(target greeter)" greet 3
+  wait_done
+  scrape
+  assert_truth greet success=3
+}
+
+@test "CALLMETER_EXE that does not match does nothing" {
+  manifest_of greet
+  start_idle CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=127.0.0.1:0 CALLMETER_EXE='other*'
+  assert_untouched
+}
+
+@test "CALLMETER_EXE matches the base name, the path and the name of a link" {
+  local pattern program
+  manifest_of greet
+  ln -s "$(target greeter)" "$BATS_TEST_TMPDIR/by-another-name"
+  while read -r program pattern; do
+    start_metered CALLMETER_EXE="$pattern" "$program" greet 3
+    wait_done
+    scrape
+    assert_truth greet success=3 || fail "with CALLMETER_EXE=$pattern"
+    release
+  done <<END
+$(target greeter) greeter
+$(target greeter) gree*
+$(target greeter) $(target greeter)
+$(target greeter) */targets/gr[e]eter
+$BATS_TEST_TMPDIR/by-another-name by-another-name
+$BATS_TEST_TMPDIR/by-another-name by-*-name
+$BATS_TEST_TMPDIR/by-another-name greeter
+END
+}
+
+@test "executables of the manifest decide when CALLMETER_EXE is not set" {
+  manifest_json '{"version": 1, "executables": ["nobody", "gre*"], "functions": [{"symbol": "greet"}]}'
+  start_metered "$(target greeter)" greet 3
+  wait_done
+  scrape
+  assert_truth greet success=3
+  release
+}
+
+@test "executables that do not match: nothing is served and nothing runs beside the program" {
+  manifest_json '{"version": 1, "executables": ["nobody"], "functions": [{"symbol": "greet"}]}'
+  start_idle CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=127.0.0.1:0
+  assert_equal 1 "$(ls "/proc/$pid/task" | wc -l)" 'threads'
+  [ ! -e "$port_file" ]
+  assert_equal '' "$(cat "$run_dir/err")" 'standard error'
+  assert_equal "$shim" "$(foreign_objects)" 'objects of callmeter in the process'
+}
+
+@test "an instrumented process keeps the modules out of the global scope" {
+  manifest_of greet
+  start_metered "$(target greeter)" greet 3
+  wait_done
+  assert_match 'callmeter' "$(foreign_objects)"
+  release
+}
+
+@test "a program that exports the names of callmeter's own libraries is metered, and its functions are left alone" {
+  run_bare "$(target namesakes)"
+  manifest_of greet
+  start_metered "$(target namesakes)"
+  wait_done
+  scrape
+  assert_truths
+  release
+  assert_same_as_bare
+}
+
+@test "CALLMETER_LISTEN=none: counted by no thread and served nowhere" {
+  manifest_of greet
+  start_idle CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=none
+  assert_equal 1 "$(ls "/proc/$pid/task" | wc -l)" 'threads'
+  [ ! -s "$port_file" ]
+  assert_equal '' "$(cat "$run_dir/err")" 'standard error'
+  release
+  assert_equal 0 "$exit_status" 'exit status'
+}
+
+@test "the program finds errno, arguments, the working directory and its descriptors as without the shim" {
+  local look='echo "$0 $*"; pwd; umask; for fd in 0 1 2 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$fd ] && echo "$fd"; done; true'
+  manifest_json '{"version": 1, "functions": [{"symbol": "no_such_function", "optional": true}]}'
+  run_bare sh -c "$look" a b c
+  start_metered sh -c "$look" a b c || true
+  wait_exit
+  assert_same_as_bare
+}

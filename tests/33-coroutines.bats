@@ -1,0 +1,27 @@
+# Coroutines by swapcontext, suspended within tracked calls.
+
+load lib/helper
+
+with_each_variant() {
+  local variant
+  for variant in coroutines coroutines-O0 coroutines-clang; do
+    [[ -x $targets/$variant ]] || continue
+    meter_victim "$variant" "$1" || return 1
+  done
+}
+
+@test "coroutines that finish out of order" {
+  with_each_variant out-of-order
+}
+
+@test "coroutines that finish on another thread, after the first one is gone" {
+  with_each_variant migrate
+}
+
+@test "coroutines that finish on another thread while the first one lives" {
+  with_each_variant migrate-from-main
+}
+
+@test "coroutines that stay suspended are active" {
+  with_each_variant suspended
+}

@@ -1,0 +1,23 @@
+# Forks and execs from within tracked calls: children count into the same numbers.
+
+load lib/helper
+
+@test "a tracked function that forks returns in both processes" {
+  meter_victim processes fork-and-go-on
+}
+
+@test "the calls of children are counted after they are gone" {
+  meter_victim processes fork-in-call
+}
+
+@test "a fork while other threads are in tracked calls" {
+  meter_victim processes fork-among-threads
+}
+
+@test "vfork and exec within a tracked call" {
+  meter_victim processes vfork
+}
+
+@test "posix_spawn and system within tracked calls" {
+  meter_victim processes spawn
+}

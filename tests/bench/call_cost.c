@@ -1,0 +1,185 @@
+/* What a tracked call costs: a loop of calls against the same loop of untracked ones, in units of two rdtsc.
+ *
+ * Run under callmeter with call_cost.json: full_call and its judged kin are timed, count_call is counted. Rounds of all
+ * loops are interleaved, so that a change of the clock's speed meets all of them; the median of the rounds is taken. */
+#include "measure.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#define NOINLINE __attribute__((noinline, noclone))
+#define TOUCH()  __asm__ volatile("" ::: "memory")
+
+enum {
+    CALLS = 2000,
+    ROUNDS = 501,
+    DEPTH = 16
+};
+
+#define CALLEE(name)                                                                                                   \
+    NOINLINE int name(int value);                                                                                      \
+    NOINLINE int name(int value)                                                                                       \
+    {                                                                                                                  \
+        TOUCH();                                                                                                       \
+        return value * 3 + 70;                                                                                         \
+    }
+
+/* The same callee below DEPTH frames that are not tracked. */
+#define CHAIN(name, callee)                                                                                            \
+    NOINLINE static int name(int depth, int value)                                                                     \
+    {                                                                                                                  \
+        int result = depth ? name(depth - 1, value) : callee(value);                                                   \
+                                                                                                                       \
+        TOUCH();                                                                                                       \
+        return result;                                                                                                 \
+    }
+
+CALLEE(bare_call)
+CALLEE(full_call)
+CALLEE(judged_call)
+CALLEE(float_judged_call)
+CALLEE(count_call)
+CHAIN(bare_chain, bare_call)
+CHAIN(full_chain, full_call)
+
+enum loop {
+    LOOP_EMPTY,
+    LOOP_TWO_RDTSC,
+    LOOP_BARE,
+    LOOP_FULL,
+    LOOP_JUDGED,
+    LOOP_FLOAT_JUDGED,
+    LOOP_COUNT,
+    LOOP_BARE_CHAIN,
+    LOOP_FULL_CHAIN,
+    LOOPS,
+};
+
+static double samples[LOOPS][ROUNDS];
+
+#define TIME(statement)                                                                                                \
+    do {                                                                                                               \
+        for (int i = 0; i < CALLS; i++) {                                                                              \
+            statement;                                                                                                 \
+            TOUCH();                                                                                                   \
+        }                                                                                                              \
+    } while (0)
+
+static void run_loop(enum loop loop)
+{
+    switch (loop) {
+    case LOOP_EMPTY:
+        TIME((void)i);
+        break;
+    case LOOP_TWO_RDTSC:
+        TIME(__rdtsc(); __rdtsc());
+        break;
+    case LOOP_BARE:
+        TIME(bare_call(i));
+        break;
+    case LOOP_FULL:
+        TIME(full_call(i));
+        break;
+    case LOOP_JUDGED:
+        TIME(judged_call(i));
+        break;
+    case LOOP_FLOAT_JUDGED:
+        TIME(float_judged_call(i));
+        break;
+    case LOOP_COUNT:
+        TIME(count_call(i));
+        break;
+    case LOOP_BARE_CHAIN:
+        TIME(bare_chain(DEPTH, i));
+        break;
+    case LOOP_FULL_CHAIN:
+        TIME(full_chain(DEPTH, i));
+        break;
+    case LOOPS:
+        break;
+    }
+}
+
+static double time_loop(enum loop loop)
+{
+    uint64_t start = now_ns();
+
+    run_loop(loop);
+    return (double)(now_ns() - start) / CALLS;
+}
+
+struct worker {
+    pthread_t thread;
+    pthread_barrier_t *barrier;
+    int cpu;
+    double call_ns;
+};
+
+static void *work(void *argument)
+{
+    struct worker *worker = argument;
+    double rounds[ROUNDS];
+
+    pin_to_cpu(worker->cpu);
+    pthread_barrier_wait(worker->barrier);
+    for (int round = 0; round < ROUNDS; round++)
+        rounds[round] = time_loop(LOOP_FULL);
+    worker->call_ns = median(rounds, ROUNDS);
+    return NULL;
+}
+
+/* Nanoseconds of a call while `count` threads make them, each on its CPU. */
+static double time_threads(int count)
+{
+    struct worker workers[2];
+    pthread_barrier_t barrier;
+    double worst = 0;
+
+    pthread_barrier_init(&barrier, NULL, (unsigned)count);
+    for (int i = 0; i < count; i++) {
+        workers[i] = (struct worker){.barrier = &barrier, .cpu = i};
+        pthread_create(&workers[i].thread, NULL, work, &workers[i]);
+    }
+    for (int i = 0; i < count; i++) {
+        pthread_join(workers[i].thread, NULL);
+        worst = workers[i].call_ns > worst ? workers[i].call_ns : worst;
+    }
+    pthread_barrier_destroy(&barrier);
+    return worst;
+}
+
+/* With "peer" as the argument, the cost under another tool: the same line, with no bound. */
+int main(int argc, char **argv)
+{
+    int is_peer = argc > 1 && !strcmp(argv[1], "peer");
+    double cost[LOOPS], clock_cost, added, added_deep;
+
+    pin_to_cpu(0);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int loop = 0; loop < LOOPS; loop++)
+            samples[loop][round] = time_loop((enum loop)loop);
+    }
+    for (int loop = 0; loop < LOOPS; loop++)
+        cost[loop] = median(samples[loop], ROUNDS);
+    clock_cost = cost[LOOP_TWO_RDTSC] - cost[LOOP_EMPTY];
+    added = cost[LOOP_FULL] - cost[LOOP_BARE];
+    added_deep = cost[LOOP_FULL_CHAIN] - cost[LOOP_BARE_CHAIN];
+    if (is_peer) {
+        report(argc > 2 ? argv[2] : "peer", added / clock_cost, "x two rdtsc", 0);
+        return 0;
+    }
+    report("bare call", cost[LOOP_BARE], "ns", 0);
+    report("two rdtsc", clock_cost, "ns", 0);
+    report("timed call, added", added, "ns", 0);
+    report("timed call, added", added / clock_cost, "x two rdtsc", 1.6);
+    report("timed call under 16 frames, added", added_deep / added, "x the same alone", 1.5);
+    report("timed call with errno judged, added", (cost[LOOP_JUDGED] - cost[LOOP_BARE]) / clock_cost, "x two rdtsc", 0);
+    report("timed call with a float judged, added", (cost[LOOP_FLOAT_JUDGED] - cost[LOOP_BARE]) / clock_cost,
+           "x two rdtsc", 0);
+    report("counted call, added", (cost[LOOP_COUNT] - cost[LOOP_BARE]) / clock_cost, "x two rdtsc", 0.15);
+    if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
+        report("timed call, two threads at once", time_threads(2) / time_threads(1), "x one thread", 0);
+    return 0;
+}

@@ -1,0 +1,2 @@
+/* An object with nothing in it. */
+typedef int nothing;
