@@ -9,11 +9,14 @@ enum {
     CHUNKS_LOOKED_AT = 4
 };
 
+/* Where originals return to: from a call, and from one that a tracked function's tail call made. */
 static const void *exit_address;
+static const void *tail_exit_address;
 
-void chain_init(const void *given_exit_address)
+void chain_init(const void *given_exit_address, const void *given_tail_exit_address)
 {
     exit_address = given_exit_address;
+    tail_exit_address = given_tail_exit_address;
 }
 
 /* Counts a record as abandoned and unlinks nothing. It is kept: what looks dead may be a coroutine whose stack lies in
@@ -59,9 +62,12 @@ static void chunk_absorb(struct lane *lane, struct chunk *chunk)
  * the address that its original would return to, or a later call was made from the same slot. */
 static bool is_provably_dead(const struct record *record, const struct chunk *chunk, struct stack_range stack)
 {
+    const void *held;
+
     if (!stack_range_has(stack, record->slot))
         return false;
-    if (*(const void *const *)record->slot != exit_address)
+    held = *(const void *const *)record->slot;
+    if (held != exit_address && held != tail_exit_address)
         return true;
     for (uint64_t used = ~chunk->free & ~UINT64_C(1); used; used &= used - 1) {
         const struct record *other = (const struct record *)chunk + __builtin_ctzll(used);

@@ -10,8 +10,8 @@
 
 #include "preload/hot.h"
 
-/* `exit_address` is where originals return to. Context: startup. */
-void chain_init(const void *exit_address);
+/* Where originals return to: from a call, and from one that a tracked function's tail call made. Context: startup. */
+void chain_init(const void *exit_address, const void *tail_exit_address);
 
 /* Counts a record as abandoned, once. Does not unlink it. */
 void chain_abandon(const struct lane *lane, struct record *record, enum segment_abandoned_reason reason);

@@ -93,10 +93,8 @@ static void shim_fill(struct shim *shim)
     shim->unwind_init = unwind_init;
     shim->enter_thread = enter_thread;
     shim->lane_offset = (char *)&hot_lane - (char *)cpu_thread_pointer();
-    shim->entry_tsc = hot_entry_tsc;
-    shim->exit_tsc = hot_exit_tsc;
-    shim->entry_clock = hot_entry_clock;
-    shim->exit_clock = hot_exit_clock;
+    shim->trampoline_tsc = (struct lane_trampoline){hot_entry_tsc, hot_exit_tsc, hot_exit_tail_tsc};
+    shim->trampoline_clock = (struct lane_trampoline){hot_entry_clock, hot_exit_clock, hot_exit_tail_clock};
     shim->count_slow = hot_count_slow;
     shim->clock = &hot_clock;
     shim->before_main = &interpose_before_main;
@@ -126,6 +124,7 @@ __attribute__((constructor)) static void gate(void)
 {
     static struct shim shim;
     const char *manifests = getenv("CALLMETER_MANIFEST");
+    struct cpu_float_state float_state;
     int saved_errno = errno;
     int result;
 
@@ -135,6 +134,7 @@ __attribute__((constructor)) static void gate(void)
         return;
     }
     log_init(getenv("CALLMETER_LOG"));
+    cpu_float_save(&float_state);
     hot_lane = &lane_ours;
     if (shim_locate(&shim)) {
         shim_fill(&shim);
@@ -143,5 +143,6 @@ __attribute__((constructor)) static void gate(void)
             _exit(SHIM_EXIT_CONFIG);
     }
     hot_lane = &lane_none;
+    cpu_float_restore(&float_state);
     errno = saved_errno;
 }

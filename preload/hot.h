@@ -109,6 +109,7 @@ struct chunk {
 };
 
 enum lane_state {
+    LANE_NEW, /* not all of it is filled in yet */
     LANE_FREE,
     LANE_ATTACHED, /* a live thread's, or that of one which ended and was not yet noticed */
     LANE_REAPING,

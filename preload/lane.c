@@ -211,7 +211,7 @@ void lanes_forked(void)
     process_begin();
     for (uint32_t i = 0; i < atomic_load(&lanes_used); i++) {
         block_refs[i] = NULL;
-        if (atomic_load(&lanes[i].state) == LANE_FREE)
+        if (atomic_load(&lanes[i].state) <= LANE_FREE)
             continue;
         if (&lanes[i] == hot_lane) {
             atomic_store(&lanes[i].state, LANE_ORPHANED);
@@ -234,7 +234,7 @@ static void process_check(void)
     process_begin();
     for (uint32_t i = 0; i < atomic_load(&lanes_used); i++) {
         block_refs[i] = NULL;
-        if (atomic_load(&lanes[i].state) != LANE_FREE)
+        if (atomic_load(&lanes[i].state) > LANE_FREE)
             atomic_store(&lanes[i].state, LANE_ORPHANED);
     }
 }
@@ -276,7 +276,7 @@ int lanes_init(const struct lane_config *given)
 
     config = *given;
     counters_init(given->segment, given->errno_offset);
-    chain_init(given->exit_address);
+    chain_init(given->trampoline.exit, given->trampoline.exit_tail);
     slow_init(given->now);
     lanes = map_private(capacity * sizeof(*lanes));
     block_refs = map_private(refs_bytes);

@@ -139,7 +139,8 @@ static const char *captured_in(struct images *images, const struct image *image,
         /* Not R_X86_64_64: that may be a variable with an initial value, which has changed since. */
         if (type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT)
             continue;
-        if (symbol->st_name == 0)
+        /* Weak imports are the start files' own (__gmon_start__, _ITM_...), and whoever has them is meant. */
+        if (symbol->st_name == 0 || (symbol->st_shndx == SHN_UNDEF && ELF64_ST_BIND(symbol->st_info) == STB_WEAK))
             continue;
         provider = image_of(images, *(const uintptr_t *)(image->map->l_addr + relocation->r_offset));
         if (provider && !provider->is_seen && !is_libc_function(image->strings + symbol->st_name))

@@ -46,10 +46,8 @@ struct shim {
     void (*unwind_init)(unwind_lookup);
     void (*enter_thread)(void); /* the calling thread is callmeter's: its calls are not counted */
     ptrdiff_t lane_offset;      /* of hot_lane from the thread pointer */
-    const void *entry_tsc;
-    const void *exit_tsc;
-    const void *entry_clock;
-    const void *exit_clock;
+    struct lane_trampoline trampoline_tsc;
+    struct lane_trampoline trampoline_clock;
     const void *count_slow;
     uint64_t (**clock)(void);   /* hot_clock */
     void (**before_main)(void); /* called when the program's constructors have run; NULL: nothing to do */

@@ -139,6 +139,7 @@ static bool operand_uses(const ZydisDecodedOperand *operand, ZydisRegister whole
            (is_part_of(operand->mem.base, whole) || is_part_of(operand->mem.index, whole));
 }
 
+/* A store that is not to the own frame may be made for somebody else: libgcc's __avx_savms64_* save their caller's. */
 static bool is_save_of_rbx(const ZydisDecodedInstruction *instruction, const ZydisDecodedOperand *operands)
 {
     switch (instruction->mnemonic) {
@@ -146,7 +147,8 @@ static bool is_save_of_rbx(const ZydisDecodedInstruction *instruction, const Zyd
         return operands[0].reg.value == ZYDIS_REGISTER_RBX && operands[0].type == ZYDIS_OPERAND_TYPE_REGISTER;
     case ZYDIS_MNEMONIC_MOV:
         return operands[1].reg.value == ZYDIS_REGISTER_RBX && operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER &&
-               operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY;
+               operands[0].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+               (operands[0].mem.base == ZYDIS_REGISTER_RSP || operands[0].mem.base == ZYDIS_REGISTER_RBP);
     case ZYDIS_MNEMONIC_MOVQ:
     case ZYDIS_MNEMONIC_VMOVQ:
         return operands[1].reg.value == ZYDIS_REGISTER_RBX && operands[1].type == ZYDIS_OPERAND_TYPE_REGISTER;

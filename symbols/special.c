@@ -39,6 +39,7 @@ static const struct special specials[] = {
     {"clone3", PLAN_REASON_RETURNS_TWICE},
     {"__clone3", PLAN_REASON_RETURNS_TWICE},
     {"__clone_internal", PLAN_REASON_RETURNS_TWICE},
+    {"_ITM_beginTransaction", PLAN_REASON_RETURNS_TWICE},
 
     /* Who called, or how the stack looks from here, is part of what they do. */
     {"dlsym", PLAN_REASON_CALLER_SENSITIVE},
@@ -121,6 +122,20 @@ static const struct special specials[] = {
     {"go:*", PLAN_REASON_SPECIAL_ABI},
     {"go.*", PLAN_REASON_SPECIAL_ABI},
     {"_rt0_*", PLAN_REASON_SPECIAL_ABI},
+
+    /* Parts of prologues and epilogues (-mcall-ms2sysv-xlogues): they save and restore their caller's rbx. */
+    {"__avx_savms64*", PLAN_REASON_SPECIAL_ABI},
+    {"__avx_resms64*", PLAN_REASON_SPECIAL_ABI},
+    {"__sse_savms64*", PLAN_REASON_SPECIAL_ABI},
+    {"__sse_resms64*", PLAN_REASON_SPECIAL_ABI},
+
+    /* Retpolines, return thunks, what LLVM's outliner takes out: jumped to from the middle of functions, with anything
+     * on the stack. */
+    {"__x86_indirect_*", PLAN_REASON_SPECIAL_ABI},
+    {"__x86_return_thunk*", PLAN_REASON_SPECIAL_ABI},
+    {"__llvm_retpoline_*", PLAN_REASON_SPECIAL_ABI},
+    {"__llvm_lvi_thunk_*", PLAN_REASON_SPECIAL_ABI},
+    {"OUTLINED_FUNCTION_*", PLAN_REASON_SPECIAL_ABI},
 
     /* OCaml's own assembly, and V8's built-in functions; rbx is an ordinary register there. */
     {"Builtins_*", PLAN_REASON_UNSAVED_RBX},

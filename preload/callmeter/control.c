@@ -37,7 +37,7 @@ static int lanes_start(const struct shim *shim, const struct clock *clock, const
         .segment = segment,
         .now = clock->now,
         .errno_offset = (char *)&errno - (char *)cpu_thread_pointer(),
-        .exit_address = clock->is_tsc ? shim->exit_tsc : shim->exit_clock,
+        .trampoline = clock->is_tsc ? shim->trampoline_tsc : shim->trampoline_clock,
         .is_data_scanned = runtime_scans_data(loaded->objects, loaded->count),
         .main_thread_pointer = cpu_thread_pointer(),
         .main_stack = getauxval(AT_RANDOM),

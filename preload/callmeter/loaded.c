@@ -94,11 +94,64 @@ void loaded_finish(struct loaded *loaded)
     memset(loaded, 0, sizeof(*loaded));
 }
 
+/* A pointer of the dynamic section, which ld.so has relocated. */
+static const ElfW(Rela) * dynamic_table(const struct dl_phdr_info *info, ElfW(Addr) value)
+{
+    return (const ElfW(Rela) *)(value && value < info->dlpi_addr ? value + info->dlpi_addr : value);
+}
+
+/* What ld.so put where the object itself uses the IFUNC; 0 if it does not. */
+static uint64_t picked_in(const struct dl_phdr_info *info, uint64_t resolver, const ElfW(Rela) * table, size_t bytes)
+{
+    for (size_t i = 0; table && i < bytes / sizeof(*table); i++)
+        if (ELF64_R_TYPE(table[i].r_info) == R_X86_64_IRELATIVE && (uint64_t)table[i].r_addend == resolver)
+            return *(const uint64_t *)(info->dlpi_addr + table[i].r_offset);
+    return 0;
+}
+
+/* The IFUNC that is looked for, by its object and its resolver. */
+struct pick {
+    uint64_t load_bias;
+    uint64_t resolver;
+    uint64_t answer;
+};
+
+static int pick_look(struct dl_phdr_info *info, size_t size, void *context)
+{
+    struct pick *pick = context;
+    const ElfW(Dyn) *entry = NULL;
+    const ElfW(Rela) *table = NULL, *jumps = NULL;
+    size_t table_bytes = 0, jumps_bytes = 0;
+
+    (void)size;
+    if (info->dlpi_addr != pick->load_bias)
+        return 0;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
+            entry = (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+    for (; entry && entry->d_tag != DT_NULL; entry++) {
+        if (entry->d_tag == DT_RELA)
+            table = dynamic_table(info, entry->d_un.d_ptr);
+        else if (entry->d_tag == DT_RELASZ)
+            table_bytes = entry->d_un.d_val;
+        else if (entry->d_tag == DT_JMPREL)
+            jumps = dynamic_table(info, entry->d_un.d_ptr);
+        else if (entry->d_tag == DT_PLTRELSZ)
+            jumps_bytes = entry->d_un.d_val;
+    }
+    pick->answer = picked_in(info, pick->resolver, jumps, jumps_bytes);
+    if (!pick->answer)
+        pick->answer = picked_in(info, pick->resolver, table, table_bytes);
+    return 1;
+}
+
 uint64_t loaded_ifunc(const struct object *object, const struct object_symbol *symbol, void *context)
 {
+    struct pick pick = {.load_bias = object->load_bias, .resolver = symbol->address};
     /* x86-64 resolvers take no arguments (glibc manual of the dynamic linker, sysdeps/x86_64/dl-irel.h). */
     uint64_t (*resolver)(void) = (uint64_t(*)(void))(object->load_bias + symbol->address);
 
     (void)context;
-    return resolver();
+    dl_iterate_phdr(pick_look, &pick);
+    return pick.answer ? pick.answer : resolver();
 }

@@ -271,7 +271,7 @@ static int build_init(struct track *track)
     if (!build)
         return -ENOMEM;
     build->config = (struct stub_config){
-        .entry = track->clock->is_tsc ? shim->entry_tsc : shim->entry_clock,
+        .entry = track->clock->is_tsc ? shim->trampoline_tsc.entry : shim->trampoline_clock.entry,
         .count_slow = shim->count_slow,
         .lane_offset = shim->lane_offset,
     };

@@ -7,8 +7,8 @@
 
 /* Trampolines (entry.S). A stub pushes rbx, puts its hook there and jumps to an entry; originals return to the exit.
  * Not callable. */
-extern const char hot_entry_tsc[], hot_exit_tsc[];
-extern const char hot_entry_clock[], hot_exit_clock[];
+extern const char hot_entry_tsc[], hot_exit_tsc[], hot_exit_tail_tsc[];
+extern const char hot_entry_clock[], hot_exit_clock[], hot_exit_tail_clock[];
 extern const char hot_count_slow[];
 extern const char hot_landing[];
 
@@ -41,6 +41,23 @@ static inline uintptr_t cpu_thread_pointer(void)
 
     __asm__("movq %%fs:0, %0" : "=r"(pointer));
     return pointer;
+}
+
+/* What floating-point code changes beside its results: the flags of exceptions, which stay until they are cleared. */
+struct cpu_float_state {
+    uint32_t x87[7]; /* the image that fnstenv writes */
+    uint32_t mxcsr;
+};
+
+/* fnstenv masks all exceptions, which the fldenv behind it takes back. */
+static inline void cpu_float_save(struct cpu_float_state *ret_state)
+{
+    __asm__ volatile("fnstenv %0\n\tfldenv %0\n\tstmxcsr %1" : "=m"(ret_state->x87), "=m"(ret_state->mxcsr));
+}
+
+static inline void cpu_float_restore(const struct cpu_float_state *state)
+{
+    __asm__ volatile("fldenv %0\n\tldmxcsr %1" : : "m"(state->x87), "m"(state->mxcsr));
 }
 
 /* System calls without libc, errno untouched: the result is -errno on failure. */

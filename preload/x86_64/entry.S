@@ -79,9 +79,45 @@
 
 #define PUSHED_FOR_C 48 /* bytes between rbp, as PUSH_FOR_C sets it, and what was pushed before */
 
+/* The end of an entry: rax is the record, rcx the lane, rdx the record around it, rsi the slot, rbx the hook. */
+.macro CALL_ORIGINAL kind, no_block
+        movq    %rdx, RECORD_OUTER(%rax)
+        movq    %rsi, RECORD_SLOT(%rax)
+        movq    (%rsi), %rdx
+        movq    %rdx, RECORD_RETURN(%rax)
+        movq    (ENTRY_SAVED - 16)(%rsp), %rdx
+        movq    %rdx, RECORD_RBX(%rax)
+        movq    %rbx, RECORD_HOOK(%rax)
+        movq    HOOK_ORIGINAL(%rbx), %rdx
+        movq    %rdx, RECORD_TARGET(%rax)
+        movq    LANE_BLOCK_REF(%rcx), %rdx
+        movq    (%rdx), %rdx                    /* rdx: block */
+        testq   %rdx, %rdx
+        jz      \no_block                           /* forked: the page that held it was wiped */
+        movq    %rax, LANE_CURRENT(%rcx)
+        addq    HOOK_CELL(%rbx), %rdx
+        incq    CELL_STARTED_OFFSET(%rdx)
+        movq    %rax, %rbx                      /* rbx: record */
+        READ_CLOCK_\kind
+        movq    %rax, RECORD_START(%rbx)
+        popq    %rsi
+        .cfi_adjust_cfa_offset -8
+        popq    %rdx
+        .cfi_adjust_cfa_offset -8
+        popq    %rcx
+        .cfi_adjust_cfa_offset -8
+        popq    %rax
+        .cfi_adjust_cfa_offset -8
+        leaq    16(%rsp), %rsp                  /* drops the caller's rbx and the return address */
+        .cfi_def_cfa_offset 0
+        CFI_RETURN_IN_RECORD
+        CFI_RBX_IN_RECORD
+        call    *RECORD_TARGET(%rbx)
+.endm
+
 .macro TRAMPOLINE kind
-        .globl  hot_entry_\kind, hot_exit_\kind
-        .hidden hot_entry_\kind, hot_exit_\kind
+        .globl  hot_entry_\kind, hot_exit_\kind, hot_exit_tail_\kind
+        .hidden hot_entry_\kind, hot_exit_\kind, hot_exit_tail_\kind
         .type   hot_entry_\kind, @function
         .p2align 6
 hot_entry_\kind:
@@ -114,38 +150,7 @@ hot_entry_\kind:
         movq    LANE_CURRENT(%rcx), %rdx
         cmpq    RECORD_SLOT(%rdx), %rsi
         jae     12f                             /* above the innermost call: that one may be dead */
-3:      movq    %rdx, RECORD_OUTER(%rax)
-        movq    %rsi, RECORD_SLOT(%rax)
-        movq    (%rsi), %rdx
-        movq    %rdx, RECORD_RETURN(%rax)
-        movq    (ENTRY_SAVED - 16)(%rsp), %rdx
-        movq    %rdx, RECORD_RBX(%rax)
-        movq    %rbx, RECORD_HOOK(%rax)
-        movq    HOOK_ORIGINAL(%rbx), %rdx
-        movq    %rdx, RECORD_TARGET(%rax)
-        movq    LANE_BLOCK_REF(%rcx), %rdx
-        movq    (%rdx), %rdx                    /* rdx: block */
-        testq   %rdx, %rdx
-        jz      11f                             /* forked: the page that held it was wiped */
-        movq    %rax, LANE_CURRENT(%rcx)
-        addq    HOOK_CELL(%rbx), %rdx
-        incq    CELL_STARTED_OFFSET(%rdx)
-        movq    %rax, %rbx                      /* rbx: record */
-        READ_CLOCK_\kind
-        movq    %rax, RECORD_START(%rbx)
-        popq    %rsi
-        .cfi_adjust_cfa_offset -8
-        popq    %rdx
-        .cfi_adjust_cfa_offset -8
-        popq    %rcx
-        .cfi_adjust_cfa_offset -8
-        popq    %rax
-        .cfi_adjust_cfa_offset -8
-        leaq    16(%rsp), %rsp                  /* drops the caller's rbx and the return address */
-        .cfi_def_cfa_offset 0
-        CFI_RETURN_IN_RECORD
-        CFI_RBX_IN_RECORD
-        call    *RECORD_TARGET(%rbx)
+3:      CALL_ORIGINAL \kind, 11f
 hot_exit_\kind:
         leaq    -8(%rsp), %rsp                  /* the slot again */
         .cfi_adjust_cfa_offset 8
@@ -295,6 +300,10 @@ hot_exit_\kind:
         leaq    hot_exit_\kind(%rip), %rdx      /* same slot: a tracked function's tail call, if it will return to here */
         cmpq    %rdx, (%rsi)
         movq    LANE_CURRENT(%rcx), %rdx
+        je      17f
+        leaq    hot_exit_tail_\kind(%rip), %rdx
+        cmpq    %rdx, (%rsi)
+        movq    LANE_CURRENT(%rcx), %rdx
         je      3b
 16:     PUSH_FOR_C
         pushq   %rax
@@ -310,6 +319,12 @@ hot_exit_\kind:
         POP_FROM_C
         movq    LANE_CURRENT(%rcx), %rdx
         jmp     3b
+
+/* Tail calls in a row take turns between two places of call: an unwinder that finds the same CFA and the same address in two frames running
+ * takes that for a loop (libunwind). */
+17:     CALL_ORIGINAL \kind, 11b
+hot_exit_tail_\kind:
+        jmp     hot_exit_\kind
         .cfi_endproc
         .size   hot_entry_\kind, . - hot_entry_\kind
 .endm
