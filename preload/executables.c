@@ -107,6 +107,13 @@ static bool matches_name(const char *pattern, const char *path)
     return path[0] == '/' && fnmatch(pattern, path, 0) == 0;
 }
 
+bool executables_match_path(const char *pattern, const char *path)
+{
+    char target[PATH_MAX];
+
+    return matches_name(pattern, path) || (realpath(path, target) && matches_name(pattern, target));
+}
+
 static bool matches_process(const char *pattern)
 {
     char path[PATH_MAX];

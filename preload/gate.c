@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "preload/exec.h"
 #include "preload/executables.h"
 #include "preload/interpose.h"
 #include "preload/log.h"
@@ -98,6 +99,7 @@ static void shim_fill(struct shim *shim)
     shim->count_slow = hot_count_slow;
     shim->clock = &hot_clock;
     shim->before_main = &interpose_before_main;
+    shim->exec_init = exec_init;
     shim->module_open = module_open;
     shim->log = log_line;
 }
@@ -129,6 +131,7 @@ __attribute__((constructor)) static void gate(void)
     int result;
 
     interpose_init();
+    exec_resolve();
     if (getauxval(AT_SECURE) || !manifests || !*manifests || is_set("CALLMETER_DISABLE") || !is_meant(manifests)) {
         errno = saved_errno;
         return;

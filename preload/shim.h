@@ -51,6 +51,7 @@ struct shim {
     const void *count_slow;
     uint64_t (**clock)(void);   /* hot_clock */
     void (**before_main)(void); /* called when the program's constructors have run; NULL: nothing to do */
+    void (*exec_init)(const char *const *patterns, size_t count);                           /* exec.h */
     int (*module_open)(const char *path, void **ret_handle, char *text, size_t text_bytes); /* module.h */
     void (*log)(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 };

@@ -7,6 +7,7 @@
  *                                           serve; or while the address is taken, try again every second */
 #include "server/http.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <locale.h>
 #include <poll.h>
@@ -159,12 +160,21 @@ static void open_again(void)
     announce();
 }
 
-static void *run(void *context)
+/* The process ends when its last thread does (pthread_exit(3)), whichever that is: glibc keeps the number, and shows it
+ * to debuggers. This thread is not to count, or a program whose first thread leaves would never end. -1 while it runs,
+ * +1 before it returns. */
+static void count_thread(int change)
+{
+    atomic_int *threads = dlvsym(RTLD_DEFAULT, "__nptl_nthreads", "GLIBC_PRIVATE");
+
+    if (threads)
+        atomic_fetch_add(threads, change);
+}
+
+static void run_endpoint(void)
 {
     int error;
 
-    (void)context;
-    enter_thread();
     MHD_set_panic_func(leave_daemon, NULL);
     endpoint_init(&server.endpoint, &server.address, &server.descriptors, &server.routes);
     error = endpoint_open(&server.endpoint);
@@ -173,7 +183,7 @@ static void *run(void *context)
     server.start_error = error;
     sem_post(&server.is_started);
     if (error && error != -EADDRINUSE)
-        return NULL;
+        return;
     if (error)
         open_again();
     for (int i = 0; i < REOPENED_MAX; i++) {
@@ -182,6 +192,15 @@ static void *run(void *context)
     }
     serve();
     log_line(LOG_ERROR, "the endpoint was broken too often, and stays closed");
+}
+
+static void *run(void *context)
+{
+    (void)context;
+    enter_thread();
+    count_thread(-1);
+    run_endpoint();
+    count_thread(1);
     return NULL;
 }
 

@@ -150,6 +150,18 @@ loaded:
     return result;
 }
 
+/* Settles who finds the shim again: all programs that this one execs, those that the manifest names, or none. */
+static void pass_on(const struct shim *shim, const struct manifest *manifest)
+{
+    if (manifest && manifest->follow_exec)
+        return;
+    if (shim->executables)
+        shim->exec_init(&shim->executables, 1);
+    else if (manifest && manifest->executable_count > 0)
+        shim->exec_init((const char *const *)manifest->executables, manifest->executable_count);
+    environment_clean(shim->path);
+}
+
 int callmeter_control_start(const struct shim *shim)
 {
     struct manifest *manifest = NULL;
@@ -163,8 +175,7 @@ int callmeter_control_start(const struct shim *shim)
         result = instrument(shim, manifest, &clock, &diag);
     if (result != 0)
         shim->log(LOG_LEVEL_ERROR, "the program runs uninstrumented: %s", diag.text[0] ? diag.text : strerror(-result));
-    if (!manifest || !(manifest->follow_exec || manifest->executable_count || shim->executables))
-        environment_clean(shim->path);
+    pass_on(shim, manifest);
     manifest_destroy(manifest);
     return result == 0 ? 0 : SHIM_EXIT_CONFIG;
 }

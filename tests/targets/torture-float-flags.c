@@ -1,5 +1,6 @@
 /* Floating-point exceptions are sticky flags, and they are clear when main begins. Whoever ran before main, such as a
- * preloaded constructor, must leave them so. Exits with 0 if they are clear, also after tracked calls and in a child. */
+ * preloaded constructor, must leave them so. Exits with 0 if they are clear, also after tracked calls and in a child.
+ */
 #include <fenv.h>
 #include <sys/wait.h>
 #include <unistd.h>

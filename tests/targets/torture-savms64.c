@@ -1,6 +1,7 @@
 /* Compile with -mabi=ms -mcall-ms2sysv-xlogues, gcc alone: prologues and epilogues then call helpers of libgcc
  * (__avx_savms64_13 and its like) that save and restore their caller's registers, rbx among them, and which are symbols
- * of the program. Exits with 0 if all callee-saved registers survive, also with every function of the program tracked. */
+ * of the program. Exits with 0 if all callee-saved registers survive, also with every function of the program tracked.
+ */
 __attribute__((noinline, sysv_abi)) static long system_v(long value)
 {
     __asm__ volatile("" : "+r"(value) : : "rdi", "rsi", "xmm6", "xmm7", "xmm8", "xmm15", "memory");
