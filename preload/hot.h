@@ -48,9 +48,11 @@
 #define HOOK_FIRST    64
 #define HOOK_BOUNDS   160
 
+#define HOOK_FLAG_RANGE 2 /* the outcome is decided by mask, low and span; with no flag it is always success */
 #define HOOK_FLAG_JUDGE 1 /* the outcome is decided by hot_judge, not by mask, low and span */
 
 #define CELL_STARTED_OFFSET 0
+#define CELL_SUCCESS_OFFSET 8
 #define CELL_SUM_OFFSET     16
 #define CELL_BUCKETS_OFFSET 88
 
@@ -154,6 +156,7 @@ _Static_assert(offsetof(struct hook, flags) == HOOK_FLAGS, "hook");
 _Static_assert(offsetof(struct hook, first_bucket) == HOOK_FIRST, "hook");
 _Static_assert(offsetof(struct hook, bounds) == HOOK_BOUNDS, "hook");
 _Static_assert(CELL_STARTED * 8 == CELL_STARTED_OFFSET, "cell");
+_Static_assert(CELL_SUCCESS * 8 == CELL_SUCCESS_OFFSET, "cell");
 _Static_assert(CELL_SUM_TICKS * 8 == CELL_SUM_OFFSET, "cell");
 _Static_assert(CELL_BUCKETS * 8 == CELL_BUCKETS_OFFSET, "cell");
 

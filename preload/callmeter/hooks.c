@@ -62,6 +62,7 @@ static void judge_by_range(struct hook *hook, const struct condition *error)
     hook->words[1] = CELL_SUCCESS * 8;
     if (error->count == 0)
         return; /* mask and span 0: every result is in range */
+    hook->flags |= HOOK_FLAG_RANGE;
     hook->mask = source_mask(error->tests[0].source);
     hook->low = error->tests[0].low & hook->mask;
     hook->span = error->tests[0].span & hook->mask;
