@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "preload/executables.h"
+#include "preload/self.h"
 
 #define PRELOAD "LD_PRELOAD="
 #define OWN     "CALLMETER_"
@@ -133,7 +134,7 @@ static void enriched_finish(const struct enriched *enriched)
 /* As execvp(3) looks for a name without a slash. */
 static bool find_in_path(const char *name, char *ret_path, size_t bytes)
 {
-    const char *path = getenv("PATH");
+    const char *path = self_environment("PATH");
 
     for (path = path ? path : "/bin:/usr/bin"; *path; path += *path == ':') {
         size_t length = strcspn(path, ":");

@@ -15,6 +15,7 @@
 #include "preload/interpose.h"
 #include "preload/log.h"
 #include "preload/module.h"
+#include "preload/self.h"
 #include "preload/shim.h"
 #include "preload/x86_64/cpu.h"
 
@@ -40,21 +41,21 @@ static int count_object(struct dl_phdr_info *info, size_t size, void *context)
 
 static char *environment_copy(const char *name)
 {
-    const char *value = getenv(name);
+    const char *value = self_environment(name);
 
     return value && *value ? strdup(value) : NULL;
 }
 
 static bool is_set(const char *name)
 {
-    const char *value = getenv(name);
+    const char *value = self_environment(name);
 
-    return value && strcmp(value, "1") == 0;
+    return value && value[0] == '1' && value[1] == '\0';
 }
 
 static bool is_meant(const char *manifests)
 {
-    const char *executables = getenv("CALLMETER_EXE");
+    const char *executables = self_environment("CALLMETER_EXE");
 
     if (executables && *executables)
         return executables_match(&executables, 1);
@@ -122,21 +123,32 @@ static int control_run(const struct shim *shim)
     return start ? start(shim) : -ENOENT;
 }
 
+/* True where the shim must not even look further. */
+static bool is_out_of_place(void)
+{
+    const char *name = self_captured_name();
+
+    if (name)
+        self_warn("the program has a function of its own that is called as one of libc, and runs uninstrumented: ",
+                  name);
+    return name || getauxval(AT_SECURE);
+}
+
 __attribute__((constructor)) static void gate(void)
 {
     static struct shim shim;
-    const char *manifests = getenv("CALLMETER_MANIFEST");
+    const char *manifests = self_environment("CALLMETER_MANIFEST");
     struct cpu_float_state float_state;
     int saved_errno = errno;
     int result;
 
     interpose_init();
     exec_resolve();
-    if (getauxval(AT_SECURE) || !manifests || !*manifests || is_set("CALLMETER_DISABLE") || !is_meant(manifests)) {
+    if (!manifests || !*manifests || is_set("CALLMETER_DISABLE") || is_out_of_place() || !is_meant(manifests)) {
         errno = saved_errno;
         return;
     }
-    log_init(getenv("CALLMETER_LOG"));
+    log_init(self_environment("CALLMETER_LOG"));
     cpu_float_save(&float_state);
     hot_lane = &lane_ours;
     if (shim_locate(&shim)) {

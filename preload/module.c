@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "preload/allocator.h"
+
 enum {
     OBJECTS_MAX = 512
 };
@@ -126,6 +128,17 @@ static bool is_libc_function(const char *name)
     return libc && dlsym(libc, name);
 }
 
+/* Objects that stand before libc are there to take its place (allocators, libfaketime). The program itself is not, but
+ * for an allocator that it brings, and for variables that it has copies of (stdout). */
+static bool may_provide(bool is_program, const ElfW(Sym) * symbol, const char *strings)
+{
+    const char *name = strings + symbol->st_name;
+
+    if (is_program && ELF64_ST_TYPE(symbol->st_info) != STT_OBJECT)
+        return allocator_has(name);
+    return is_libc_function(name);
+}
+
 /* The name of an import that an object outside the marked ones provides, in place of a library that is no libc; or
  * NULL. */
 static const char *captured_in(struct images *images, const struct image *image, const ElfW(Rela) * table, size_t bytes)
@@ -143,7 +156,7 @@ static const char *captured_in(struct images *images, const struct image *image,
         if (symbol->st_name == 0 || (symbol->st_shndx == SHN_UNDEF && ELF64_ST_BIND(symbol->st_info) == STB_WEAK))
             continue;
         provider = image_of(images, *(const uintptr_t *)(image->map->l_addr + relocation->r_offset));
-        if (provider && !provider->is_seen && !is_libc_function(image->strings + symbol->st_name))
+        if (provider && !provider->is_seen && !may_provide(provider == &images->at[0], symbol, image->strings))
             return image->strings + symbol->st_name;
     }
     return NULL;
