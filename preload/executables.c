@@ -46,6 +46,14 @@ static bool scan_string(struct scan *scan, const char **ret_text, size_t *ret_le
     return true;
 }
 
+/* The characters that end a number or a word. A NUL is none of them, so a scan gets past it. */
+static bool is_delimiter(char c)
+{
+    static const char delimiters[] = " \t\r\n,:{}[]\"";
+
+    return memchr(delimiters, c, sizeof(delimiters) - 1) != NULL;
+}
+
 /* Any value. Brackets are counted, not matched: that is enough to find its end. */
 static bool scan_value(struct scan *scan)
 {
@@ -72,7 +80,7 @@ static bool scan_value(struct scan *scan)
                 return false;
             scan->at++;
         } else {
-            while (scan->at < scan->end && !strchr(" \t\r\n,:{}[]\"", *scan->at))
+            while (scan->at < scan->end && !is_delimiter(*scan->at))
                 scan->at++;
         }
     } while (depth > 0);

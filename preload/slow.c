@@ -104,25 +104,53 @@ void slow_landed(uint64_t rbx, uintptr_t slot, uint64_t is_forced, struct slow_e
     chain_finish(lane, record);
 }
 
+/* A jump, and the stacks that it may concern. */
+struct jump {
+    uintptr_t from;
+    uintptr_t target;
+    struct stack_range own;       /* of the thread */
+    struct stack_range alternate; /* of the signal handler that jumps */
+    struct stack_range other;     /* where it jumps from, if that is neither: a coroutine's */
+};
+
+/* True if the call at that slot is left for good. On another stack than the thread's own, a jump upwards within one
+ * mapping is taken for one within one stack; if it was a switch to a neighbour, chain_finish takes the count back when
+ * the call returns. */
+static bool jump_leaves(const struct jump *jump, uintptr_t slot)
+{
+    if (stack_range_has(jump->own, slot))
+        return stack_range_has(jump->own, jump->target) && slot < jump->target;
+    if (stack_range_has(jump->alternate, slot))
+        return !stack_range_has(jump->alternate, jump->target) || slot < jump->target;
+    return stack_range_has(jump->other, slot) && stack_range_has(jump->other, jump->target) && slot >= jump->from &&
+           slot < jump->target;
+}
+
+static void jump_init(struct jump *jump, struct lane *lane, uintptr_t target, uintptr_t from)
+{
+    *jump = (struct jump){.from = from, .target = target, .own = lane_stack(lane)};
+    if (stack_range_has(jump->own, from))
+        return;
+    jump->alternate = stack_alternate();
+    if (!stack_range_has(jump->alternate, from))
+        jump->other = stack_range_of(from);
+}
+
 void slow_longjmp(uintptr_t target, uintptr_t from)
 {
     struct lane *lane = hot_lane;
-    struct stack_range own;
-    struct stack_range alternate;
     struct record **link = &lane->current;
+    struct jump jump;
 
     if (lane->current == &lane_bottom)
         return;
-    own = lane_stack(lane);
-    alternate = stack_range_has(own, from) ? (struct stack_range){0, 0} : stack_alternate();
+    jump_init(&jump, lane, target, from);
     while (*link != &lane_bottom) {
         struct record *record = *link;
-        bool is_left = stack_range_has(alternate, record->slot) && !stack_range_has(alternate, target);
-        bool is_below = stack_range_has(own, record->slot) && stack_range_has(own, target) && record->slot < target;
 
-        if (stack_range_has(own, record->slot) && record->slot >= target)
+        if (stack_range_has(jump.own, target) && stack_range_has(jump.own, record->slot) && record->slot >= target)
             return;
-        if (is_left || is_below) {
+        if (jump_leaves(&jump, record->slot)) {
             chain_abandon(lane, record, ABANDONED_LONGJMP);
             *link = record->outer;
         } else {

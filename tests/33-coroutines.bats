@@ -25,3 +25,8 @@ with_each_variant() {
 @test "coroutines that stay suspended are active" {
   with_each_variant suspended
 }
+
+@test "jumps within a coroutine's stack, over tracked calls" {
+  meter_victim coroutine-jumps on-heap
+  meter_victim coroutine-jumps in-frame
+}

@@ -70,7 +70,7 @@ static int listing_add(struct dl_phdr_info *info, size_t size, void *context)
         return 1;
     if (is_executable)
         listing_open_executable(listing, info->dlpi_addr);
-    else if (info->dlpi_name[0] == '/' && strcmp(info->dlpi_name, listing->shim->path) != 0)
+    else if (strchr(info->dlpi_name, '/') && strcmp(info->dlpi_name, listing->shim->path) != 0)
         listing_open(listing, info->dlpi_name, info->dlpi_addr, false);
     return listing->result;
 }
