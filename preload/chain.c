@@ -1,5 +1,8 @@
 #include "preload/chain.h"
 
+#include <errno.h>
+#include <sys/syscall.h>
+
 #include "preload/counters.h"
 #include "preload/lane.h"
 #include "preload/record.h"
@@ -58,21 +61,41 @@ static void chunk_absorb(struct lane *lane, struct chunk *chunk)
     atomic_fetch_and(&chunk->remote, ~bits);
 }
 
-/* True if the abandoned record cannot return any more: its slot, on the thread's own stack, holds something else than
- * the address that its original would return to, or a later call was made from the same slot. */
+/* A tracked function made this call in its own place: it is to return to that one's record, which has the same slot. */
+static bool is_tail_called(const struct record *record)
+{
+    return record->return_address == exit_address || record->return_address == tail_exit_address;
+}
+
+/* 0, or -EFAULT if nothing is mapped there, or what else the kernel says: it copies the new mask before it refuses to
+ * do -1 with it. */
+static long is_unreadable(uintptr_t address)
+{
+    long result = cpu_syscall(SYS_rt_sigprocmask, -1, (long)address, 0, sizeof(uint64_t), 0, 0);
+
+    return result == -EINVAL ? 0 : result;
+}
+
+/* True if the abandoned record cannot return any more: its slot, on the thread's own stack, is gone or holds something
+ * else than the address that its original would return to, or a later call was made from the same slot. What is taken
+ * for the thread's own stack may hold a coroutine's, which the program has unmapped. */
 static bool is_provably_dead(const struct record *record, const struct chunk *chunk, struct stack_range stack)
 {
     const void *held;
+    long unreadable;
 
     if (!stack_range_has(stack, record->slot))
         return false;
+    unreadable = is_unreadable(record->slot);
+    if (unreadable != 0)
+        return unreadable == -EFAULT;
     held = *(const void *const *)record->slot;
     if (held != exit_address && held != tail_exit_address)
         return true;
     for (uint64_t used = ~chunk->free & ~UINT64_C(1); used; used &= used - 1) {
         const struct record *other = (const struct record *)chunk + __builtin_ctzll(used);
 
-        if (other != record && other->slot == record->slot && other->start > record->start)
+        if (other != record && other->slot == record->slot && other->start > record->start && !is_tail_called(other))
             return true;
     }
     return false;

@@ -60,6 +60,8 @@ struct stack_range lane_stack(struct lane *lane)
     if (range.high == 0) {
         range = stack_range_of(lane->thread_pointer == config.main_thread_pointer ? config.main_stack
                                                                                   : lane->thread_pointer);
+        if (lane->thread_pointer > range.low && lane->thread_pointer < range.high)
+            range.high = lane->thread_pointer; /* its top; a mapping of something else may follow without a seam */
         lane->stack_low = range.high ? range.low : 1;
         lane->stack_high = range.high ? range.high : 1;
     }

@@ -68,7 +68,8 @@ static const struct special specials[] = {
      * Those that end the thread or the process (exit, abort, pthread_exit) are ordinary: the call is in progress until
      * the end, and its end has a name in calls_abandoned_total. */
     {"longjmp", PLAN_REASON_NEVER_RETURNS},
-    /* A child of vfork or posix_spawn leaves by these, and the record would stay with its parent, whose memory it is. */
+    /* A child of vfork or posix_spawn leaves by these, and the record would stay with its parent, whose memory it is.
+     */
     {"execve", PLAN_REASON_NEVER_RETURNS},
     {"__execve", PLAN_REASON_NEVER_RETURNS},
     {"execveat", PLAN_REASON_NEVER_RETURNS},

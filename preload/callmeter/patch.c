@@ -1,6 +1,7 @@
 #include "preload/callmeter/patch.h"
 
 #include <errno.h>
+#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -44,11 +45,45 @@ static void write_jump(const struct patch *patch, bool is_live)
     *(volatile uint16_t *)window = (uint16_t)(0xe9 | (distance & 0xff) << 8);
 }
 
+struct protection {
+    uintptr_t address;
+    int flags; /* PROT_... */
+};
+
+static int match_segment(struct dl_phdr_info *info, size_t size, void *context)
+{
+    struct protection *protection = context;
+
+    (void)size;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        uintptr_t begin = info->dlpi_addr + segment->p_vaddr;
+
+        if (segment->p_type != PT_LOAD || protection->address < begin ||
+            protection->address - begin >= segment->p_memsz)
+            continue;
+        protection->flags = (segment->p_flags & PF_R ? PROT_READ : 0) | (segment->p_flags & PF_W ? PROT_WRITE : 0) |
+                            (segment->p_flags & PF_X ? PROT_EXEC : 0);
+        return 1;
+    }
+    return 0;
+}
+
+/* What the object's file asks for: code that modifies itself lies in a writable segment. */
+static int protection_of(const struct patch *patch)
+{
+    struct protection protection = {(uintptr_t)patch->window, PROT_READ | PROT_EXEC};
+
+    dl_iterate_phdr(match_segment, &protection);
+    return protection.flags;
+}
+
 /* A run of patches on adjacent pages. */
 static void apply_run(struct patch *patches, size_t count, bool is_live)
 {
     uintptr_t begin = first_page(&patches[0]);
     uintptr_t end = end_page(&patches[count - 1]);
+    int protection = protection_of(&patches[0]);
     int result = 0;
 
     if (mprotect((void *)begin, end - begin, PROT_READ | PROT_WRITE | PROT_EXEC) != 0)
@@ -58,7 +93,7 @@ static void apply_run(struct patch *patches, size_t count, bool is_live)
         if (result == 0)
             write_jump(&patches[i], is_live);
     }
-    mprotect((void *)begin, end - begin, PROT_READ | PROT_EXEC);
+    mprotect((void *)begin, end - begin, protection);
 }
 
 void patch_apply(struct patch *patches, size_t count, bool is_live)
