@@ -69,7 +69,7 @@ static bool is_tail_called(const struct record *record)
 
 /* 0, or -EFAULT if nothing is mapped there, or what else the kernel says: it copies the new mask before it refuses to
  * do -1 with it. */
-static long is_unreadable(uintptr_t address)
+static long probe_read(uintptr_t address)
 {
     long result = cpu_syscall(SYS_rt_sigprocmask, -1, (long)address, 0, sizeof(uint64_t), 0, 0);
 
@@ -82,13 +82,13 @@ static long is_unreadable(uintptr_t address)
 static bool is_provably_dead(const struct record *record, const struct chunk *chunk, struct stack_range stack)
 {
     const void *held;
-    long unreadable;
+    long probe;
 
     if (!stack_range_has(stack, record->slot))
         return false;
-    unreadable = is_unreadable(record->slot);
-    if (unreadable != 0)
-        return unreadable == -EFAULT;
+    probe = probe_read(record->slot);
+    if (probe != 0)
+        return probe == -EFAULT;
     held = *(const void *const *)record->slot;
     if (held != exit_address && held != tail_exit_address)
         return true;
