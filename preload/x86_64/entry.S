@@ -190,9 +190,17 @@ hot_exit_\kind:
 5:      cmpq    HOOK_BOUNDS(%rdx,%rsi,8), %rax
         ja      14f
         incq    CELL_BUCKETS_OFFSET(%rcx,%rsi,8)
-        cmpl    $0, HOOK_FLAGS(%rdx)
+        cmpl    $HOOK_FLAG_RANGE, HOOK_FLAGS(%rdx)
         jne     18f
-        incq    CELL_SUCCESS_OFFSET(%rcx)
+        movq    24(%rsp), %rax                  /* the result */
+        andq    HOOK_MASK(%rdx), %rax
+        subq    HOOK_LOW(%rdx), %rax
+        andq    HOOK_MASK(%rdx), %rax
+        xorl    %esi, %esi
+        cmpq    HOOK_SPAN(%rdx), %rax
+        seta    %sil
+        movl    HOOK_WORDS(%rdx,%rsi,4), %esi
+        incq    (%rcx,%rsi)
 6:      movq    %rbx, %rdx                      /* rdx: record */
         movq    RECORD_RBX(%rbx), %rbx
         .cfi_same_value rbx
@@ -220,18 +228,10 @@ hot_exit_\kind:
 13:     xorl    %eax, %eax
         jmp     4b
 
-/* The outcome depends on the result: on one range of it, or on more. */
+/* The outcome depends on nothing, or on more than one range of the result. */
 18:     testl   $HOOK_FLAG_JUDGE, HOOK_FLAGS(%rdx)
         jnz     15f
-        movq    24(%rsp), %rax                  /* the result */
-        andq    HOOK_MASK(%rdx), %rax
-        subq    HOOK_LOW(%rdx), %rax
-        andq    HOOK_MASK(%rdx), %rax
-        xorl    %esi, %esi
-        cmpq    HOOK_SPAN(%rdx), %rax
-        seta    %sil
-        movl    HOOK_WORDS(%rdx,%rsi,4), %esi
-        incq    (%rcx,%rsi)
+        incq    CELL_SUCCESS_OFFSET(%rcx)
         jmp     6b
 
 /* The outcome needs more than one range: errno, several conditions, a floating-point result. */

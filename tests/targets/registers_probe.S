@@ -128,10 +128,17 @@ idle_cet:
     .type witness, @function
 witness:
     .cfi_startproc
+    push %rbx
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbx, 0
     gpr_move store, registers_seen
-    mov %rsp, GPR(registers_seen, RSP_INDEX)
+    lea 8(%rsp), %rax
+    mov %rax, GPR(registers_seen, RSP_INDEX)
     vector_move xsave64, registers_seen
     gpr_move load, registers_seen
+    pop %rbx
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %rbx
     ret
     .cfi_endproc
     .size witness, . - witness
