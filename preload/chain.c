@@ -22,6 +22,11 @@ void chain_init(const void *given_exit_address, const void *given_tail_exit_addr
     tail_exit_address = given_tail_exit_address;
 }
 
+bool chain_is_exit(const void *address)
+{
+    return address == exit_address || address == tail_exit_address;
+}
+
 /* Counts a record as abandoned and unlinks nothing. It is kept: what looks dead may be a coroutine whose stack lies in
  * a frame of this one, and then it returns. lane_exit_slow takes the count back in that case; records_collect frees the
  * provably dead. */
@@ -61,12 +66,6 @@ static void chunk_absorb(struct lane *lane, struct chunk *chunk)
     atomic_fetch_and(&chunk->remote, ~bits);
 }
 
-/* A tracked function made this call in its own place: it is to return to that one's record, which has the same slot. */
-static bool is_tail_called(const struct record *record)
-{
-    return record->return_address == exit_address || record->return_address == tail_exit_address;
-}
-
 /* 0, or -EFAULT if nothing is mapped there, or what else the kernel says: it copies the new mask before it refuses to
  * do -1 with it. */
 static long probe_read(uintptr_t address)
@@ -90,12 +89,13 @@ static bool is_provably_dead(const struct record *record, const struct chunk *ch
     if (probe != 0)
         return probe == -EFAULT;
     held = *(const void *const *)record->slot;
-    if (held != exit_address && held != tail_exit_address)
+    if (!chain_is_exit(held))
         return true;
     for (uint64_t used = ~chunk->free & ~UINT64_C(1); used; used &= used - 1) {
         const struct record *other = (const struct record *)chunk + __builtin_ctzll(used);
 
-        if (other != record && other->slot == record->slot && other->start > record->start && !is_tail_called(other))
+        if (other != record && other->slot == record->slot && other->start > record->start &&
+            !chain_is_exit(other->return_address))
             return true;
     }
     return false;

@@ -13,6 +13,8 @@
 #include "preload/stack.h"
 #include "preload/x86_64/cpu.h"
 
+#define SIGNAL_BIT(number) (UINT64_C(1) << ((number)-1))
+
 enum {
     REAP_AT_FIRST = 16, /* lanes in use before the first search for threads that are gone */
 };
@@ -35,12 +37,14 @@ static _Atomic uint32_t lanes_used;
 static _Atomic uint32_t reap_at = REAP_AT_FIRST;
 static _Atomic int process_id;
 
-/* Attaching and growing are not to be interrupted by a handler that does the same on this thread. */
+/* Attaching and growing are not to be interrupted by a handler that does the same on this thread. What an instruction
+ * or a system call raises itself kills where it is blocked, so those stay open: single steps, a sandbox's SIGSYS. */
 void lane_signals_block(uint64_t *ret_mask)
 {
-    uint64_t all = UINT64_MAX;
+    uint64_t mask = ~(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGILL) |
+                      SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGSYS));
 
-    cpu_syscall(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)ret_mask, sizeof(all), 0, 0);
+    cpu_syscall(SYS_rt_sigprocmask, SIG_BLOCK, (long)&mask, (long)ret_mask, sizeof(mask), 0, 0);
 }
 
 void lane_signals_restore(const uint64_t *mask)
@@ -207,8 +211,8 @@ void lanes_forked(void)
 {
     uint64_t mask;
 
-    if (!lanes)
-        return;
+    if (!lanes || !is_forked_unnoticed())
+        return; /* a tracked call was faster: another library's handler, or a signal's */
     lane_signals_block(&mask);
     process_begin();
     for (uint32_t i = 0; i < atomic_load(&lanes_used); i++) {

@@ -7,6 +7,7 @@
 #include "preload/personality.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <unwind.h>
 
 #include "preload/chain.h"
@@ -47,8 +48,9 @@ static const struct unwind_functions *unwinder_known(uintptr_t caller)
     return NULL;
 }
 
-/* The look-up calls libc, whose functions may be tracked: those calls are ours. */
-static const struct unwind_functions *unwinder_add(uintptr_t caller)
+/* The look-up calls libc, whose functions may be tracked: those calls are ours. Many threads may be here at once, with
+ * the first exception of each: the answer does not depend on a place in the table. */
+static bool unwinder_add(uintptr_t caller, struct unwind_functions *ret_functions)
 {
     struct lane *lane = hot_lane;
     unsigned index = atomic_load(&unwinders_claimed);
@@ -58,48 +60,60 @@ static const struct unwind_functions *unwinder_add(uintptr_t caller)
     int result;
 
     if (!lookup)
-        return NULL;
+        return false;
     hot_lane = &lane_ours;
     result = lookup(caller, &low, &high, &functions);
     hot_lane = lane;
     if (result != 0)
-        return NULL;
+        return false;
+    *ret_functions = functions;
     do {
-        if (index == UNWINDERS_MAX)
-            return NULL;
+        if (index == UNWINDERS_MAX || unwinder_known(caller))
+            return true;
     } while (!atomic_compare_exchange_weak(&unwinders_claimed, &index, index + 1));
     unwinders[index].high = high;
     unwinders[index].functions = functions;
     atomic_store(&unwinders[index].low, low);
-    return &unwinders[index].functions;
+    return true;
 }
 
-static const struct unwind_functions *unwinder_of(uintptr_t caller)
+static bool unwinder_of(uintptr_t caller, struct unwind_functions *ret_functions)
 {
     const struct unwind_functions *known = unwinder_known(caller);
 
-    return known ? known : unwinder_add(caller);
+    if (!known)
+        return unwinder_add(caller, ret_functions);
+    *ret_functions = *known;
+    return true;
+}
+
+/* True if the original was running. A signal handler's exception (a cancelled thread's one, too) may find the
+ * trampoline at any other instruction: its frame is then not as hot_landing needs it, and what is left of the call
+ * shows later. */
+static bool is_in_original(uintptr_t address)
+{
+    return address == (uintptr_t)hot_exit_tsc || address == (uintptr_t)hot_exit_tail_tsc ||
+           address == (uintptr_t)hot_exit_clock || address == (uintptr_t)hot_exit_tail_clock;
 }
 
 /* Itanium C++ ABI, Exception Handling, 1.6.3 (personality routine). */
 _Unwind_Reason_Code hot_personality(int version, _Unwind_Action actions, _Unwind_Exception_Class exception_class,
                                     struct _Unwind_Exception *exception, struct _Unwind_Context *context)
 {
-    const struct unwind_functions *functions;
+    struct unwind_functions functions;
     struct record *record;
 
     (void)exception_class;
     if (version != 1 || !(actions & _UA_CLEANUP_PHASE))
         return _URC_CONTINUE_UNWIND;
-    functions = unwinder_of((uintptr_t)__builtin_return_address(0));
-    if (!functions)
+    if (!unwinder_of((uintptr_t)__builtin_return_address(0), &functions) || !is_in_original(functions.get_ip(context)))
         return _URC_CONTINUE_UNWIND;
-    record = chain_find_record(functions->get_gr(context, DWARF_RBX), functions->get_cfa(context) - 8);
+    record = chain_find_record(functions.get_gr(context, DWARF_RBX), functions.get_cfa(context) - 8);
     if (!record)
         return _URC_CONTINUE_UNWIND;
-    record->target = functions->resume;
-    functions->set_gr(context, DWARF_RAX, (uintptr_t)exception);
-    functions->set_gr(context, DWARF_RDX, (actions & _UA_FORCE_UNWIND) != 0);
-    functions->set_ip(context, (uintptr_t)hot_landing);
+    record->target = functions.resume;
+    functions.set_gr(context, DWARF_RAX, (uintptr_t)exception);
+    functions.set_gr(context, DWARF_RDX, (actions & _UA_FORCE_UNWIND) != 0);
+    functions.set_ip(context, (uintptr_t)hot_landing);
     return _URC_INSTALL_CONTEXT;
 }

@@ -8,6 +8,7 @@
 /* Of one unwinder: the functions of the Itanium C++ ABI, Exception Handling, 1.4 that the personality needs. */
 struct unwind_functions {
     uintptr_t (*get_gr)(struct _Unwind_Context *, int);
+    uintptr_t (*get_ip)(struct _Unwind_Context *);
     uintptr_t (*get_cfa)(struct _Unwind_Context *);
     void (*set_gr)(struct _Unwind_Context *, int, uintptr_t);
     void (*set_ip)(struct _Unwind_Context *, uintptr_t);

@@ -45,6 +45,7 @@ void slow_count(const struct hook *hook)
 void slow_entry_check(struct lane *lane, uintptr_t slot)
 {
     struct stack_range stack = lane_stack(lane);
+    bool is_tail_call = chain_is_exit(*(const void *const *)slot);
     struct record **link = &lane->current;
 
     while (*link != &lane_bottom) {
@@ -56,7 +57,7 @@ void slow_entry_check(struct lane *lane, uintptr_t slot)
             return;
         } else if (!stack_range_has(stack, record->slot)) {
             link = &record->outer;
-        } else if (record->slot > slot) {
+        } else if (record->slot > slot || (record->slot == slot && is_tail_call)) {
             return;
         } else {
             chain_abandon(lane, record, ABANDONED_LONGJMP);

@@ -15,11 +15,13 @@ typedef void *(*find_function)(void *context, const char *name);
 static int find_all(struct unwind_functions *functions, find_function find, void *context)
 {
     FIND(functions, get_gr, context, find, "_Unwind_GetGR");
+    FIND(functions, get_ip, context, find, "_Unwind_GetIP");
     FIND(functions, get_cfa, context, find, "_Unwind_GetCFA");
     FIND(functions, set_gr, context, find, "_Unwind_SetGR");
     FIND(functions, set_ip, context, find, "_Unwind_SetIP");
     functions->resume = find(context, "_Unwind_Resume");
-    return functions->get_gr && functions->get_cfa && functions->set_gr && functions->set_ip && functions->resume
+    return functions->get_gr && functions->get_ip && functions->get_cfa && functions->set_gr && functions->set_ip &&
+                   functions->resume
                ? 0
                : -ENOENT;
 }

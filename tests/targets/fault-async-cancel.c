@@ -1,0 +1,61 @@
+/* Threads that are cancelled asynchronously, between any two instructions of a tracked call and of its trampoline: each
+ * cleanup handler must run, and the program must live. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "victim.h"
+
+enum {
+    THREADS = 2000
+};
+
+static int cleaned;
+static volatile int is_looping;
+
+TRACKED long leaf(long value)
+{
+    TOUCH();
+    return value + 1;
+}
+
+static void clean(void *unused)
+{
+    (void)unused;
+    cleaned++;
+}
+
+static void *loop(void *unused)
+{
+    volatile long sum = 0;
+
+    (void)unused;
+    pthread_cleanup_push(clean, NULL);
+    pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+    is_looping = 1;
+    for (;;)
+        sum = leaf(sum);
+    pthread_cleanup_pop(0);
+    return NULL;
+}
+
+int main(void)
+{
+    for (int i = 0; i < THREADS; i++) {
+        struct timespec pause = {0, 1000 + i};
+        pthread_t thread;
+
+        is_looping = 0;
+        if (pthread_create(&thread, NULL, loop, NULL) != 0)
+            return 1;
+        while (!is_looping)
+            ;
+        nanosleep(&pause, NULL);
+        pthread_cancel(thread);
+        pthread_join(thread, NULL);
+    }
+    CHECK(cleaned == THREADS);
+    printf("truth leaf success=* abandoned=*\n");
+    return victim_finish();
+}
