@@ -94,9 +94,9 @@
         movq    (%rdx), %rdx                    /* rdx: block */
         testq   %rdx, %rdx
         jz      \no_block                           /* forked: the page that held it was wiped */
-        movq    %rax, LANE_CURRENT(%rcx)
         addq    HOOK_CELL(%rbx), %rdx
-        incq    CELL_STARTED_OFFSET(%rdx)
+        incq    CELL_STARTED_OFFSET(%rdx)       /* these two stay together: a handler may jump out in between */
+        movq    %rax, LANE_CURRENT(%rcx)
         movq    %rax, %rbx                      /* rbx: record */
         READ_CLOCK_\kind
         movq    %rax, RECORD_START(%rbx)
@@ -175,33 +175,28 @@ hot_exit_\kind:
         movq    %rdx, 32(%rsp)                  /* back into its slot */
         .cfi_remember_state
         .cfi_offset rip, -8
-        movq    RECORD_OUTER(%rbx), %rdx
-        movq    %rdx, LANE_CURRENT(%rcx)
         movq    RECORD_HOOK(%rbx), %rdx         /* rdx: hook */
-        movq    %rsi, %rcx
-        addq    HOOK_CELL(%rdx), %rcx           /* rcx: cell */
+        addq    HOOK_CELL(%rdx), %rsi           /* rsi: cell */
         subq    RECORD_START(%rbx), %rax
         jb      13f                             /* the counters of two processors differ by a little */
-4:      addq    %rax, CELL_SUM_OFFSET(%rcx)
-        movq    %rax, %rsi
-        orq     $1, %rsi
-        bsrq    %rsi, %rsi
-        movzbl  HOOK_FIRST(%rdx,%rsi), %esi
-5:      cmpq    HOOK_BOUNDS(%rdx,%rsi,8), %rax
-        ja      14f
-        incq    CELL_BUCKETS_OFFSET(%rcx,%rsi,8)
-        cmpl    $HOOK_FLAG_RANGE, HOOK_FLAGS(%rdx)
+4:      addq    %rax, CELL_SUM_OFFSET(%rsi)
+        cmpq    HOOK_BOUNDS(%rdx), %rax
+        ja      14f                             /* not in the first bucket: the time to look for another one is there */
+        incq    CELL_BUCKETS_OFFSET(%rsi)
+5:      cmpl    $HOOK_FLAG_RANGE, HOOK_FLAGS(%rdx)
         jne     18f
         movq    24(%rsp), %rax                  /* the result */
         andq    HOOK_MASK(%rdx), %rax
         subq    HOOK_LOW(%rdx), %rax
         andq    HOOK_MASK(%rdx), %rax
-        xorl    %esi, %esi
         cmpq    HOOK_SPAN(%rdx), %rax
-        seta    %sil
-        movl    HOOK_WORDS(%rdx,%rsi,4), %esi
-        incq    (%rcx,%rsi)
-6:      movq    %rbx, %rdx                      /* rdx: record */
+        seta    %al
+        movzbl  %al, %eax
+        movl    HOOK_WORDS(%rdx,%rax,4), %eax   /* rax: the outcome's place in the cell */
+7:      movq    RECORD_OUTER(%rbx), %rdx
+        incq    (%rsi,%rax)                     /* these two stay together as well */
+        movq    %rdx, LANE_CURRENT(%rcx)
+        movq    %rbx, %rdx                      /* rdx: record */
         movq    RECORD_RBX(%rbx), %rbx
         .cfi_same_value rbx
         movq    %rdx, %rcx
@@ -223,7 +218,17 @@ hot_exit_\kind:
         .cfi_restore_state
         .cfi_remember_state
         .cfi_offset rip, -8
-14:     incl    %esi                            /* the next bucket; rarely more than one further */
+14:     pushq   %rcx
+        .cfi_adjust_cfa_offset 8
+        bsrq    %rax, %rcx                      /* above a bound, so not 0 */
+        movzbl  HOOK_FIRST(%rdx,%rcx), %ecx
+9:      cmpq    HOOK_BOUNDS(%rdx,%rcx,8), %rax
+        jbe     8f
+        incl    %ecx                            /* the next one; rarely more than one further */
+        jmp     9b
+8:      incq    CELL_BUCKETS_OFFSET(%rsi,%rcx,8)
+        popq    %rcx
+        .cfi_adjust_cfa_offset -8
         jmp     5b
 13:     xorl    %eax, %eax
         jmp     4b
@@ -231,23 +236,22 @@ hot_exit_\kind:
 /* The outcome depends on nothing, or on more than one range of the result. */
 18:     testl   $HOOK_FLAG_JUDGE, HOOK_FLAGS(%rdx)
         jnz     15f
-        incq    CELL_SUCCESS_OFFSET(%rcx)
-        jmp     6b
+        movl    $CELL_SUCCESS_OFFSET, %eax
+        jmp     7b
 
 /* The outcome needs more than one range: errno, several conditions, a floating-point result. */
 15:     PUSH_FOR_C
         pushq   %rcx
-        pushq   %rdx
+        pushq   %rsi
         movq    %rdx, %rdi
         movq    (PUSHED_FOR_C + 24)(%rbp), %rsi
         movq    %xmm0, %rdx
         call    counters_judge
-        movl    %eax, %esi
-        popq    %rdx
+        movl    %eax, %eax
+        popq    %rsi
         popq    %rcx
-        incq    (%rcx,%rsi)
         POP_FROM_C
-        jmp     6b
+        jmp     7b
 
 20:     .cfi_restore_state
         PUSH_FOR_C
