@@ -1,5 +1,6 @@
 #include "preload/counters.h"
 
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "preload/reclaim.h"
@@ -10,6 +11,7 @@ enum {
 };
 
 static struct segment_header *segment;
+static _Atomic uint32_t opened; /* blocks that are in bounds */
 static ptrdiff_t errno_offset;
 
 void counters_init(struct segment_header *given_segment, ptrdiff_t given_errno_offset)
@@ -23,10 +25,20 @@ static uint8_t *block_at(uint32_t index)
     return (uint8_t *)segment + segment->blocks + index * segment->block_bytes;
 }
 
-/* The last block is nobody's: calls that find no block of their own are added there, by atomic instructions. */
-static uint32_t shared_block_index(void)
+/* Opens the blocks below `count` to this process: until then they are out of bounds, so that a program that locks all
+ * its memory (mlockall) pays for what is used. */
+bool counters_open(uint32_t count)
 {
-    return segment->block_capacity - 1;
+    uint32_t seen = atomic_load(&opened);
+
+    if (count <= seen)
+        return true;
+    if (cpu_syscall(SYS_mprotect, (long)block_at(0), (long)(count * segment->block_bytes), PROT_READ | PROT_WRITE, 0, 0,
+                    0) != 0)
+        return false;
+    while (seen < count && !atomic_compare_exchange_weak(&opened, &seen, count))
+        ;
+    return true;
 }
 
 /* Takes the first block below `end` that nobody owns. Its index, or `end`. */
@@ -49,28 +61,38 @@ static void reclaim_in_time(uint32_t count, int pid)
     _Atomic uint32_t *reclaim_at = (_Atomic uint32_t *)&segment->reclaim_at;
     uint32_t live;
 
-    if (count < atomic_load(reclaim_at))
+    if (count < atomic_load(reclaim_at) || !counters_open(count))
         return;
-    live = reclaim_blocks(segment, pid);
+    live = reclaim_blocks(segment, count, pid);
     atomic_store(reclaim_at, live * 2 > RECLAIM_AT_FIRST ? live * 2 : RECLAIM_AT_FIRST);
+}
+
+void counters_reclaim(int pid)
+{
+    uint32_t count = atomic_load((_Atomic uint32_t *)&segment->block_count);
+
+    if (counters_open(count))
+        reclaim_blocks(segment, count, pid);
 }
 
 uint8_t *counters_claim_block(int pid)
 {
+    _Atomic uint64_t *owners = (_Atomic uint64_t *)((uint8_t *)segment + segment->owners);
     _Atomic uint32_t *block_count = (_Atomic uint32_t *)&segment->block_count;
     uint32_t count = atomic_load(block_count);
     uint64_t owner = (uint64_t)pid << 32 | (uint32_t)cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
-    uint32_t index;
+    uint32_t index = claim_below(count, owner);
 
-    if (count > shared_block_index())
-        count = shared_block_index();
-    index = claim_below(count, owner);
     if (index == count) {
         reclaim_in_time(count, pid);
-        index = claim_below(shared_block_index(), owner);
+        index = claim_below(segment->block_capacity, owner);
     }
-    if (index == shared_block_index())
+    if (index == segment->block_capacity)
         return NULL;
+    if (!counters_open(index + 1)) {
+        atomic_store(&owners[index], 0);
+        return NULL;
+    }
     while (count <= index && !atomic_compare_exchange_weak(block_count, &count, index + 1))
         ;
     return block_at(index);
@@ -80,15 +102,11 @@ uint8_t *counters_claim_block(int pid)
 void counters_add_at(const struct lane *lane, const struct hook *hook, uint64_t offset, uint64_t value)
 {
     uint8_t *block = *lane->block_ref;
-    uint32_t shared = shared_block_index();
-    _Atomic uint32_t *count = (_Atomic uint32_t *)&segment->block_count;
 
-    if (block) {
+    if (block)
         cpu_add((uint64_t *)(block + hook->cell + offset), value);
-        return;
-    }
-    atomic_store(count, shared + 1);
-    atomic_fetch_add((_Atomic uint64_t *)(block_at(shared) + hook->cell + offset), value);
+    else
+        atomic_fetch_add((_Atomic uint64_t *)(block_at(SEGMENT_SHARED_BLOCK) + hook->cell + offset), value);
 }
 
 void counters_add(const struct lane *lane, const struct hook *hook, unsigned word, uint64_t value)

@@ -8,6 +8,12 @@
 /* `errno_offset` is that of errno from the thread pointer, the same in all threads. Context: startup. */
 void counters_init(struct segment_header *segment, ptrdiff_t errno_offset);
 
+/* Makes the blocks below `count` accessible to this process. false: it cannot be done (limits). */
+bool counters_open(uint32_t count);
+
+/* Frees the blocks of processes that are gone (reclaim.h). `pid` is this process. */
+void counters_reclaim(int pid);
+
 /* A block for the calling thread of process `pid`, or NULL if all are taken. */
 uint8_t *counters_claim_block(int pid);
 

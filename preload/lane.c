@@ -7,7 +7,6 @@
 
 #include "preload/chain.h"
 #include "preload/counters.h"
-#include "preload/reclaim.h"
 #include "preload/record.h"
 #include "preload/slow.h"
 #include "preload/stack.h"
@@ -115,7 +114,7 @@ void lanes_reap(void)
     if (!lanes)
         return;
     lanes_reap_if(0);
-    reclaim_blocks(config.segment, atomic_load(&process_id));
+    counters_reclaim(atomic_load(&process_id));
 }
 
 static struct lane *lane_take_free(void)
@@ -276,7 +275,7 @@ static void *map_private(size_t bytes)
 
 int lanes_init(const struct lane_config *given)
 {
-    uint32_t capacity = given->segment->block_capacity - 1;
+    uint32_t capacity = given->segment->block_capacity;
     size_t refs_bytes = ((size_t)(capacity + 1) * sizeof(*block_refs) + 4095) & ~(size_t)4095;
     long result;
 

@@ -33,10 +33,9 @@ static void block_balance(const struct segment_header *segment, uint8_t *block)
             cell_balance((uint64_t *)(block + series[i].cell));
 }
 
-uint32_t reclaim_blocks(struct segment_header *segment, int own)
+uint32_t reclaim_blocks(struct segment_header *segment, uint32_t count, int own)
 {
     _Atomic uint64_t *owners = (_Atomic uint64_t *)((uint8_t *)segment + segment->owners);
-    uint32_t count = __atomic_load_n(&segment->block_count, __ATOMIC_ACQUIRE);
     int known_alive = own;
     uint32_t live = 0;
 

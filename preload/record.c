@@ -30,7 +30,7 @@ static struct chunk *chunk_at(uint32_t index)
 void records_init(void)
 {
     for (uint32_t chunks = ARENA_CHUNKS_MAX; chunks >= ARENA_CHUNKS_MIN; chunks /= 2) {
-        long address = cpu_syscall(SYS_mmap, 0, (long)((size_t)(chunks + 1) * CHUNK_BYTES), PROT_READ | PROT_WRITE,
+        long address = cpu_syscall(SYS_mmap, 0, (long)((size_t)(chunks + 1) * CHUNK_BYTES), PROT_NONE,
                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
         if (address > -4096 && address < 0)
@@ -41,6 +41,13 @@ void records_init(void)
     }
 }
 
+/* The arena is out of bounds up to here, so that a program that locks all its memory (mlockall) pays for what is used.
+ */
+static bool chunk_open(struct chunk *chunk)
+{
+    return cpu_syscall(SYS_mprotect, (long)chunk, CHUNK_BYTES, PROT_READ | PROT_WRITE, 0, 0, 0) == 0;
+}
+
 struct chunk *chunk_claim(struct lane *lane)
 {
     uint32_t index = atomic_load(&chunks_used);
@@ -48,9 +55,9 @@ struct chunk *chunk_claim(struct lane *lane)
 
     do {
         chunk = chunk_at(index);
-        if (!chunk)
+        if (!chunk || (index >= FIRST_CHUNKS && !chunk_open(chunk)))
             return NULL;
-    } while (!atomic_compare_exchange_weak(&chunks_used, &index, index + 1));
+    } while (!atomic_compare_exchange_strong(&chunks_used, &index, index + 1));
     chunk->lane = lane;
     chunk->free = ~UINT64_C(1);
     return chunk;
@@ -60,11 +67,12 @@ static bool is_record_address(uint64_t address)
 {
     uint64_t first = (uint64_t)first_chunks;
     uint64_t low = (uint64_t)arena;
+    uint64_t used = atomic_load(&chunks_used);
 
     if (address % RECORD_BYTES != 0 || address % CHUNK_BYTES == 0)
         return false;
     return (address >= first && address < first + sizeof(first_chunks)) ||
-           (address >= low && address < low + (uint64_t)arena_chunks * CHUNK_BYTES);
+           (address >= low && used > FIRST_CHUNKS && address < low + (used - FIRST_CHUNKS) * CHUNK_BYTES);
 }
 
 struct record *record_at(uint64_t address)

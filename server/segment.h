@@ -85,13 +85,19 @@ struct segment_header {
     uint64_t text;           /* text arena */
     uint64_t text_bytes;
     uint64_t text_used;   /* writer's own */
-    uint64_t blocks;      /* page-aligned */
+    uint64_t blocks;      /* page-aligned; out of bounds (PROT_NONE) until a process opens them, from the first on */
     uint64_t block_bytes; /* multiple of the page size */
     uint32_t block_capacity;
     uint32_t block_count; /* atomic: blocks below it were claimed at least once */
     uint64_t owners;      /* uint64_t[block_capacity], atomic: pid << 32 | tid of the owner, 0 if free */
     uint32_t reclaim_at;  /* writer's own, atomic: look for dead owners when block_count has come this far */
     uint32_t reserved;
+};
+
+/* Block 0 has no owner: calls that find no block of their own are added there, by atomic instructions. */
+enum {
+    SEGMENT_SHARED_BLOCK = 0,
+    SEGMENT_NO_OWNER = 1
 };
 
 /* Bytes of a cell with that many bounds; a multiple of the cache line. */

@@ -2,7 +2,10 @@
 #include "server/view.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum {
     BUCKETS_MAX = 1 << 16
@@ -30,6 +33,17 @@ static bool tables_lie_inside(const struct segment_header *segment)
            lies_inside(segment, segment->blocks, segment->block_capacity, segment->block_bytes);
 }
 
+/* Blocks that other processes claimed are out of bounds here still. A segment in plain memory (tests) has no such
+ * pages. */
+static int open_blocks(const struct segment_header *segment, uint32_t count)
+{
+    char *blocks = (char *)segment + segment->blocks;
+
+    if ((uintptr_t)blocks % (uintptr_t)sysconf(_SC_PAGESIZE) != 0)
+        return 0;
+    return mprotect(blocks, count * segment->block_bytes, PROT_READ | PROT_WRITE) == 0 ? 0 : -errno;
+}
+
 int view_init(const struct segment_header *segment, struct view *ret_view)
 {
     const char *base = (const char *)segment;
@@ -45,7 +59,7 @@ int view_init(const struct segment_header *segment, struct view *ret_view)
     ret_view->series_count = load_count(&segment->series_count, segment->series_capacity);
     ret_view->function_count = load_count(&segment->function_count, segment->function_capacity);
     ret_view->block_count = load_count(&segment->block_count, segment->block_capacity);
-    return 0;
+    return open_blocks(segment, ret_view->block_count);
 }
 
 /* Bytes from the offset to the end of the text arena; 0 if it lies outside. */

@@ -47,13 +47,18 @@ int writer_create(const struct writer_size *size, double seconds_per_tick, struc
         lay_out(&header, size, blocks);
         if (header.segment_bytes > MAPPING_MAX)
             continue;
-        memory =
-            mmap(NULL, header.segment_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        memory = mmap(NULL, header.segment_bytes, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (memory == MAP_FAILED)
             continue;
         madvise(memory, header.segment_bytes, MADV_DONTDUMP);
+        if (mprotect(memory, header.blocks + header.block_bytes, PROT_READ | PROT_WRITE) != 0) {
+            munmap(memory, header.segment_bytes);
+            continue;
+        }
         header.seconds_per_tick = seconds_per_tick;
+        header.block_count = SEGMENT_SHARED_BLOCK + 1;
         memcpy(memory, &header, sizeof(header));
+        ((uint64_t *)((char *)memory + header.owners))[SEGMENT_SHARED_BLOCK] = SEGMENT_NO_OWNER;
         *ret_segment = memory;
         return 0;
     }
