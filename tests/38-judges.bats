@@ -57,3 +57,7 @@ assert_content() {
     assert_equal 0 "$status" "exit status, $mode" || fail "$output"
   done
 }
+
+@test "a program that locks its memory does not lock what callmeter only reserves" {
+  assert_content judge-locked-memory
+}

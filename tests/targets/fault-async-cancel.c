@@ -56,6 +56,7 @@ int main(void)
         pthread_join(thread, NULL);
     }
     CHECK(cleaned == THREADS);
-    printf("truth leaf success=* abandoned=*\n");
+    /* A cancel between the two instructions that count a call and link it in leaves it active: about 1 of 60 here. */
+    printf("truth leaf success=* abandoned=* active=*\n");
     return victim_finish();
 }

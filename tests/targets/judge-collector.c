@@ -1,5 +1,5 @@
-/* Keeps its only pointer to a block of a conservative garbage collector in rbx across a tracked call: the trampoline must leave it where
- * the collector looks. Exits with 0 if no block was lost. */
+/* Keeps its only pointer to a block of a conservative garbage collector in rbx across a tracked call: the trampoline
+ * must leave it where the collector looks. Exits with 0 if no block was lost. */
 #include <gc.h>
 
 struct block {

@@ -1,0 +1,40 @@
+# Hard cases that a review of the data plane found or feared.
+
+load lib/helper
+
+@test "a function that left a call by a jump of its own ends in a tail call" {
+  meter_victim fault-tail-after-jump all
+}
+
+@test "threads cancelled asynchronously at any instruction" {
+  meter_victim fault-async-cancel all
+}
+
+@test "a function in a segment that is both writable and executable" {
+  meter_victim fault-writable-text all
+}
+
+@test "an atfork handler from before the shim makes tracked calls in the child" {
+  meter_victim fault-atfork-before all
+}
+
+@test "coroutines whose stacks were given back to the kernel, on an unlimited stack" {
+  ulimit -s unlimited || skip 'the stack cannot be unlimited here'
+  meter_victim fault-unmapped-coroutine all
+}
+
+@test "a signal handler at each instruction of a tracked call makes tracked calls" {
+  meter_victim fault-single-step calls
+}
+
+@test "a signal handler at each instruction of a tracked call forks" {
+  meter_victim fault-single-step fork
+}
+
+@test "a signal handler at each instruction of a tracked call switches to a coroutine and back" {
+  meter_victim fault-single-step swap
+}
+
+@test "a signal handler at each instruction of a tracked call jumps out" {
+  meter_victim fault-single-step jump
+}
