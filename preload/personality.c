@@ -11,6 +11,7 @@
 #include <unwind.h>
 
 #include "preload/chain.h"
+#include "preload/counters.h"
 #include "preload/lane.h"
 #include "preload/x86_64/cpu.h"
 
@@ -96,6 +97,23 @@ static bool is_in_original(uintptr_t address)
            address == (uintptr_t)hot_exit_clock || address == (uintptr_t)hot_exit_tail_clock;
 }
 
+/* A thread that is cancelled between two instructions of the trampoline leaves a call that was counted as begun but not
+ * linked in, or as ended but still linked: nobody else would know. Forced unwinding passes each frame once. */
+static void settle_half_counted(const struct unwind_functions *functions, struct _Unwind_Context *context)
+{
+    uintptr_t address = functions->get_ip(context);
+    uint64_t rbx = functions->get_gr(context, DWARF_RBX);
+    struct record *record;
+
+    if (address == (uintptr_t)hot_linking_tsc || address == (uintptr_t)hot_linking_tail_tsc ||
+        address == (uintptr_t)hot_linking_clock || address == (uintptr_t)hot_linking_tail_clock) {
+        counters_add(hot_lane, (const struct hook *)rbx, CELL_ABANDONED + ABANDONED_THREAD_EXIT, 1);
+    } else if (address == (uintptr_t)hot_unlinking_tsc || address == (uintptr_t)hot_unlinking_clock) {
+        record = (struct record *)rbx;
+        atomic_store(&record->state, RECORD_FINISHED);
+    }
+}
+
 /* Itanium C++ ABI, Exception Handling, 1.6.3 (personality routine). */
 _Unwind_Reason_Code hot_personality(int version, _Unwind_Action actions, _Unwind_Exception_Class exception_class,
                                     struct _Unwind_Exception *exception, struct _Unwind_Context *context)
@@ -106,8 +124,12 @@ _Unwind_Reason_Code hot_personality(int version, _Unwind_Action actions, _Unwind
     (void)exception_class;
     if (version != 1 || !(actions & _UA_CLEANUP_PHASE))
         return _URC_CONTINUE_UNWIND;
-    if (!unwinder_of((uintptr_t)__builtin_return_address(0), &functions) || !is_in_original(functions.get_ip(context)))
+    if (!unwinder_of((uintptr_t)__builtin_return_address(0), &functions))
         return _URC_CONTINUE_UNWIND;
+    if (!is_in_original(functions.get_ip(context))) {
+        settle_half_counted(&functions, context);
+        return _URC_CONTINUE_UNWIND;
+    }
     record = chain_find_record(functions.get_gr(context, DWARF_RBX), functions.get_cfa(context) - 8);
     if (!record)
         return _URC_CONTINUE_UNWIND;

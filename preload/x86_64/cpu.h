@@ -9,6 +9,10 @@
  * Not callable. */
 extern const char hot_entry_tsc[], hot_exit_tsc[], hot_exit_tail_tsc[];
 extern const char hot_entry_clock[], hot_exit_clock[], hot_exit_tail_clock[];
+/* In them, the instructions that link a record in and unlink it: what is counted in front of each is then as good as
+ * done. */
+extern const char hot_linking_tsc[], hot_linking_tail_tsc[], hot_unlinking_tsc[];
+extern const char hot_linking_clock[], hot_linking_tail_clock[], hot_unlinking_clock[];
 extern const char hot_count_slow[];
 extern const char hot_landing[];
 

@@ -80,7 +80,7 @@
 #define PUSHED_FOR_C 48 /* bytes between rbp, as PUSH_FOR_C sets it, and what was pushed before */
 
 /* The end of an entry: rax is the record, rcx the lane, rdx the record around it, rsi the slot, rbx the hook. */
-.macro CALL_ORIGINAL kind, no_block
+.macro CALL_ORIGINAL kind, no_block, linking
         movq    %rdx, RECORD_OUTER(%rax)
         movq    %rsi, RECORD_SLOT(%rax)
         movq    (%rsi), %rdx
@@ -96,6 +96,9 @@
         jz      \no_block                           /* forked: the page that held it was wiped */
         addq    HOOK_CELL(%rbx), %rdx
         incq    CELL_STARTED_OFFSET(%rdx)       /* these two stay together: a handler may jump out in between */
+        .globl  \linking
+        .hidden \linking
+\linking:
         movq    %rax, LANE_CURRENT(%rcx)
         movq    %rax, %rbx                      /* rbx: record */
         READ_CLOCK_\kind
@@ -150,7 +153,7 @@ hot_entry_\kind:
         movq    LANE_CURRENT(%rcx), %rdx
         cmpq    RECORD_SLOT(%rdx), %rsi
         jae     12f                             /* above the innermost call: that one may be dead */
-3:      CALL_ORIGINAL \kind, 11f
+3:      CALL_ORIGINAL \kind, 11f, hot_linking_\kind
 hot_exit_\kind:
         leaq    -8(%rsp), %rsp                  /* the slot again */
         .cfi_adjust_cfa_offset 8
@@ -195,6 +198,9 @@ hot_exit_\kind:
         movl    HOOK_WORDS(%rdx,%rax,4), %eax   /* rax: the outcome's place in the cell */
 7:      movq    RECORD_OUTER(%rbx), %rdx
         incq    (%rsi,%rax)                     /* these two stay together as well */
+        .globl  hot_unlinking_\kind
+        .hidden hot_unlinking_\kind
+hot_unlinking_\kind:
         movq    %rdx, LANE_CURRENT(%rcx)
         movq    %rbx, %rdx                      /* rdx: record */
         movq    RECORD_RBX(%rbx), %rbx
@@ -333,7 +339,7 @@ hot_exit_\kind:
 
 /* Tail calls in a row take turns between two places of call: an unwinder that finds the same CFA and the same address in two frames running
  * takes that for a loop (libunwind). */
-17:     CALL_ORIGINAL \kind, 11b
+17:     CALL_ORIGINAL \kind, 11b, hot_linking_tail_\kind
 hot_exit_tail_\kind:
         jmp     hot_exit_\kind
         .cfi_endproc
