@@ -28,7 +28,7 @@ bool chain_is_exit(const void *address)
 }
 
 /* Counts a record as abandoned and unlinks nothing. It is kept: what looks dead may be a coroutine whose stack lies in
- * a frame of this one, and then it returns. lane_exit_slow takes the count back in that case; records_collect frees the
+ * a frame of this one, and then it returns. chain_finish takes the count back in that case; records_collect frees the
  * provably dead. */
 void chain_abandon(const struct lane *lane, struct record *record, enum segment_abandoned_reason reason)
 {

@@ -125,7 +125,6 @@ struct lane {
                             block */
     _Atomic uint32_t state; /* enum lane_state */
     int tid;
-    uint32_t index;      /* among all lanes */
     uintptr_t stack_low; /* the thread's own stack; both 0: not asked yet; both 1: not to be found out */
     uintptr_t stack_high;
     uintptr_t thread_pointer;

@@ -137,7 +137,6 @@ static struct lane *lane_take_new(void)
         if (index == lane_capacity)
             return NULL;
     } while (!atomic_compare_exchange_weak(&lanes_used, &index, index + 1));
-    lanes[index].index = index;
     lanes[index].block_ref = &block_refs[index];
     lanes[index].chunk = &lane_no_chunk;
     lanes[index].current = &lane_bottom;
