@@ -83,18 +83,18 @@ static bool is_provably_dead(const struct record *record, const struct chunk *ch
     const void *held;
     long probe;
 
-    if (!stack_range_has(stack, record->slot))
+    if (!stack_range_has(stack, record_slot(record)))
         return false;
-    probe = probe_read(record->slot);
+    probe = probe_read(record_slot(record));
     if (probe != 0)
         return probe == -EFAULT;
-    held = *(const void *const *)record->slot;
+    held = *(const void *const *)record_slot(record);
     if (!chain_is_exit(held))
         return true;
     for (uint64_t used = ~chunk->free & ~UINT64_C(1); used; used &= used - 1) {
         const struct record *other = (const struct record *)chunk + __builtin_ctzll(used);
 
-        if (other != record && other->slot == record->slot && other->start > record->start &&
+        if (other != record && record_slot(other) == record_slot(record) && other->start > record->start &&
             !chain_is_exit(other->return_address))
             return true;
     }
@@ -166,10 +166,10 @@ struct record *chain_find_record(uint64_t rbx, uintptr_t slot)
 {
     struct record *named = record_at(rbx);
 
-    if (named && named->slot == slot)
+    if (named && record_slot(named) == slot)
         return named;
-    for (struct record *record = hot_lane->current; record != &lane_bottom; record = record->outer)
-        if (record->slot == slot && atomic_load(&record->state) == RECORD_LIVE)
+    for (struct record *record = hot_thread.lane->current; record != &lane_bottom; record = record->outer)
+        if (record_slot(record) == slot && atomic_load(&record->state) == RECORD_LIVE)
             return record;
     return named;
 }
@@ -183,7 +183,8 @@ static void lane_abandon_inner(struct lane *lane, const struct record *record)
     while (*link != record && *link != &lane_bottom) {
         struct record *inner = *link;
 
-        if (stack_range_has(stack, inner->slot) && stack_range_has(stack, record->slot) && inner->slot < record->slot) {
+        if (stack_range_has(stack, record_slot(inner)) && stack_range_has(stack, record_slot(record)) &&
+            record_slot(inner) < record_slot(record)) {
             chain_abandon(lane, inner, ABANDONED_LONGJMP);
             *link = inner->outer;
         } else {

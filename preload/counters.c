@@ -153,5 +153,5 @@ uint32_t counters_outcome(const struct hook *hook, uint64_t ret, uint64_t float_
 {
     if (hook->flags & HOOK_FLAG_JUDGE)
         return counters_judge(hook, ret, float_ret);
-    return hook->words[(((ret & hook->mask) - hook->low) & hook->mask) > hook->span];
+    return ret * hook->scale - hook->low <= hook->span ? CELL_SUCCESS * 8 : CELL_ERROR * 8;
 }

@@ -28,7 +28,7 @@ uint64_t (*hot_clock)(void) __attribute__((visibility("hidden"))) = clock_unset;
 
 static void enter_thread(void)
 {
-    hot_lane = &lane_ours;
+    lane_enter();
 }
 
 static int count_object(struct dl_phdr_info *info, size_t size, void *context)
@@ -94,7 +94,9 @@ static void shim_fill(struct shim *shim)
     shim->lanes_forked = lanes_forked;
     shim->unwind_init = unwind_init;
     shim->enter_thread = enter_thread;
-    shim->lane_offset = (char *)&hot_lane - (char *)cpu_thread_pointer();
+    shim->lane_enter = lane_enter;
+    shim->lane_leave = lane_leave;
+    shim->thread_offset = (char *)&hot_thread - (char *)cpu_thread_pointer();
     shim->trampoline_tsc = (struct lane_trampoline){hot_entry_tsc, hot_exit_tsc, hot_exit_tail_tsc};
     shim->trampoline_clock = (struct lane_trampoline){hot_entry_clock, hot_exit_clock, hot_exit_tail_clock};
     shim->count_slow = hot_count_slow;
@@ -139,6 +141,7 @@ __attribute__((constructor)) static void gate(void)
     static struct shim shim;
     const char *manifests = self_environment("CALLMETER_MANIFEST");
     struct cpu_float_state float_state;
+    struct lane *before;
     int saved_errno = errno;
     int result;
 
@@ -150,14 +153,14 @@ __attribute__((constructor)) static void gate(void)
     }
     log_init(self_environment("CALLMETER_LOG"));
     cpu_float_save(&float_state);
-    hot_lane = &lane_ours;
+    before = lane_enter();
     if (shim_locate(&shim)) {
         shim_fill(&shim);
         result = control_run(&shim);
         if (shim.is_strict && result != 0)
             _exit(SHIM_EXIT_CONFIG);
     }
-    hot_lane = &lane_none;
+    lane_leave(before);
     cpu_float_restore(&float_state);
     errno = saved_errno;
 }

@@ -26,34 +26,37 @@
 #define RECORD_RBX    8
 #define RECORD_HOOK   16
 #define RECORD_START  24
-#define RECORD_SLOT   32
+#define RECORD_SP     32
 #define RECORD_OUTER  40
 #define RECORD_TARGET 48
 #define RECORD_STATE  56
 
+#define RECORD_SLOT_ABOVE_SP 32 /* four registers are pushed there, the stub's one among them */
+
 #define CHUNK_FREE 0
 
-#define LANE_CURRENT   0
-#define LANE_CHUNK     8
-#define LANE_BLOCK_REF 16
+#define LANE_CURRENT 0
+#define LANE_CHUNK   8
+
+#define THREAD_LANE      0
+#define THREAD_BLOCK_REF 8
 
 #define HOOK_ORIGINAL 0
 #define HOOK_BYPASS   8
 #define HOOK_CELL     16
-#define HOOK_MASK     24
+#define HOOK_SCALE    24
 #define HOOK_LOW      32
 #define HOOK_SPAN     40
-#define HOOK_WORDS    48
-#define HOOK_FLAGS    56
-#define HOOK_FIRST    64
-#define HOOK_BOUNDS   160
+#define HOOK_FLAGS    48
+#define HOOK_FIRST    56
+#define HOOK_BOUNDS   152
 
-#define HOOK_FLAG_RANGE 2 /* the outcome is decided by mask, low and span; with no flag it is always success */
-#define HOOK_FLAG_JUDGE 1 /* the outcome is decided by hot_judge, not by mask, low and span */
+#define HOOK_FLAG_JUDGE 1 /* the outcome is not decided by scale, low and span, but by counters_judge */
 
 #define CELL_STARTED_OFFSET 0
 #define CELL_SUCCESS_OFFSET 8
 #define CELL_SUM_OFFSET     16
+#define CELL_ERROR_OFFSET   24
 #define CELL_BUCKETS_OFFSET 88
 
 #ifndef __ASSEMBLER__
@@ -70,12 +73,11 @@ struct hook {
     void *original; /* the function's first instructions, relocated; they jump back behind the patched ones */
     void *bypass;   /* in the stub: pop rbx, then original */
     uint64_t cell;  /* byte offset of the cell in each block */
-    uint64_t mask;  /* judge: (ret & mask) - low, masked again, is at most span: words[0], else words[1] */
+    uint64_t scale; /* judge: ret * scale - low <= span is success. 1 << 32 leaves the low 32 bits of ret, 0 nothing */
     uint64_t low;
     uint64_t span;
-    uint32_t words[2]; /* byte offsets in the cell: of the outcome in range, and of the one out of range */
-    uint32_t flags;    /* HOOK_FLAG_... */
-    uint32_t index;    /* of the function in the segment */
+    uint32_t flags; /* HOOK_FLAG_... */
+    uint32_t index; /* of the function in the segment */
     uint8_t
         first_bucket[64]; /* by the position of the highest set bit of the ticks: the first bucket that can hold them */
     struct condition throttled_when; /* asked first */
@@ -94,11 +96,17 @@ struct record {
     uint64_t caller_rbx;
     const struct hook *hook;
     uint64_t start;       /* ticks */
-    uintptr_t slot;       /* where on the stack the return address was */
+    uintptr_t sp;         /* the trampoline's stack pointer: record_slot lies RECORD_SLOT_ABOVE_SP bytes above */
     struct record *outer; /* the lane's innermost one before */
     void *target;         /* hook->original; while unwinding: _Unwind_Resume of the unwinder at work */
     _Atomic uint64_t state;
 };
+
+/* Where on the stack the return address was, and where the original's went. */
+static inline uintptr_t record_slot(const struct record *record)
+{
+    return record->sp + RECORD_SLOT_ABOVE_SP;
+}
 
 struct lane;
 
@@ -130,12 +138,18 @@ struct lane {
     uintptr_t thread_pointer;
 };
 
+/* What a thread has at hand in its static TLS. */
+struct hot_thread {
+    struct lane *lane;   /* &lane_none before its first tracked call, &lane_ours where callmeter itself is at work */
+    uint8_t **block_ref; /* the lane's, or one that leads to no block */
+};
+
 _Static_assert(sizeof(struct record) == RECORD_BYTES, "record");
 _Static_assert(offsetof(struct record, return_address) == RECORD_RETURN, "record");
 _Static_assert(offsetof(struct record, caller_rbx) == RECORD_RBX, "record");
 _Static_assert(offsetof(struct record, hook) == RECORD_HOOK, "record");
 _Static_assert(offsetof(struct record, start) == RECORD_START, "record");
-_Static_assert(offsetof(struct record, slot) == RECORD_SLOT, "record");
+_Static_assert(offsetof(struct record, sp) == RECORD_SP, "record");
 _Static_assert(offsetof(struct record, outer) == RECORD_OUTER, "record");
 _Static_assert(offsetof(struct record, target) == RECORD_TARGET, "record");
 _Static_assert(offsetof(struct record, state) == RECORD_STATE, "record");
@@ -143,20 +157,21 @@ _Static_assert(sizeof(struct chunk) <= RECORD_BYTES, "chunk");
 _Static_assert(offsetof(struct chunk, free) == CHUNK_FREE, "chunk");
 _Static_assert(offsetof(struct lane, current) == LANE_CURRENT, "lane");
 _Static_assert(offsetof(struct lane, chunk) == LANE_CHUNK, "lane");
-_Static_assert(offsetof(struct lane, block_ref) == LANE_BLOCK_REF, "lane");
+_Static_assert(offsetof(struct hot_thread, lane) == THREAD_LANE, "thread");
+_Static_assert(offsetof(struct hot_thread, block_ref) == THREAD_BLOCK_REF, "thread");
 _Static_assert(offsetof(struct hook, original) == HOOK_ORIGINAL, "hook");
 _Static_assert(offsetof(struct hook, bypass) == HOOK_BYPASS, "hook");
 _Static_assert(offsetof(struct hook, cell) == HOOK_CELL, "hook");
-_Static_assert(offsetof(struct hook, mask) == HOOK_MASK, "hook");
+_Static_assert(offsetof(struct hook, scale) == HOOK_SCALE, "hook");
 _Static_assert(offsetof(struct hook, low) == HOOK_LOW, "hook");
 _Static_assert(offsetof(struct hook, span) == HOOK_SPAN, "hook");
-_Static_assert(offsetof(struct hook, words) == HOOK_WORDS, "hook");
 _Static_assert(offsetof(struct hook, flags) == HOOK_FLAGS, "hook");
 _Static_assert(offsetof(struct hook, first_bucket) == HOOK_FIRST, "hook");
 _Static_assert(offsetof(struct hook, bounds) == HOOK_BOUNDS, "hook");
 _Static_assert(CELL_STARTED * 8 == CELL_STARTED_OFFSET, "cell");
 _Static_assert(CELL_SUCCESS * 8 == CELL_SUCCESS_OFFSET, "cell");
 _Static_assert(CELL_SUM_TICKS * 8 == CELL_SUM_OFFSET, "cell");
+_Static_assert(CELL_ERROR * 8 == CELL_ERROR_OFFSET, "cell");
 _Static_assert(CELL_BUCKETS * 8 == CELL_BUCKETS_OFFSET, "cell");
 
 #endif

@@ -18,13 +18,13 @@ enum {
     REAP_AT_FIRST = 16, /* lanes in use before the first search for threads that are gone */
 };
 
-static uint8_t *no_block;
+static uint8_t *no_block; /* where threads without a block look for theirs */
 struct chunk lane_no_chunk;
 
-struct record lane_bottom = {.slot = UINTPTR_MAX};
+struct record lane_bottom = {.sp = UINTPTR_MAX};
 struct lane lane_none = {.current = &lane_bottom, .chunk = &lane_no_chunk, .block_ref = &no_block};
 struct lane lane_ours = {.current = &lane_bottom, .chunk = &lane_no_chunk, .block_ref = &no_block};
-__thread struct lane *hot_lane __attribute__((tls_model("initial-exec"))) = &lane_none;
+__thread struct hot_thread hot_thread __attribute__((tls_model("initial-exec"))) = {&lane_none, &no_block};
 
 static struct lane_config config;
 static struct lane *lanes;
@@ -49,6 +49,25 @@ void lane_signals_block(uint64_t *ret_mask)
 void lane_signals_restore(const uint64_t *mask)
 {
     cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)mask, 0, sizeof(*mask), 0, 0);
+}
+
+/* A handler may run between the two stores: it then finds callmeter's lane, which has no records to give, or a counted
+ * function's block, which is right. */
+struct lane *lane_enter(void)
+{
+    struct lane *before = hot_thread.lane;
+
+    hot_thread.lane = &lane_ours;
+    atomic_signal_fence(memory_order_seq_cst);
+    hot_thread.block_ref = &no_block;
+    return before;
+}
+
+void lane_leave(struct lane *before)
+{
+    hot_thread.block_ref = before->block_ref;
+    atomic_signal_fence(memory_order_seq_cst);
+    hot_thread.lane = before;
 }
 
 static bool is_thread_gone(int tid)
@@ -174,7 +193,7 @@ static void lane_balance(const struct lane *lane)
  * one. */
 static void lane_attach(void)
 {
-    struct lane *lane = hot_lane;
+    struct lane *lane = hot_thread.lane;
     int tid = (int)cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
     bool is_forked;
 
@@ -190,7 +209,8 @@ static void lane_attach(void)
     if (is_forked)
         lane_balance(lane);
     atomic_store(&lane->state, LANE_ATTACHED);
-    hot_lane = lane;
+    hot_thread.block_ref = lane->block_ref;
+    hot_thread.lane = lane;
 }
 
 static bool is_forked_unnoticed(void)
@@ -217,7 +237,7 @@ void lanes_forked(void)
         block_refs[i] = NULL;
         if (atomic_load(&lanes[i].state) <= LANE_FREE)
             continue;
-        if (&lanes[i] == hot_lane) {
+        if (&lanes[i] == hot_thread.lane) {
             atomic_store(&lanes[i].state, LANE_ORPHANED);
             lane_attach();
         } else {
@@ -254,14 +274,14 @@ struct lane *lane_here(void)
 {
     uint64_t mask;
 
-    if (hot_lane == &lane_ours || *hot_lane->block_ref)
-        return hot_lane;
+    if (hot_thread.lane == &lane_ours || *hot_thread.lane->block_ref)
+        return hot_thread.lane;
     lane_signals_block(&mask);
     process_check();
     if (!is_borrowed_memory())
         lane_attach();
     lane_signals_restore(&mask);
-    return hot_lane;
+    return hot_thread.lane;
 }
 
 static void *map_private(size_t bytes)
@@ -287,6 +307,9 @@ int lanes_init(const struct lane_config *given)
     if (!lanes || !block_refs)
         return -ENOMEM;
     result = cpu_syscall(SYS_madvise, (long)block_refs, (long)refs_bytes, MADV_WIPEONFORK, 0, 0, 0);
+    if (result != 0)
+        return (int)result;
+    result = cpu_bind_thread((char *)&hot_thread - (char *)cpu_thread_pointer());
     if (result != 0)
         return (int)result;
     lane_capacity = capacity;

@@ -7,8 +7,7 @@
 #include "preload/hot.h"
 #include "preload/stack.h"
 
-/* The thread's lane: &lane_none before its first tracked call, &lane_ours where callmeter itself is at work. */
-extern __thread struct lane *hot_lane __attribute__((tls_model("initial-exec")));
+extern __thread struct hot_thread hot_thread __attribute__((tls_model("initial-exec")));
 
 extern struct lane lane_none;
 extern struct lane lane_ours;
@@ -33,6 +32,11 @@ struct lane_config {
     uintptr_t main_thread_pointer;
     uintptr_t main_stack; /* any address on the first thread's stack */
 };
+
+/* From here on to lane_leave, calls of this thread are callmeter's own: they are not counted. What lane_enter returns
+ * is for lane_leave. Context: any. */
+struct lane *lane_enter(void);
+void lane_leave(struct lane *before);
 
 /* Context: startup, once. -errno if memory for the first lanes cannot be had: nothing may be patched then. */
 int lanes_init(const struct lane_config *config);

@@ -53,7 +53,7 @@ static const struct unwind_functions *unwinder_known(uintptr_t caller)
  * the first exception of each: the answer does not depend on a place in the table. */
 static bool unwinder_add(uintptr_t caller, struct unwind_functions *ret_functions)
 {
-    struct lane *lane = hot_lane;
+    struct lane *before;
     unsigned index = atomic_load(&unwinders_claimed);
     uintptr_t low;
     uintptr_t high;
@@ -62,9 +62,9 @@ static bool unwinder_add(uintptr_t caller, struct unwind_functions *ret_function
 
     if (!lookup)
         return false;
-    hot_lane = &lane_ours;
+    before = lane_enter();
     result = lookup(caller, &low, &high, &functions);
-    hot_lane = lane;
+    lane_leave(before);
     if (result != 0)
         return false;
     *ret_functions = functions;
@@ -107,7 +107,7 @@ static void settle_half_counted(const struct unwind_functions *functions, struct
 
     if (address == (uintptr_t)hot_linking_tsc || address == (uintptr_t)hot_linking_tail_tsc ||
         address == (uintptr_t)hot_linking_clock || address == (uintptr_t)hot_linking_tail_clock) {
-        counters_add(hot_lane, (const struct hook *)rbx, CELL_ABANDONED + ABANDONED_THREAD_EXIT, 1);
+        counters_add(hot_thread.lane, (const struct hook *)rbx, CELL_ABANDONED + ABANDONED_THREAD_EXIT, 1);
     } else if (address == (uintptr_t)hot_unlinking_tsc || address == (uintptr_t)hot_unlinking_clock) {
         record = (struct record *)rbx;
         atomic_store(&record->state, RECORD_FINISHED);

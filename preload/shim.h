@@ -45,7 +45,9 @@ struct shim {
     void (*lanes_forked)(void);
     void (*unwind_init)(unwind_lookup);
     void (*enter_thread)(void); /* the calling thread is callmeter's: its calls are not counted */
-    ptrdiff_t lane_offset;      /* of hot_lane from the thread pointer */
+    struct lane *(*lane_enter)(void);
+    void (*lane_leave)(struct lane *);
+    ptrdiff_t thread_offset; /* of hot_thread from the thread pointer */
     struct lane_trampoline trampoline_tsc;
     struct lane_trampoline trampoline_clock;
     const void *count_slow;

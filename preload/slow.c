@@ -18,7 +18,7 @@ int slow_entry(const struct hook *hook)
     uint64_t mask;
     int answer = SLOW_RETRY;
 
-    if (hot_lane == &lane_ours)
+    if (hot_thread.lane == &lane_ours)
         return SLOW_BYPASS;
     lane = lane_here();
     if (!*lane->block_ref) {
@@ -38,7 +38,7 @@ int slow_entry(const struct hook *hook)
 
 void slow_count(const struct hook *hook)
 {
-    if (hot_lane != &lane_ours)
+    if (hot_thread.lane != &lane_ours)
         counters_add(lane_here(), hook, CELL_SUCCESS, 1);
 }
 
@@ -55,9 +55,9 @@ void slow_entry_check(struct lane *lane, uintptr_t slot)
             *link = record->outer;
         } else if (!stack_range_has(stack, slot)) {
             return;
-        } else if (!stack_range_has(stack, record->slot)) {
+        } else if (!stack_range_has(stack, record_slot(record))) {
             link = &record->outer;
-        } else if (record->slot > slot || (record->slot == slot && is_tail_call)) {
+        } else if (record_slot(record) > slot || (record_slot(record) == slot && is_tail_call)) {
             return;
         } else {
             chain_abandon(lane, record, ABANDONED_LONGJMP);
@@ -139,7 +139,7 @@ static void jump_init(struct jump *jump, struct lane *lane, uintptr_t target, ui
 
 void slow_longjmp(uintptr_t target, uintptr_t from)
 {
-    struct lane *lane = hot_lane;
+    struct lane *lane = hot_thread.lane;
     struct record **link = &lane->current;
     struct jump jump;
 
@@ -149,9 +149,10 @@ void slow_longjmp(uintptr_t target, uintptr_t from)
     while (*link != &lane_bottom) {
         struct record *record = *link;
 
-        if (stack_range_has(jump.own, target) && stack_range_has(jump.own, record->slot) && record->slot >= target)
+        if (stack_range_has(jump.own, target) && stack_range_has(jump.own, record_slot(record)) &&
+            record_slot(record) >= target)
             return;
-        if (jump_leaves(&jump, record->slot)) {
+        if (jump_leaves(&jump, record_slot(record))) {
             chain_abandon(lane, record, ABANDONED_LONGJMP);
             *link = record->outer;
         } else {

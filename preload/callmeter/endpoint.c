@@ -41,16 +41,14 @@ static http_start_function load(void)
 /* On the program's first thread, whose calls are ours for that long. */
 static void start(void)
 {
-    struct lane **lane = (struct lane **)((char *)__builtin_thread_pointer() + shim->lane_offset);
-    struct lane *saved = *lane;
+    struct lane *before = shim->lane_enter();
     http_start_function begin;
     char text[256] = "";
 
-    shim->enter_thread();
     begin = load();
     if (begin && begin(&config, text, sizeof(text)) != 0)
         shim->log(LOG_LEVEL_ERROR, "no endpoint at %s: %s", config.listen, text);
-    *lane = saved;
+    shim->lane_leave(before);
 }
 
 void endpoint_prepare(const struct shim *given, const struct manifest *manifest, const struct segment_header *segment)

@@ -43,30 +43,49 @@ static void *take(struct hook_arena *arena, size_t bytes)
     return memory;
 }
 
-static uint64_t source_mask(uint16_t source)
+/* The factor that moves the bits that count to the top, where subtraction wraps as their width does. */
+static uint64_t source_scale(uint16_t source)
 {
     switch (source) {
     case CONDITION_RET8:
-        return UINT8_MAX;
+        return UINT64_C(1) << 56;
     case CONDITION_RET32:
-        return UINT32_MAX;
+        return UINT64_C(1) << 32;
     default:
-        return UINT64_MAX;
+        return 1;
     }
 }
 
-/* One range of the integer result is what most conditions are: the trampoline judges those itself. */
+/* What is no success by range is asked further: it is an error, or HOOK_FLAG_JUDGE says that more is to be looked at.
+ */
+static void judge_elsewhere(struct hook *hook)
+{
+    hook->flags |= HOOK_FLAG_JUDGE;
+    hook->scale = 0;
+    hook->low = 1;
+    hook->span = 0;
+}
+
+/* One range of the integer result is what most conditions are: the trampoline judges those itself. Success is what lies
+ * within; so where the condition's range is the errors', the rest of the circle is taken. */
 static void judge_by_range(struct hook *hook, const struct condition *error)
 {
-    hook->words[0] = CELL_SUCCESS * 8;
-    hook->words[1] = CELL_SUCCESS * 8;
+    const struct condition_test *test = error->tests;
+    uint64_t last;
+
     if (error->count == 0)
-        return; /* mask and span 0: every result is in range */
-    hook->flags |= HOOK_FLAG_RANGE;
-    hook->mask = source_mask(error->tests[0].source);
-    hook->low = error->tests[0].low & hook->mask;
-    hook->span = error->tests[0].span & hook->mask;
-    hook->words[error->tests[0].on_true == CONDITION_TRUE ? 0 : 1] = CELL_ERROR * 8;
+        return; /* all zero: every result is in range */
+    hook->scale = source_scale(test->source);
+    last = (test->low + test->span) * hook->scale;
+    if (test->on_true != CONDITION_TRUE) {
+        hook->low = test->low * hook->scale;
+        hook->span = test->span * hook->scale;
+    } else if (last + hook->scale == test->low * hook->scale) {
+        judge_elsewhere(hook); /* no result is a success */
+    } else {
+        hook->low = last + hook->scale;
+        hook->span = test->low * hook->scale - hook->scale - hook->low;
+    }
 }
 
 static bool is_one_range(const struct manifest_function *function)
@@ -113,7 +132,7 @@ struct hook *hook_create(struct hook_arena *arena, const struct manifest_functio
     if (is_one_range(function))
         judge_by_range(hook, &function->error_when);
     else
-        hook->flags |= HOOK_FLAG_JUDGE;
+        judge_elsewhere(hook);
     set_buckets(hook, function, clock);
     return hook;
 }

@@ -20,7 +20,7 @@ enum {
 struct stub_config {
     const void *entry; /* of the trampoline */
     const void *count_slow;
-    ptrdiff_t lane_offset; /* of hot_lane from the thread pointer; fits 32 bits */
+    ptrdiff_t thread_offset; /* of hot_thread from the thread pointer; fits 32 bits */
 };
 
 struct stub {

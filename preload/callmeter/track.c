@@ -273,7 +273,7 @@ static int build_init(struct track *track)
     build->config = (struct stub_config){
         .entry = track->clock->is_tsc ? shim->trampoline_tsc.entry : shim->trampoline_clock.entry,
         .count_slow = shim->count_slow,
-        .lane_offset = shim->lane_offset,
+        .thread_offset = shim->thread_offset,
     };
     build->cells = calloc(count, sizeof(*build->cells));
     build->hook_of = calloc(count, sizeof(struct hook *));

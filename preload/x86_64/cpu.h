@@ -3,6 +3,7 @@
 #ifndef CALLMETER_PRELOAD_X86_64_CPU_H
 #define CALLMETER_PRELOAD_X86_64_CPU_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Trampolines (entry.S). A stub pushes rbx, puts its hook there and jumps to an entry; originals return to the exit.
@@ -18,6 +19,10 @@ extern const char hot_landing[];
 
 /* The clock behind hot_entry_clock, in nanoseconds; general registers only. */
 extern uint64_t (*hot_clock)(void);
+
+/* Makes the trampolines find struct hot_thread at that offset from the thread pointer. Nothing may run in them yet.
+ * -errno: code cannot be written here. Context: startup, once. */
+int cpu_bind_thread(ptrdiff_t thread_offset);
 
 /* One instruction, so that a signal handler of the same thread sees it done or not begun. No lock: one thread writes.
  */

@@ -18,15 +18,32 @@
 
 #include "preload/hot.h"
 
-#define ENTRY_SAVED  48 /* rsi rdx rcx rax, caller's rbx, return address */
+#define ENTRY_SAVED  (RECORD_SLOT_ABOVE_SP + 8) /* rdx rcx rax, caller's rbx, return address */
 
 /* DW_CFA_expression, for a register saved at [rbx+offset]: its number, length 2, DW_OP_breg3 offset. */
 #define CFI_RETURN_IN_RECORD .cfi_escape 0x10, 16, 2, 0x73, RECORD_RETURN
 #define CFI_RBX_IN_RECORD    .cfi_escape 0x10, 3, 2, 0x73, RECORD_RBX
 
-        .text
-        .hidden hot_lane, hot_clock, hot_personality, slow_entry, slow_entry_check, slow_exit
+        .hidden hot_clock, hot_personality, slow_entry, slow_entry_check, slow_exit
         .hidden counters_judge, slow_landed, slow_count, slow_longjmp
+
+/* Trampolines lie on pages of their own: bind.c writes the displacements of LOAD_THREAD there. */
+        .section .text.hot, "ax", @progbits
+        .p2align 12
+        .globl  hot_pages
+        .hidden hot_pages
+hot_pages:
+
+/* A word of struct hot_thread. Where that lies behind the thread pointer is known when the program starts, and the same in all
+ * threads; bind.c writes it here, since a load from the GOT before each of these would lengthen the chain of loads that rdtsc waits
+ * for. */
+.macro LOAD_THREAD field, register
+        movq    %fs:\field, \register
+        .pushsection hot_thread_sites, "a", @progbits
+        .long   772f - 4 - .
+        .popsection
+772:
+.endm
 
 /* Ticks in rax; rdx is lost. */
 .macro READ_CLOCK_tsc
@@ -39,8 +56,10 @@
         call    hot_read_clock
 .endm
 
-/* rsi and the registers below it stay pushed; these are the other caller-saved ones. C wants the stack aligned: rbp keeps it. */
+/* rax, rcx and rdx are pushed already; these are the other caller-saved ones. C wants the stack aligned: rbp keeps it. */
 .macro PUSH_FOR_C
+        pushq   %rsi
+        .cfi_adjust_cfa_offset 8
         pushq   %rdi
         .cfi_adjust_cfa_offset 8
         pushq   %r8
@@ -75,22 +94,24 @@
         .cfi_adjust_cfa_offset -8
         popq    %rdi
         .cfi_adjust_cfa_offset -8
+        popq    %rsi
+        .cfi_adjust_cfa_offset -8
 .endm
 
-#define PUSHED_FOR_C 48 /* bytes between rbp, as PUSH_FOR_C sets it, and what was pushed before */
+#define PUSHED_FOR_C 56 /* bytes between rbp, as PUSH_FOR_C sets it, and what was pushed before */
 
-/* The end of an entry: rax is the record, rcx the lane, rdx the record around it, rsi the slot, rbx the hook. */
+/* The end of an entry: rax is the record, rcx the lane, rdx the record around it, rbx the hook. */
 .macro CALL_ORIGINAL kind, no_block, linking
         movq    %rdx, RECORD_OUTER(%rax)
-        movq    %rsi, RECORD_SLOT(%rax)
-        movq    (%rsi), %rdx
+        movq    %rsp, RECORD_SP(%rax)
+        movq    (ENTRY_SAVED - 8)(%rsp), %rdx
         movq    %rdx, RECORD_RETURN(%rax)
         movq    (ENTRY_SAVED - 16)(%rsp), %rdx
         movq    %rdx, RECORD_RBX(%rax)
         movq    %rbx, RECORD_HOOK(%rax)
         movq    HOOK_ORIGINAL(%rbx), %rdx
         movq    %rdx, RECORD_TARGET(%rax)
-        movq    LANE_BLOCK_REF(%rcx), %rdx
+        LOAD_THREAD THREAD_BLOCK_REF, %rdx
         movq    (%rdx), %rdx                    /* rdx: block */
         testq   %rdx, %rdx
         jz      \no_block                           /* forked: the page that held it was wiped */
@@ -103,8 +124,6 @@
         movq    %rax, %rbx                      /* rbx: record */
         READ_CLOCK_\kind
         movq    %rax, RECORD_START(%rbx)
-        popq    %rsi
-        .cfi_adjust_cfa_offset -8
         popq    %rdx
         .cfi_adjust_cfa_offset -8
         popq    %rcx
@@ -134,25 +153,22 @@ hot_entry_\kind:
         .cfi_adjust_cfa_offset 8
         pushq   %rdx
         .cfi_adjust_cfa_offset 8
-        pushq   %rsi
-        .cfi_adjust_cfa_offset 8
-1:      movq    hot_lane@GOTTPOFF(%rip), %rcx
-        movq    %fs:(%rcx), %rcx                /* rcx: lane */
+1:      LOAD_THREAD THREAD_LANE, %rcx           /* rcx: lane */
         movq    LANE_CHUNK(%rcx), %rdx
         movq    CHUNK_FREE(%rdx), %rax
 2:      testq   %rax, %rax
         jz      10f                             /* no record, or no lane yet */
-        leaq    -1(%rax), %rsi
-        andq    %rax, %rsi                      /* the mask without its lowest bit */
-        cmpxchgq %rsi, CHUNK_FREE(%rdx)
+        leaq    -1(%rax), %rcx
+        andq    %rax, %rcx                      /* the mask without its lowest bit */
+        cmpxchgq %rcx, CHUNK_FREE(%rdx)
         jne     2b                              /* a signal handler was faster: rax is the new mask */
         rep bsfq %rax, %rax                     /* tzcnt, where there is one: the same for what is not 0 */
         shlq    $6, %rax
         addq    %rdx, %rax                      /* rax: record */
-        leaq    (ENTRY_SAVED - 8)(%rsp), %rsi   /* rsi: slot */
+        LOAD_THREAD THREAD_LANE, %rcx           /* rcx: lane again */
         movq    LANE_CURRENT(%rcx), %rdx
-        cmpq    RECORD_SLOT(%rdx), %rsi
-        jae     12f                             /* above the innermost call: that one may be dead */
+        cmpq    %rsp, RECORD_SP(%rdx)
+        jbe     12f                             /* above the innermost call: that one may be dead */
 3:      CALL_ORIGINAL \kind, 11f, hot_linking_\kind
 hot_exit_\kind:
         leaq    -8(%rsp), %rsp                  /* the slot again */
@@ -164,44 +180,37 @@ hot_exit_\kind:
         READ_CLOCK_\kind
         pushq   %rcx
         .cfi_adjust_cfa_offset 8
-        pushq   %rsi
-        .cfi_adjust_cfa_offset 8
-        movq    hot_lane@GOTTPOFF(%rip), %rcx
-        movq    %fs:(%rcx), %rcx                /* rcx: lane */
+        LOAD_THREAD THREAD_LANE, %rcx           /* rcx: lane */
         cmpq    LANE_CURRENT(%rcx), %rbx
         jne     20f                             /* a coroutine, a clobbered rbx, or calls that never returned */
-        movq    LANE_BLOCK_REF(%rcx), %rsi
-        movq    (%rsi), %rsi
-        testq   %rsi, %rsi
+        LOAD_THREAD THREAD_BLOCK_REF, %rcx
+        movq    (%rcx), %rcx
+        testq   %rcx, %rcx
         jz      20f                             /* forked meanwhile */
         movq    RECORD_RETURN(%rbx), %rdx
-        movq    %rdx, 32(%rsp)                  /* back into its slot */
+        movq    %rdx, 24(%rsp)                  /* back into its slot */
         .cfi_remember_state
         .cfi_offset rip, -8
         movq    RECORD_HOOK(%rbx), %rdx         /* rdx: hook */
-        addq    HOOK_CELL(%rdx), %rsi           /* rsi: cell */
+        addq    HOOK_CELL(%rdx), %rcx           /* rcx: cell */
         subq    RECORD_START(%rbx), %rax
         jb      13f                             /* the counters of two processors differ by a little */
-4:      addq    %rax, CELL_SUM_OFFSET(%rsi)
+4:      addq    %rax, CELL_SUM_OFFSET(%rcx)
         cmpq    HOOK_BOUNDS(%rdx), %rax
         ja      14f                             /* not in the first bucket: the time to look for another one is there */
-        incq    CELL_BUCKETS_OFFSET(%rsi)
-5:      cmpl    $HOOK_FLAG_RANGE, HOOK_FLAGS(%rdx)
-        jne     18f
-        movq    24(%rsp), %rax                  /* the result */
-        andq    HOOK_MASK(%rdx), %rax
+        incq    CELL_BUCKETS_OFFSET(%rcx)
+5:      movq    HOOK_SCALE(%rdx), %rax
+        imulq   16(%rsp), %rax                  /* the result, what counts of it moved to the top */
         subq    HOOK_LOW(%rdx), %rax
-        andq    HOOK_MASK(%rdx), %rax
         cmpq    HOOK_SPAN(%rdx), %rax
-        seta    %al
-        movzbl  %al, %eax
-        movl    HOOK_WORDS(%rdx,%rax,4), %eax   /* rax: the outcome's place in the cell */
-7:      movq    RECORD_OUTER(%rbx), %rdx
-        incq    (%rsi,%rax)                     /* these two stay together as well */
+        ja      18f                             /* no success, or more has to be asked */
+7:      LOAD_THREAD THREAD_LANE, %rax
+        movq    RECORD_OUTER(%rbx), %rdx
+        incq    CELL_SUCCESS_OFFSET(%rcx)       /* these two stay together as well */
         .globl  hot_unlinking_\kind
         .hidden hot_unlinking_\kind
 hot_unlinking_\kind:
-        movq    %rdx, LANE_CURRENT(%rcx)
+        movq    %rdx, LANE_CURRENT(%rax)
         movq    %rbx, %rdx                      /* rdx: record */
         movq    RECORD_RBX(%rbx), %rbx
         .cfi_same_value rbx
@@ -211,8 +220,6 @@ hot_unlinking_\kind:
         btsq    %rcx, %rax                      /* takes the bit number modulo 64 */
         andq    $-CHUNK_BYTES, %rdx
         orq     %rax, CHUNK_FREE(%rdx)
-        popq    %rsi
-        .cfi_adjust_cfa_offset -8
         popq    %rcx
         .cfi_adjust_cfa_offset -8
         popq    %rdx
@@ -224,59 +231,58 @@ hot_unlinking_\kind:
         .cfi_restore_state
         .cfi_remember_state
         .cfi_offset rip, -8
-14:     pushq   %rcx
+14:     pushq   %rsi
         .cfi_adjust_cfa_offset 8
-        bsrq    %rax, %rcx                      /* above a bound, so not 0 */
-        movzbl  HOOK_FIRST(%rdx,%rcx), %ecx
-9:      cmpq    HOOK_BOUNDS(%rdx,%rcx,8), %rax
+        bsrq    %rax, %rsi                      /* above a bound, so not 0 */
+        movzbl  HOOK_FIRST(%rdx,%rsi), %esi
+9:      cmpq    HOOK_BOUNDS(%rdx,%rsi,8), %rax
         jbe     8f
-        incl    %ecx                            /* the next one; rarely more than one further */
+        incl    %esi                            /* the next one; rarely more than one further */
         jmp     9b
-8:      incq    CELL_BUCKETS_OFFSET(%rsi,%rcx,8)
-        popq    %rcx
+8:      incq    CELL_BUCKETS_OFFSET(%rcx,%rsi,8)
+        popq    %rsi
         .cfi_adjust_cfa_offset -8
         jmp     5b
 13:     xorl    %eax, %eax
         jmp     4b
 
-/* The outcome depends on nothing, or on more than one range of the result. */
+/* Out of range: an error, unless the range does not tell. Either is counted at 7, as the word next to CELL_SUCCESS. */
 18:     testl   $HOOK_FLAG_JUDGE, HOOK_FLAGS(%rdx)
         jnz     15f
-        movl    $CELL_SUCCESS_OFFSET, %eax
+        addq    $(CELL_ERROR_OFFSET - CELL_SUCCESS_OFFSET), %rcx
         jmp     7b
 
 /* The outcome needs more than one range: errno, several conditions, a floating-point result. */
 15:     PUSH_FOR_C
         pushq   %rcx
-        pushq   %rsi
+        pushq   %rcx
         movq    %rdx, %rdi
-        movq    (PUSHED_FOR_C + 24)(%rbp), %rsi
+        movq    (PUSHED_FOR_C + 16)(%rbp), %rsi
         movq    %xmm0, %rdx
         call    counters_judge
         movl    %eax, %eax
-        popq    %rsi
+        popq    %rcx
         popq    %rcx
         POP_FROM_C
+        leaq    -CELL_SUCCESS_OFFSET(%rcx,%rax), %rcx
         jmp     7b
 
 20:     .cfi_restore_state
         PUSH_FOR_C
         subq    $32, %rsp
         movq    %rbx, %rdi
-        leaq    (PUSHED_FOR_C + 32)(%rbp), %rsi /* slot */
-        movq    (PUSHED_FOR_C + 24)(%rbp), %rdx /* result */
+        leaq    (PUSHED_FOR_C + 24)(%rbp), %rsi /* slot */
+        movq    (PUSHED_FOR_C + 16)(%rbp), %rdx /* result */
         movq    %xmm0, %rcx
         movq    %rax, %r8                       /* now */
         movq    %rsp, %r9
         call    slow_exit
         movq    8(%rsp), %rax
-        movq    %rax, (PUSHED_FOR_C + 32)(%rbp)
+        movq    %rax, (PUSHED_FOR_C + 24)(%rbp)
         .cfi_offset rip, -8
         movq    (%rsp), %rbx
         .cfi_same_value rbx
         POP_FROM_C
-        popq    %rsi
-        .cfi_adjust_cfa_offset -8
         popq    %rcx
         .cfi_adjust_cfa_offset -8
         popq    %rdx
@@ -302,8 +308,6 @@ hot_unlinking_\kind:
         POP_FROM_C
         testl   %eax, %eax
         jz      1b                              /* SLOW_RETRY */
-        popq    %rsi
-        .cfi_adjust_cfa_offset -8
         popq    %rdx
         .cfi_adjust_cfa_offset -8
         popq    %rcx
@@ -315,22 +319,19 @@ hot_unlinking_\kind:
         .cfi_def_cfa_offset ENTRY_SAVED
 12:     jne     16f
         leaq    hot_exit_\kind(%rip), %rdx      /* same slot: a tracked function's tail call, if it will return to here */
-        cmpq    %rdx, (%rsi)
+        cmpq    %rdx, (ENTRY_SAVED - 8)(%rsp)
         movq    LANE_CURRENT(%rcx), %rdx
         je      17f
         leaq    hot_exit_tail_\kind(%rip), %rdx
-        cmpq    %rdx, (%rsi)
+        cmpq    %rdx, (ENTRY_SAVED - 8)(%rsp)
         movq    LANE_CURRENT(%rcx), %rdx
         je      3b
 16:     PUSH_FOR_C
         pushq   %rax
         pushq   %rcx
-        pushq   %rsi
-        pushq   %rsi
         movq    %rcx, %rdi
+        leaq    (PUSHED_FOR_C + ENTRY_SAVED - 8)(%rbp), %rsi
         call    slow_entry_check
-        popq    %rsi
-        popq    %rsi
         popq    %rcx
         popq    %rax
         POP_FROM_C
@@ -349,19 +350,21 @@ hot_exit_tail_\kind:
         TRAMPOLINE tsc
         TRAMPOLINE clock
 
+        .p2align 12
+        .globl  hot_pages_end
+        .hidden hot_pages_end
+hot_pages_end:
+        .text
+
 /* Nanoseconds in rax by hot_clock (clock_gettime of the vDSO, or a system call); rdx is lost as with rdtsc. */
         .type   hot_read_clock, @function
 hot_read_clock:
         .cfi_startproc
         pushq   %rcx
         .cfi_adjust_cfa_offset 8
-        pushq   %rsi
-        .cfi_adjust_cfa_offset 8
         PUSH_FOR_C
         call    *hot_clock(%rip)
         POP_FROM_C
-        popq    %rsi
-        .cfi_adjust_cfa_offset -8
         popq    %rcx
         .cfi_adjust_cfa_offset -8
         ret
@@ -383,14 +386,10 @@ hot_count_slow:
         .cfi_adjust_cfa_offset 8
         pushq   %rdx
         .cfi_adjust_cfa_offset 8
-        pushq   %rsi
-        .cfi_adjust_cfa_offset 8
         PUSH_FOR_C
         movq    %rbx, %rdi
         call    slow_count
         POP_FROM_C
-        popq    %rsi
-        .cfi_adjust_cfa_offset -8
         popq    %rdx
         .cfi_adjust_cfa_offset -8
         popq    %rcx

@@ -10,8 +10,7 @@
  *                                           bypass: pop    %rbx
  *                                                   jmp    original
  *                                           entry:  push   %rax
- *                                                   mov    %fs:lane_offset, %rax
- *                                                   mov    LANE_BLOCK_REF(%rax), %rax
+ *                                                   mov    %fs:hot_thread+THREAD_BLOCK_REF, %rax
  *                                                   mov    (%rax), %rax
  *                                                   test   %rax, %rax
  *                                                   jz     slow
@@ -85,10 +84,9 @@ static const uint8_t *put_count(struct writer *writer, const struct stub_config 
     bypass_end = writer->at;
     entry = writer->at;
     PUT_OP(writer, "\x50\x64\x48\x8b\x04\x25"); /* push %rax; mov %fs:disp32, %rax */
-    put_32(writer, (int32_t)config->lane_offset);
-    _Static_assert(LANE_BLOCK_REF == 0x10, "the displacement in the next line");
-    PUT_OP(writer, "\x48\x8b\x40\x10\x48\x8b\x00"); /* mov 0x10(%rax), %rax; mov (%rax), %rax */
-    PUT_OP(writer, "\x48\x85\xc0\x74\x00");         /* test %rax, %rax; jz disp8 */
+    put_32(writer, (int32_t)config->thread_offset + THREAD_BLOCK_REF);
+    PUT_OP(writer, "\x48\x8b\x00");         /* mov (%rax), %rax */
+    PUT_OP(writer, "\x48\x85\xc0\x74\x00"); /* test %rax, %rax; jz disp8 */
     set_jump_8(writer->at, slow);
     PUT_OP(writer, "\x48\xff\x80"); /* incq disp32(%rax) */
     put_32(writer, (int32_t)(hook->cell + CELL_SUCCESS * 8));
