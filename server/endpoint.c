@@ -292,7 +292,7 @@ static int poll_timeout_ms(uint64_t due_ns, uint64_t now_ns)
     return due_ns <= now_ns ? 0 : (int)((due_ns - now_ns + 999999) / 1000000);
 }
 
-int endpoint_turn(struct endpoint *endpoint)
+int endpoint_turn(struct endpoint *endpoint, uint64_t due_ns)
 {
     uint64_t now_ns = routes_now_ns();
     struct pollfd polls[] = {
@@ -300,7 +300,7 @@ int endpoint_turn(struct endpoint *endpoint)
         {.fd = endpoint->epoll_fd, .events = POLLIN},
     };
 
-    poll(polls, 2, poll_timeout_ms(next_due_ns(endpoint, now_ns), now_ns));
+    poll(polls, 2, poll_timeout_ms(earlier(due_ns, next_due_ns(endpoint, now_ns)), now_ns));
     if (!owns_descriptors(endpoint))
         return -EBADF;
     MHD_run(endpoint->daemon);

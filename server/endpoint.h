@@ -41,9 +41,10 @@ void endpoint_init(struct endpoint *endpoint, const struct address *address, con
 /* Binds the address. -EADDRINUSE: somebody listens there; else -errno. */
 int endpoint_open(struct endpoint *endpoint);
 
-/* Waits until something is to be done, and does it. -EBADF: the program has closed or replaced one of our descriptors,
- * which is possible only where the table is shared: endpoint_abandon is to follow. */
-int endpoint_turn(struct endpoint *endpoint);
+/* Waits until something is to be done, and does it; not beyond due_ns (routes_now_ns). -EBADF: the program has closed
+ * or replaced one of our descriptors, which is possible only where the table is shared: endpoint_abandon is to follow.
+ */
+int endpoint_turn(struct endpoint *endpoint, uint64_t due_ns);
 
 /* Closes the endpoint without touching what may be the program's: the daemon, and descriptors in a shared table, are
  * forgotten. It may be opened again. */

@@ -9,8 +9,10 @@
 #include <string.h>
 
 enum {
-    DIGITS_MAX = 17,         /* tell any double from any other */
-    DIGITS_SURE = 15,        /* every decimal number of so many survives the way into a double and back */
+    DIGITS_MAX = 17,  /* tell any double from any other */
+    DIGITS_SURE = 15, /* every decimal number of so many survives the way into a double and back */
+    DIGITS_FLOAT_MAX = 9,
+    DIGITS_FLOAT_SURE = 6,
     EXPONENT_PLAIN_MIN = -4, /* as Go's shortest %g: 0.0001 but 1e-05, 100000 but 1e+06 */
     EXPONENT_PLAIN_MAX = 5,
 };
@@ -24,7 +26,7 @@ struct decimal {
     int exponent;
 };
 
-size_t format_uint64(uint64_t value, char text[FORMAT_BYTES])
+static size_t put_digits(char *text, uint64_t value)
 {
     char digits[20];
     size_t count = 0;
@@ -37,6 +39,33 @@ size_t format_uint64(uint64_t value, char text[FORMAT_BYTES])
         text[i] = digits[count - 1 - i];
     text[count] = '\0';
     return count;
+}
+
+size_t format_uint64(uint64_t value, char text[FORMAT_BYTES])
+{
+    return put_digits(text, value);
+}
+
+size_t format_int64(int64_t value, char text[FORMAT_BYTES])
+{
+    if (value >= 0)
+        return put_digits(text, (uint64_t)value);
+    text[0] = '-';
+    return 1 + put_digits(text + 1, 0 - (uint64_t)value);
+}
+
+size_t format_hexadecimal(uint64_t value, char text[FORMAT_BYTES])
+{
+    size_t length = 2;
+    int shift = 60;
+
+    while (shift && !(value >> shift))
+        shift -= 4;
+    memcpy(text, "0x", 2);
+    for (; shift >= 0; shift -= 4)
+        text[length++] = "0123456789abcdef"[value >> shift & 15];
+    text[length] = '\0';
+    return length;
 }
 
 /* Reads "d,ddde-dd" as printf wrote it; the locale's decimal point is any bytes that are no digits. */
@@ -58,15 +87,24 @@ static bool reads_back(const char *text, double value)
     return memcmp(&read, &value, sizeof(read)) == 0;
 }
 
-/* The fewest digits that read back. printf and strtod agree on the decimal point, whichever it is. */
-static void decimal_shortest(double magnitude, struct decimal *ret_decimal)
+static bool reads_back_as_float(const char *text, double value)
 {
-    int count = magnitude < DBL_MIN ? 1 : DIGITS_SURE; /* of subnormals, fewer digits are sure */
+    double read = (double)strtof(text, NULL);
+
+    return memcmp(&read, &value, sizeof(read)) == 0;
+}
+
+/* The fewest digits that read back. printf and strtod agree on the decimal point, whichever it is. */
+static void decimal_shortest(double magnitude, bool is_float, struct decimal *ret_decimal)
+{
+    bool is_subnormal = magnitude < (is_float ? (double)FLT_MIN : DBL_MIN); /* of those, fewer digits are sure */
+    int count = is_subnormal ? 1 : is_float ? DIGITS_FLOAT_SURE : DIGITS_SURE;
+    int last = is_float ? DIGITS_FLOAT_MAX : DIGITS_MAX;
     char text[64];
 
-    for (; count <= DIGITS_MAX; count++) {
+    for (; count <= last; count++) {
         snprintf(text, sizeof(text), "%.*e", count - 1, magnitude);
-        if (reads_back(text, magnitude))
+        if (is_float ? reads_back_as_float(text, magnitude) : reads_back(text, magnitude))
             break;
     }
     decimal_read(text, ret_decimal);
@@ -98,7 +136,7 @@ static size_t put_scientific(const struct decimal *decimal, char *text)
     text[length++] = decimal->exponent < 0 ? '-' : '+';
     if (exponent < 10)
         text[length++] = '0';
-    return length + format_uint64(exponent, text + length);
+    return length + put_digits(text + length, exponent);
 }
 
 static size_t put_fraction(const struct decimal *decimal, char *text)
@@ -133,12 +171,12 @@ static size_t format_special(double value, char *text)
     return length;
 }
 
-static size_t format_shortest(double value, char *text)
+static size_t format_shortest(double value, bool is_float, char *text)
 {
     struct decimal decimal;
     size_t length = 0;
 
-    decimal_shortest(fabs(value), &decimal);
+    decimal_shortest(fabs(value), is_float, &decimal);
     if (signbit(value))
         text[length++] = '-';
     if (decimal.exponent < EXPONENT_PLAIN_MIN || decimal.exponent > EXPONENT_PLAIN_MAX)
@@ -162,17 +200,23 @@ static bool is_whole(double value)
     return whole <= value && value <= whole;
 }
 
-size_t format_double(double value, char text[FORMAT_BYTES])
+static size_t format_number(double value, bool is_float, char *text)
 {
-    size_t length = 0;
-
     if (!isfinite(value))
         return format_special(value, text);
     if (!is_whole(value))
-        return format_shortest(value, text);
-    if (value < 0)
-        text[length++] = '-';
-    return length + format_uint64((uint64_t)fabs(value), text + length);
+        return format_shortest(value, is_float, text);
+    return format_int64((int64_t)value, text);
+}
+
+size_t format_double(double value, char text[FORMAT_BYTES])
+{
+    return format_number(value, false, text);
+}
+
+size_t format_float(float value, char text[FORMAT_BYTES])
+{
+    return format_number((double)value, true, text);
 }
 
 size_t format_bound(double value, char text[FORMAT_BYTES])
@@ -181,7 +225,7 @@ size_t format_bound(double value, char text[FORMAT_BYTES])
 
     if (!isfinite(value))
         return format_special(value, text);
-    length = format_shortest(value, text);
+    length = format_shortest(value, false, text);
     if (strpbrk(text, ".e"))
         return length;
     memcpy(text + length, ".0", 3);

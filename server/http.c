@@ -53,6 +53,7 @@ struct server {
     pthread_t thread;
     jmp_buf broken; /* out of libmicrohttpd, valid while is_serving */
     bool is_serving;
+    uint64_t periodic_ns; /* when config.periodic is due; UINT64_MAX: never */
     sem_t is_started;
     atomic_int start_error; /* valid once is_started was posted */
 };
@@ -141,22 +142,54 @@ static void enter_thread(void)
     descriptors_init(&server.descriptors);
 }
 
+static void schedule_periodic(void)
+{
+    server.periodic_ns = server.config.periodic && server.config.periodic_ms
+                             ? routes_now_ns() + (uint64_t)server.config.periodic_ms * 1000000
+                             : UINT64_MAX;
+}
+
+static void run_periodic(void)
+{
+    const char *text;
+
+    if (routes_now_ns() < server.periodic_ns)
+        return;
+    text = server.config.periodic();
+    if (text)
+        log_line(LOG_WARN, "%s", text);
+    schedule_periodic();
+}
+
 /* Returns when the endpoint is broken. */
 static void serve(void)
 {
     server.is_serving = true;
     if (setjmp(server.broken) == 0)
-        while (endpoint_turn(&server.endpoint) == 0)
-            ;
+        while (endpoint_turn(&server.endpoint, server.periodic_ns) == 0)
+            run_periodic();
     server.is_serving = false;
     endpoint_abandon(&server.endpoint);
     log_line(LOG_WARN, "the endpoint's descriptors were closed; opening it again");
 }
 
+/* Waits before the address is tried again. */
+static void wait_to_retry(void)
+{
+    uint64_t due_ns = routes_now_ns() + (uint64_t)RETRY_MS * 1000000;
+
+    for (uint64_t now_ns; (now_ns = routes_now_ns()) < due_ns; run_periodic()) {
+        uint64_t until_ns = server.periodic_ns < due_ns ? server.periodic_ns : due_ns;
+
+        if (until_ns > now_ns)
+            poll(NULL, 0, (int)((until_ns - now_ns + 999999) / 1000000));
+    }
+}
+
 static void open_again(void)
 {
     while (endpoint_open(&server.endpoint) != 0)
-        poll(NULL, 0, RETRY_MS);
+        wait_to_retry();
     announce();
 }
 
@@ -175,6 +208,7 @@ static void run_endpoint(void)
 {
     int error;
 
+    schedule_periodic();
     MHD_set_panic_func(leave_daemon, NULL);
     endpoint_init(&server.endpoint, &server.address, &server.descriptors, &server.routes);
     error = endpoint_open(&server.endpoint);

@@ -3,6 +3,7 @@
 #define CALLMETER_SERVER_HTTP_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct segment_header;
 
@@ -21,6 +22,12 @@ struct http_config {
     void (*enter_thread)(void);
     /* Called on the server thread before each snapshot: gives back blocks of threads that are gone. */
     void (*before_snapshot)(void);
+    /* The ticks of the segment's moments, now. NULL: metrics that are Unix times are not shown. Server thread. */
+    uint64_t (*now_ticks)(void);
+    /* Called on the server thread every so many milliseconds, scraped or not, while the endpoint is open or waits for
+     * its address. Returns a line for the log (a warning), or NULL. NULL or 0: never. */
+    const char *(*periodic)(void);
+    unsigned periodic_ms;
     /* Called from any thread; level 0 error, 1 warn, 2 info, 3 debug. One line, no newline. */
     void (*log)(int level, const char *text);
 };

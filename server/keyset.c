@@ -4,6 +4,12 @@
 #include <stdbool.h>
 #include <string.h>
 
+void key_set(struct key *key, int part, const char *text)
+{
+    key->parts[part] = text;
+    key->lengths[part] = strlen(text);
+}
+
 size_t keyset_slots(size_t key_count)
 {
     size_t slot_count = 16;

@@ -21,6 +21,9 @@ struct keyset {
     struct key *keys; /* by index; the caller's array */
 };
 
+/* Sets a part to a text. */
+void key_set(struct key *key, int part, const char *text);
+
 /* Slots for so many keys. */
 size_t keyset_slots(size_t key_count);
 

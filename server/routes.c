@@ -115,6 +115,19 @@ static void free_exposition(void *context)
     free(exposition);
 }
 
+/* Both clocks, read next to each other; NULL if there is no one to ask for ticks. */
+static const struct snapshot_clock *read_clock(const struct routes *routes, struct snapshot_clock *clock)
+{
+    struct timespec now = {0};
+
+    if (!routes->config->now_ticks)
+        return NULL;
+    clock_gettime(CLOCK_REALTIME, &now);
+    clock->ticks = routes->config->now_ticks();
+    clock->unix_seconds = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    return clock;
+}
+
 /* Renders the exposition; 0 or -errno. */
 static int render(struct routes *routes, struct buffer *buffer)
 {
@@ -125,6 +138,7 @@ static int render(struct routes *routes, struct buffer *buffer)
         .process = &routes->process,
     };
     struct text_scrapes shown[ROUTES_SCRAPE_CODES];
+    struct snapshot_clock clock;
     struct snapshot snapshot;
     int error;
 
@@ -135,7 +149,7 @@ static int render(struct routes *routes, struct buffer *buffer)
     if (routes->config->before_snapshot)
         routes->config->before_snapshot();
     process_read(&routes->process);
-    error = snapshot_take(routes->config->segment, &snapshot);
+    error = snapshot_take(routes->config->segment, read_clock(routes, &clock), &snapshot);
     if (error)
         return error;
     text_render(&snapshot, &endpoint, buffer);
@@ -159,7 +173,8 @@ static enum MHD_Result answer_metrics(const struct answer *answer)
     if (render(routes, &exposition->buffer) != 0) {
         buffer_finish(&exposition->buffer);
         free(exposition);
-        return queue_text(answer, MHD_HTTP_INTERNAL_SERVER_ERROR, "the exposition cannot be made: out of memory\n");
+        return queue_text(answer, MHD_HTTP_INTERNAL_SERVER_ERROR,
+                          "the exposition cannot be made: out of memory, or too many series\n");
     }
     routes->pending_bytes += exposition->buffer.used_bytes;
     response = MHD_create_response_from_buffer_with_free_callback_cls(

@@ -1,5 +1,4 @@
-/* From the segment to the series that an exposition shows: cells summed, equal label sets merged, unseen ones dropped.
- */
+/* From the segment to what an exposition shows: the tables here, the series in drafts.c, the rest in tallies.c. */
 #include "server/snapshot.h"
 
 #include <errno.h>
@@ -7,29 +6,19 @@
 
 #include "server/buffer.h"
 #include "server/cells.h"
-#include "server/keyset.h"
+#include "server/drafts.h"
+#include "server/tallies.h"
 #include "server/view.h"
-
-/* A series under way. */
-struct draft {
-    struct snapshot_series *series;
-    const struct cell *cell;
-    uint32_t previous; /* index and one of the series before with equal labels, or 0 */
-    uint32_t last;     /* of the first: index of the latest with equal labels */
-    bool is_shown;
-    uint64_t started;
-    uint64_t finished;
-};
 
 struct work {
     struct view view;
+    struct view_series *series; /* the valid ones */
+    size_t series_count;
+    size_t series_bytes;
     struct cells cells;
+    struct drafts drafts;
+    const struct snapshot_clock *clock;
     struct snapshot *snapshot;
-    struct draft *drafts; /* by index of the segment's series; used ones are the first of their labels */
-    uint64_t *buckets;    /* room for those of the next series */
-    struct keyset set;
-    void *memory; /* drafts and the set: given back at the end */
-    size_t memory_bytes;
 };
 
 const char *snapshot_state_name(enum segment_function_state state)
@@ -46,261 +35,219 @@ const char *snapshot_outcome_name(enum snapshot_outcome outcome)
     return names[outcome];
 }
 
-static void *carve(char **cursor, size_t bytes)
+const char *snapshot_reason_name(enum segment_abandoned_reason reason)
 {
-    void *memory = *cursor;
+    static const char *const names[SEGMENT_ABANDONED_REASONS] = {"longjmp", "thread_exit", "exec", "process_exit",
+                                                                 "process_death"};
 
-    *cursor += (bytes + 15) & ~(size_t)15;
-    return memory;
+    return names[reason];
 }
 
-static int allocate_result(struct work *work)
+void *snapshot_alloc(struct snapshot *snapshot, size_t bytes)
 {
-    struct snapshot *snapshot = work->snapshot;
-    size_t series_bytes = work->view.series_count * sizeof(struct snapshot_series);
-    size_t function_bytes = work->view.function_count * sizeof(struct snapshot_function);
-    size_t bucket_count = 0;
-    char *cursor;
+    struct snapshot_memory *memory = &snapshot->memories[snapshot->memory_count];
 
-    for (uint32_t i = 0; i < work->view.series_count; i++)
-        if (view_series_is_valid(&work->view, &work->view.series[i]))
-            bucket_count += work->view.series[i].bucket_count + 1;
-    snapshot->memory_bytes = series_bytes + function_bytes + bucket_count * 8 + 64;
-    snapshot->memory = pages_alloc(snapshot->memory_bytes);
-    if (!snapshot->memory)
-        return -ENOMEM;
-    cursor = snapshot->memory;
-    snapshot->series = carve(&cursor, series_bytes);
-    snapshot->functions = carve(&cursor, function_bytes);
-    work->buckets = carve(&cursor, bucket_count * 8);
-    return 0;
+    memory->pages = pages_alloc(bytes);
+    memory->bytes = bytes;
+    if (memory->pages)
+        snapshot->memory_count++;
+    return memory->pages;
 }
 
-static int allocate_work(struct work *work)
+/* Functions -------------------------------------------------------------------------------------------------------- */
+
+/* False if its state is none. */
+static bool read_function(const struct view *view, const struct segment_function *source,
+                          struct snapshot_function *ret_function, struct key *key)
 {
-    size_t key_count =
-        work->view.series_count > work->view.function_count ? work->view.series_count : work->view.function_count;
-    size_t draft_bytes = work->view.series_count * sizeof(struct draft);
-    char *cursor;
+    uint32_t state = __atomic_load_n(&source->state, __ATOMIC_ACQUIRE);
 
-    work->set.slot_count = keyset_slots(key_count);
-    work->memory_bytes = draft_bytes + key_count * sizeof(struct key) + work->set.slot_count * sizeof(uint32_t) + 64;
-    work->memory = pages_alloc(work->memory_bytes);
-    if (!work->memory)
-        return -ENOMEM;
-    cursor = work->memory;
-    work->drafts = carve(&cursor, draft_bytes);
-    work->set.keys = carve(&cursor, key_count * sizeof(struct key));
-    work->set.slots = carve(&cursor, work->set.slot_count * sizeof(uint32_t));
-    return 0;
-}
-
-static void key_set(struct key *key, int part, const char *text)
-{
-    key->parts[part] = text;
-    key->lengths[part] = strlen(text);
-}
-
-/* Takes the functions over; work->set is empty again at the end. */
-static void read_functions(struct work *work)
-{
-    struct snapshot *snapshot = work->snapshot;
-
-    for (uint32_t i = 0; i < work->view.function_count; i++) {
-        const struct segment_function *source = &work->view.functions[i];
-        struct snapshot_function *function = &snapshot->functions[snapshot->function_count];
-        struct key *key = &work->set.keys[i];
-        uint32_t state = __atomic_load_n(&source->state, __ATOMIC_ACQUIRE);
-
-        if (state >= SEGMENT_FUNCTION_STATES)
-            continue;
-        function->state = state;
-        function->name = view_text(&work->view, source->name);
-        function->module = view_text(&work->view, source->module);
-        function->symbol = view_text(&work->view, source->symbol);
-        function->reason = view_text(&work->view, __atomic_load_n(&source->reason, __ATOMIC_ACQUIRE));
-        snapshot->states[state]++;
-        key_set(key, 0, function->name);
-        key_set(key, 1, function->module);
-        key_set(key, 2, function->symbol);
-        key_set(key, 3, function->reason);
-        key_set(key, 4, snapshot_state_name(state));
-        if (keyset_insert(&work->set, i) == i)
-            snapshot->function_count++;
-    }
-    memset(work->set.slots, 0, work->set.slot_count * sizeof(uint32_t));
-}
-
-/* Fills in the labels of the i-th series of the segment. */
-static void read_labels(struct work *work, uint32_t index, struct snapshot_series *ret_series)
-{
-    const struct segment_series *source = &work->view.series[index];
-    const struct segment_function *function = &work->view.functions[source->function];
-    struct key *key = &work->set.keys[index];
-
-    *ret_series = (struct snapshot_series){
-        .function = view_text(&work->view, function->name),
-        .module = view_text(&work->view, function->module),
-        .kind = view_text(&work->view, source->kind),
+    if (state >= SEGMENT_FUNCTION_STATES)
+        return false;
+    *ret_function = (struct snapshot_function){
+        .name = view_text(view, source->name),
+        .module = view_text(view, source->module),
+        .symbol = view_text(view, source->symbol),
+        .reason = view_text(view, __atomic_load_n(&source->reason, __ATOMIC_ACQUIRE)),
+        .state = state,
     };
-    key_set(key, 0, ret_series->function);
-    key_set(key, 1, ret_series->module);
-    key_set(key, 2, ret_series->kind);
-    ret_series->labels = view_labels(&work->view, source->labels, &key->lengths[3]);
-    key->parts[3] = ret_series->labels;
-    key->parts[4] = "";
-    key->lengths[4] = 0;
-}
-
-/* The draft of the series that has the labels of the index-th one, which may be that itself. */
-static struct draft *find_draft(struct work *work, uint32_t index)
-{
-    struct snapshot *snapshot = work->snapshot;
-    struct snapshot_series *series = &snapshot->series[snapshot->series_count];
-    struct draft *draft;
-    uint32_t first;
-
-    read_labels(work, index, series);
-    first = keyset_insert(&work->set, index);
-    draft = &work->drafts[first];
-    work->drafts[index].cell = cells_find(&work->cells, work->view.series[index].cell);
-    if (first == index) {
-        draft->series = series;
-        snapshot->series_count++;
-    } else {
-        work->drafts[index].previous = draft->last + 1;
-    }
-    draft->last = index;
-    return draft;
-}
-
-/* Was the cell of the latest series with these labels counted in already? */
-static bool is_counted(const struct work *work, uint32_t index)
-{
-    const struct cell *cell = work->drafts[index].cell;
-
-    for (uint32_t i = work->drafts[index].previous; i; i = work->drafts[i - 1].previous)
-        if (work->drafts[i - 1].cell == cell)
-            return true;
-    return false;
-}
-
-static uint64_t add_outcomes(struct snapshot_series *series, const struct cell *cell)
-{
-    static const enum segment_cell_word words[] = {CELL_SUCCESS, CELL_ERROR, CELL_THROTTLED, CELL_PANIC};
-    uint64_t finished = 0;
-
-    for (int i = 0; i < OUTCOME_ABANDONED; i++) {
-        series->outcomes[i] += cell->words[words[i]];
-        finished += cell->words[words[i]];
-    }
-    for (int i = 0; i < SEGMENT_ABANDONED_REASONS; i++) {
-        series->abandoned[i] += cell->words[CELL_ABANDONED + i];
-        series->outcomes[OUTCOME_ABANDONED] += cell->words[CELL_ABANDONED + i];
-        finished += cell->words[CELL_ABANDONED + i];
-    }
-    return finished;
-}
-
-/* Series of equal labels but other bounds cannot be one histogram: the first ones' bounds win, and the durations of the
- * others are not shown. */
-static bool begin_buckets(struct work *work, struct snapshot_series *series, const struct segment_series *source)
-{
-    const double *bounds = view_bounds(&work->view, source);
-
-    if (series->has_duration)
-        return series->bucket_count == source->bucket_count &&
-               (!source->bucket_count || memcmp(series->bounds, bounds, source->bucket_count * sizeof(double)) == 0);
-    series->has_duration = true;
-    series->bucket_count = source->bucket_count;
-    series->bounds = bounds;
-    series->buckets = work->buckets;
-    work->buckets += source->bucket_count + 1;
+    key_set(key, 0, ret_function->name);
+    key_set(key, 1, ret_function->module);
+    key_set(key, 2, ret_function->symbol);
+    key_set(key, 3, ret_function->reason);
+    key_set(key, 4, snapshot_state_name(state));
     return true;
 }
 
-static void add_durations(struct work *work, struct snapshot_series *series, const struct segment_series *source,
-                          const struct cell *cell)
+static void list_functions(const struct view *view, struct keyset *set, struct snapshot *snapshot)
 {
-    if (!begin_buckets(work, series, source))
-        return;
-    for (uint32_t i = 0; i <= source->bucket_count; i++) {
-        series->buckets[i] += cell->words[CELL_BUCKETS + i];
-        series->count += cell->words[CELL_BUCKETS + i];
-    }
-    series->sum_seconds += cell->sum_ticks * work->view.segment->seconds_per_tick;
-}
+    for (uint32_t i = 0; i < view->function_count; i++) {
+        struct snapshot_function *function = &snapshot->functions[snapshot->function_count];
 
-static void add_series(struct work *work, uint32_t index)
-{
-    const struct segment_series *source = &work->view.series[index];
-    struct draft *draft = find_draft(work, index);
-    const struct cell *cell = work->drafts[index].cell;
-    uint64_t finished;
-
-    if (!source->is_from_glob)
-        draft->is_shown = true;
-    if (is_counted(work, index))
-        return;
-    finished = add_outcomes(draft->series, cell);
-    if (finished || cell->words[CELL_STARTED])
-        draft->is_shown = true;
-    if (source->has_no_duration)
-        return;
-    draft->started += cell->words[CELL_STARTED];
-    draft->finished += finished;
-    add_durations(work, draft->series, source, cell);
-}
-
-/* Drops the series that are not to be seen yet; the others move up, in order. */
-static void keep_shown(struct work *work)
-{
-    struct snapshot *snapshot = work->snapshot;
-    size_t kept = 0;
-
-    for (uint32_t i = 0; i < work->view.series_count; i++) {
-        const struct draft *draft = &work->drafts[i];
-
-        if (!draft->series || !draft->is_shown)
+        if (!read_function(view, &view->functions[i], function, &set->keys[i]))
             continue;
-        draft->series->active = draft->started > draft->finished ? draft->started - draft->finished : 0;
-        snapshot->series[kept++] = *draft->series;
+        snapshot->states[function->state]++;
+        if (keyset_insert(set, i) == i)
+            snapshot->function_count++;
     }
-    snapshot->series_count = kept;
+}
+
+/* Memory for the keys of a table: those, then the slots. */
+static void *keys_alloc(size_t count, struct keyset *ret_set, size_t *ret_bytes)
+{
+    size_t key_bytes = count * sizeof(struct key);
+    char *memory;
+
+    ret_set->slot_count = keyset_slots(count);
+    *ret_bytes = key_bytes + ret_set->slot_count * sizeof(uint32_t);
+    memory = pages_alloc(*ret_bytes);
+    ret_set->keys = (void *)memory;
+    ret_set->slots = memory ? (void *)(memory + key_bytes) : NULL;
+    return memory;
+}
+
+static int read_functions(struct work *work)
+{
+    struct keyset set = {0};
+    size_t bytes = 0;
+    void *memory = keys_alloc(work->view.function_count, &set, &bytes);
+
+    if (!memory)
+        return -ENOMEM;
+    work->snapshot->functions =
+        snapshot_alloc(work->snapshot, work->view.function_count * sizeof(struct snapshot_function));
+    if (work->snapshot->functions)
+        list_functions(&work->view, &set, work->snapshot);
+    pages_free(memory, bytes);
+    return work->snapshot->functions ? 0 : -ENOMEM;
+}
+
+/* Resources -------------------------------------------------------------------------------------------------------- */
+
+static double number_of(enum segment_value_type type, uint64_t bits)
+{
+    uint32_t low = (uint32_t)bits;
+    float single;
+    double number;
+
+    memcpy(&single, &low, sizeof(single));
+    memcpy(&number, &bits, sizeof(number));
+    switch (type) {
+    case SEGMENT_VALUE_BOOL:
+        return bits != 0;
+    case SEGMENT_VALUE_INT64:
+        return (double)(int64_t)bits;
+    case SEGMENT_VALUE_FLOAT:
+        return (double)single;
+    case SEGMENT_VALUE_DOUBLE:
+        return number;
+    default:
+        return (double)bits;
+    }
+}
+
+static struct snapshot_gauge read_gauge(const struct segment_gauge *source)
+{
+    uint32_t is_known = __atomic_load_n(&source->is_known, __ATOMIC_ACQUIRE);
+
+    if (!is_known || source->type >= SEGMENT_VALUE_TYPES || source->type == SEGMENT_VALUE_STRING)
+        return (struct snapshot_gauge){0};
+    return (struct snapshot_gauge){.is_shown = true,
+                                   .value = number_of(source->type, __atomic_load_n(&source->value, __ATOMIC_RELAXED))};
+}
+
+static void list_resources(const struct view *view, struct keyset *set, struct snapshot *snapshot)
+{
+    for (uint32_t i = 0; i < view->resource_count; i++) {
+        const struct segment_resource *source = &view->resources[i];
+        const char *name = view_text(view, source->name);
+
+        key_set(&set->keys[i], 0, name);
+        for (int part = 1; part < KEY_PARTS; part++)
+            key_set(&set->keys[i], part, "");
+        if (keyset_insert(set, i) == i)
+            snapshot->resources[snapshot->resource_count++] = (struct snapshot_resource){
+                .name = name, .in_use = read_gauge(&source->in_use), .limit = read_gauge(&source->limit)};
+    }
+}
+
+static int read_resources(struct work *work)
+{
+    struct keyset set = {0};
+    size_t bytes = 0;
+    void *memory = keys_alloc(work->view.resource_count, &set, &bytes);
+
+    if (!memory)
+        return -ENOMEM;
+    work->snapshot->resources =
+        snapshot_alloc(work->snapshot, work->view.resource_count * sizeof(struct snapshot_resource));
+    if (work->snapshot->resources)
+        list_resources(&work->view, &set, work->snapshot);
+    pages_free(memory, bytes);
+    return work->snapshot->resources ? 0 : -ENOMEM;
+}
+
+/* All of it -------------------------------------------------------------------------------------------------------- */
+
+static void read_header(struct work *work)
+{
+    const struct segment_header *segment = work->view.segment;
+    struct snapshot *snapshot = work->snapshot;
+    size_t length;
+
+    snapshot->namespace_ = view_text(&work->view, segment->namespace_);
+    snapshot->constant_labels = view_labels(&work->view, segment->constant_labels, &length);
+    snapshot->overhead_ratio.is_shown = __atomic_load_n(&segment->is_overhead_known, __ATOMIC_ACQUIRE) != 0;
+    snapshot->overhead_ratio.value =
+        number_of(SEGMENT_VALUE_DOUBLE, __atomic_load_n(&segment->overhead_ratio, __ATOMIC_RELAXED));
+}
+
+static int list_series(struct work *work)
+{
+    work->series_bytes = work->view.series_count * sizeof(struct view_series);
+    work->series = pages_alloc(work->series_bytes);
+    if (!work->series)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < work->view.series_count; i++)
+        if (view_read_series(&work->view, &work->view.series[i], &work->series[work->series_count]))
+            work->series_count++;
+    return 0;
 }
 
 static int take(struct work *work)
 {
-    size_t length;
-    int error = allocate_result(work);
+    int error = list_series(work);
 
     if (!error)
-        error = allocate_work(work);
+        error = cells_read(&work->view, work->series, work->series_count, &work->cells);
     if (!error)
-        error = cells_read(&work->view, &work->cells);
-    if (error)
-        return error;
-    work->snapshot->namespace_ = view_text(&work->view, work->view.segment->namespace_);
-    work->snapshot->constant_labels = view_labels(&work->view, work->view.segment->constant_labels, &length);
-    read_functions(work);
-    for (uint32_t i = 0; i < work->view.series_count; i++)
-        if (view_series_is_valid(&work->view, &work->view.series[i]))
-            add_series(work, i);
-    keep_shown(work);
-    return 0;
+        error = drafts_make(&work->view, work->series, work->series_count, &work->cells, work->clock, work->snapshot,
+                            &work->drafts);
+    if (!error)
+        error = tally_errors(&work->drafts, work->snapshot);
+    if (!error)
+        error = tally_overflows(&work->view, work->series, work->series_count, &work->cells, work->snapshot);
+    if (!error)
+        error = read_functions(work);
+    if (!error)
+        error = read_resources(work);
+    read_header(work);
+    return error;
 }
 
-int snapshot_take(const struct segment_header *segment, struct snapshot *ret_snapshot)
+int snapshot_take(const struct segment_header *segment, const struct snapshot_clock *clock,
+                  struct snapshot *ret_snapshot)
 {
     struct snapshot snapshot = {0};
-    struct work work = {.snapshot = &snapshot};
+    struct work work = {.snapshot = &snapshot, .clock = clock};
     int error = view_init(segment, &work.view);
 
     if (error)
         return error;
     error = take(&work);
+    drafts_finish(&work.drafts);
     cells_finish(&work.cells);
-    pages_free(work.memory, work.memory_bytes);
+    pages_free(work.series, work.series_bytes);
     if (error)
         snapshot_finish(&snapshot);
     else
@@ -310,6 +257,7 @@ int snapshot_take(const struct segment_header *segment, struct snapshot *ret_sna
 
 void snapshot_finish(struct snapshot *snapshot)
 {
-    pages_free(snapshot->memory, snapshot->memory_bytes);
+    for (int i = 0; i < snapshot->memory_count; i++)
+        pages_free(snapshot->memories[i].pages, snapshot->memories[i].bytes);
     *snapshot = (struct snapshot){0};
 }

@@ -13,9 +13,29 @@ struct view {
     const struct segment_header *segment;
     const struct segment_function *functions;
     const struct segment_series *series;
+    const struct segment_resource *resources;
     uint32_t function_count;
     uint32_t series_count;
+    uint32_t resource_count;
     uint32_t block_count;
+};
+
+/* The tuples of values that were there when this was made. All zero: no labels, and one place. */
+struct view_values {
+    const struct segment_value *labels;
+    const char *keys;
+    uint32_t label_count;
+    uint32_t key_bytes;
+    uint32_t count;    /* of tuples: places 0 to count - 1 */
+    uint32_t capacity; /* the place of all others */
+};
+
+/* A series of which all numbers have been checked. */
+struct view_series {
+    const struct segment_series *source;
+    struct view_values values;
+    struct view_values entry_values;
+    struct view_values error_values; /* label_count 0: errors are by errno, or there are none */
 };
 
 /* -EINVAL: not a segment of this version, or its tables lie outside. Context of all here: server thread. */
@@ -28,13 +48,27 @@ const char *view_text(const struct view *view, uint64_t offset);
  * formed. */
 const char *view_labels(const struct view *view, uint64_t offset, size_t *ret_length);
 
-/* Its function exists, and bounds and cell lie where such things lie. */
-bool view_series_is_valid(const struct view *view, const struct segment_series *series);
+/* What takes the place of a value according to the map at an offset (segment_value.map), or NULL. */
+const char *view_mapped(const struct view *view, uint64_t offset, const char *value);
+
+/* False if the function does not exist, or anything lies where such things do not lie. */
+bool view_read_series(const struct view *view, const struct segment_series *series, struct view_series *ret_series);
 
 /* The bounds of a valid series. */
 const double *view_bounds(const struct view *view, const struct segment_series *series);
 
 /* The first byte of a block below block_count. */
 const char *view_block(const struct view *view, uint32_t block);
+
+/* How many places are in use, the one of all others included, and the number of the i-th of them. */
+static inline uint32_t view_place_count(const struct view_values *values)
+{
+    return values->count + 1;
+}
+
+static inline uint32_t view_place(const struct view_values *values, uint32_t i)
+{
+    return i < values->count ? i : values->capacity;
+}
 
 #endif

@@ -51,6 +51,34 @@ static const char *const dictionary[] = {
     "\"optional\":",
     "\"functions\":",
     "\"version\":1",
+    "\"offset\":",
+    "\"build_id\":",
+    "\"error_type\":",
+    "\"items\":",
+    "\"sample_rate\":",
+    "\"overhead_budget\":",
+    "\"slo\":",
+    "\"objective\":",
+    "\"latency\":",
+    "\"arg\":",
+    "\"farg\":",
+    "\"ret\":true",
+    "\"param\":",
+    "\"field\":",
+    "\"type\":",
+    "\"max_values\":",
+    "\"high_cardinality\":true",
+    "\"map\":",
+    "\"resources\":",
+    "\"in_use\":",
+    "\"limit\":",
+    "\"value\":",
+    "\"global\":",
+    "\"deref\":",
+    "\"function\":",
+    "\"cstring\"",
+    "\"worker\"",
+    "\"http_handler\"",
     "\"count\"",
     "\"pointer\"",
     "\"double\"",
@@ -179,11 +207,55 @@ static void check_error(const struct text *text, int result, const struct diag *
     require((size_t)line <= text->length + 1 && (size_t)column <= text->length + 1, "inside", text, diag);
 }
 
+static void check_value(const struct text *text, const struct manifest_value *value, const struct diag *diag)
+{
+    const bool is_numbered = value->source == MANIFEST_SOURCE_ARG || value->source == MANIFEST_SOURCE_FARG;
+
+    require(is_numbered ? value->number >= 1 && value->number <= 32 : value->number == 0, "a number", text, diag);
+    require((value->source == MANIFEST_SOURCE_PARAM) == (value->param != NULL), "a parameter", text, diag);
+    require(!value->field || value->param, "a field of a parameter", text, diag);
+    require(value->type != VALUE_VOID || value->source == MANIFEST_SOURCE_PARAM ||
+                value->source == MANIFEST_SOURCE_NONE,
+            "a type", text, diag);
+}
+
+static void check_labels(const struct text *text, const struct manifest_function *function, const struct diag *diag)
+{
+    require(function->dynamic_label_count <= 8, "8 dynamic labels", text, diag);
+    require(function->label_values_max >= 1 && function->label_values_max <= 100000, "a cap", text, diag);
+    for (size_t i = 0; i < function->dynamic_label_count; i++) {
+        const struct manifest_dynamic_label *label = &function->dynamic_labels[i];
+
+        require(!i || strcmp(label[-1].name, label->name) < 0, "sorted dynamic labels", text, diag);
+        require(label->value.source != MANIFEST_SOURCE_NONE, "a source", text, diag);
+        require(label->value.source != MANIFEST_SOURCE_RET || label->value.type == function->returns, "the type of ret",
+                text, diag);
+        check_value(text, &label->value, diag);
+        for (size_t j = 1; j < label->map_count; j++)
+            require(strcmp(label->map[j - 1].name, label->map[j].name) < 0, "a sorted map", text, diag);
+    }
+}
+
+static void check_gauge(const struct text *text, const struct manifest *manifest, const struct manifest_gauge *gauge,
+                        const struct diag *diag)
+{
+    if (gauge->source == MANIFEST_GAUGE_GLOBAL)
+        require(gauge->global && gauge->type != VALUE_VOID && gauge->type != VALUE_CSTRING, "a variable", text, diag);
+    if (gauge->source == MANIFEST_GAUGE_CALL)
+        require(gauge->function < manifest->function_count && gauge->value.source != MANIFEST_SOURCE_NONE, "a function",
+                text, diag);
+    check_value(text, &gauge->value, diag);
+}
+
 static void check_function(const struct text *text, const struct manifest_function *function, const struct diag *diag)
 {
     const struct condition_input input = {.ret = draw(SIZE_MAX), .float_ret = draw(SIZE_MAX), .error_number = 11};
 
-    require(function->symbol && *function->symbol, "a symbol", text, diag);
+    require(function->symbol ? *function->symbol && !function->build_id : function->build_id != NULL, "a place", text,
+            diag);
+    require(function->sample_rate > 0 && function->sample_rate <= 1, "a sample rate", text, diag);
+    check_labels(text, function, diag);
+    check_value(text, &function->items, diag);
     require(function->buckets && function->bucket_count <= 100, "buckets", text, diag);
     for (size_t i = 0; i < function->bucket_count; i++)
         require(function->buckets[i] > (i ? function->buckets[i - 1] : 0), "ascending", text, diag);
@@ -214,6 +286,11 @@ static bool run(const struct text *text)
         check_error(text, result, &diag);
     for (size_t i = 0; manifest && i < manifest->function_count; i++)
         check_function(text, &manifest->functions[i], &diag);
+    for (size_t i = 0; manifest && i < manifest->resource_count; i++) {
+        require(manifest->resources[i].in_use.source != MANIFEST_GAUGE_NONE, "in use", text, &diag);
+        check_gauge(text, manifest, &manifest->resources[i].in_use, &diag);
+        check_gauge(text, manifest, &manifest->resources[i].limit, &diag);
+    }
     manifest_destroy(manifest);
     return result == 0;
 }

@@ -16,6 +16,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,9 @@
 enum {
     DEADLINE_SECONDS = 10
 };
+
+#define TICKS_OF_CALL    UINT64_C(1000000000)
+#define TICKS_PER_SECOND UINT64_C(1000000000)
 
 bool wait_until(bool (*holds)(void *context), void *context)
 {
@@ -67,9 +71,33 @@ static void build_segment(struct segment_builder *builder, uint32_t functions)
 
         snprintf(name, sizeof(name), "function_%u", i);
         segment_builder_add_function(builder, name, "prog");
-        segment_builder_add_series(
-            builder, &(struct segment_builder_series){.function = i, .bounds = bounds, .bucket_count = 10});
+        segment_builder_add_series(builder,
+                                   &(struct segment_builder_series){
+                                       .function = i, .bounds = bounds, .bucket_count = 10, .has_last_start = i == 0});
     }
+    segment_builder_cell(builder, 0, 0)[segment_builder_series(builder, 0)->last_start_word] = TICKS_OF_CALL;
+}
+
+/* A clock that stands still. */
+static uint64_t read_ticks(void)
+{
+    return TICKS_OF_CALL + SERVER_CALL_AGE_SECONDS * TICKS_PER_SECOND;
+}
+
+static atomic_uint periodic_calls;
+
+static const char *count_periodic(void)
+{
+    atomic_fetch_add(&periodic_calls, 1);
+    return NULL;
+}
+
+static void wait_for_periodic(void)
+{
+    unsigned first = atomic_load(&periodic_calls);
+
+    while (atomic_load(&periodic_calls) < first + 3)
+        poll(NULL, 0, 1);
 }
 
 /* Makes a system call fail, as old kernels and some containers do. */
@@ -117,6 +145,8 @@ static void obey(int control)
             replace_descriptors(control);
         if (command == 't')
             read_local_time();
+        if (command == 'p')
+            wait_for_periodic();
         if (command == 'f' && fork() == 0) {
             while (read(control, &command, 1) > 0)
                 ;
@@ -135,6 +165,9 @@ __attribute__((noreturn)) static void run_server(const struct server_process *se
                                  .version = "1",
                                  .revision = "r",
                                  .start_time = 1,
+                                 .now_ticks = read_ticks,
+                                 .periodic = options->periodic_ms ? count_periodic : NULL,
+                                 .periodic_ms = options->periodic_ms,
                                  .log = log_to_stderr};
     char port_file[128];
     char text[512] = "";

@@ -13,6 +13,11 @@ struct server_options {
     bool is_table_shared;    /* a seccomp filter keeps the server thread from a descriptor table of its own */
     bool is_getfd_forbidden; /* one keeps it from pidfd_getfd */
     const char *relative_port_file;
+    unsigned periodic_ms; /* a function is called that often; 0: none is given */
+};
+
+enum {
+    SERVER_CALL_AGE_SECONDS = 3 /* when function_0 was called last, before any scrape */
 };
 
 /* A process that has called http_start and waits for commands. */
@@ -34,7 +39,8 @@ void server_wait_address(struct server_process *server);
 
 /* In the process: 'c' closes all descriptors but standard ones and the control socket, and takes the lowest numbers
  * for files of its own; 'f' forks a child that lives until the server is stopped; 't' sets TZ and reads the local time,
- * and logs "TZ is heeded" if that was so. Returns when it is done. */
+ * and logs "TZ is heeded" if that was so; 'p' waits until the periodic function has been called some more times.
+ * Returns when it is done. */
 void server_command(struct server_process *server, char command);
 
 /* Kills it at once, leaving its children and files. */

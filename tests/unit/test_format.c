@@ -147,6 +147,45 @@ static void any_double_reads_back(void **state)
     }
 }
 
+static void integers_are_whole(void **state)
+{
+    char text[FORMAT_BYTES];
+
+    (void)state;
+    assert_int_equal(format_int64(INT64_MIN, text), 20);
+    assert_string_equal(text, "-9223372036854775808");
+    assert_int_equal(format_int64(INT64_MAX, text), 19);
+    assert_string_equal(text, "9223372036854775807");
+    assert_int_equal(format_int64(0, text), 1);
+    assert_string_equal(text, "0");
+    assert_int_equal(format_hexadecimal(UINT64_MAX, text), 18);
+    assert_string_equal(text, "0xffffffffffffffff");
+    assert_int_equal(format_hexadecimal(0x10, text), 4);
+    assert_string_equal(text, "0x10");
+    assert_int_equal(format_hexadecimal(0, text), 3);
+    assert_string_equal(text, "0x0");
+}
+
+/* Among all floats: those that step through the bits by an odd number. */
+static void any_float_reads_back(void **state)
+{
+    (void)state;
+    for (uint64_t bits = 0; bits <= UINT32_MAX; bits += 20011) {
+        uint32_t low = (uint32_t)bits;
+        char text[FORMAT_BYTES];
+        float value;
+        float read;
+
+        memcpy(&value, &low, sizeof(value));
+        if (!isfinite(value))
+            continue;
+        assert_true(format_float(value, text) < FORMAT_BYTES);
+        read = strtof(text, NULL);
+        if (read < value || read > value)
+            fail_msg("%a became %s", (double)value, text);
+    }
+}
+
 static const struct {
     int64_t time;
     const char *text;
@@ -190,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_canonical),   cmocka_unit_test(the_locale_does_not_matter),
         cmocka_unit_test(whole_numbers_are_exact), cmocka_unit_test(any_double_reads_back),
+        cmocka_unit_test(integers_are_whole),      cmocka_unit_test(any_float_reads_back),
         cmocka_unit_test(dates_are_those_of_http),
     };
 

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/unit/http_client.h"
@@ -116,6 +117,56 @@ static void scrapes_are_counted_by_status(void **state)
     assert_null(strstr(answer.bytes, "\ncallmeter_scrape_duration_seconds 0\n"));
     free(answer.bytes);
     server_stop(&server);
+}
+
+static double unix_seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* The segment has ticks; the endpoint reads both clocks. */
+static void moments_are_unix_times(void **state)
+{
+    static const char name[] = "\ncallmeter_last_call_timestamp_seconds{";
+    struct server_process server;
+    struct http_answer answer;
+    const char *found;
+    double before;
+    double moment;
+
+    (void)state;
+    start(&server, &(struct server_options){0});
+    before = unix_seconds();
+    http_request(server.address, "GET /metrics", &answer);
+    found = strstr(answer.bytes, name);
+    assert_non_null(found);
+    moment = strtod(strstr(found, "} ") + 2, NULL) + SERVER_CALL_AGE_SECONDS;
+    assert_true(moment >= before - 1e-5 && moment <= unix_seconds() + 1e-5);
+    free(answer.bytes);
+    server_stop(&server);
+}
+
+/* Without a scrape, and while another has the address. */
+static void the_periodic_function_is_called(void **state)
+{
+    struct server_process server;
+    struct server_process waiting;
+
+    (void)state;
+    start(&server, &(struct server_options){.periodic_ms = 20});
+    server_command(&server, 'p');
+    assert_serves(&server);
+    server_command(&server, 'p');
+    server_start(&waiting, &(struct server_options){.listen = server.address, .periodic_ms = 20});
+    assert_int_equal(waiting.error, 0);
+    server_command(&waiting, 'p');
+    server_stop(&server);
+    server_wait_address(&waiting);
+    server_command(&waiting, 'p');
+    server_stop(&waiting);
 }
 
 static size_t count_of(const char *text, const char *word)
@@ -233,7 +284,7 @@ static void slow_readers_hold_up_nobody(void **state)
     int slow[SLOW];
 
     (void)state;
-    start(&server, &(struct server_options){.functions = 5000});
+    start(&server, &(struct server_options){.functions = 3000});
     for (int i = 0; i < SLOW; i++) {
         slow[i] = http_connect(server.address);
         http_send(slow[i], "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
@@ -554,6 +605,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_page_has_its_status),
         cmocka_unit_test(scrapes_are_counted_by_status),
+        cmocka_unit_test(moments_are_unix_times),
+        cmocka_unit_test(the_periodic_function_is_called),
         cmocka_unit_test(a_connection_serves_many_requests),
         cmocka_unit_test(old_and_broken_clients_do_no_harm),
         cmocka_unit_test(idle_connections_make_room),

@@ -178,6 +178,15 @@ static void defaults_are_the_contracts(void **state)
     assert_int_equal(function->line, 3);
     assert_int_equal(function->bucket_count, sizeof buckets / sizeof *buckets);
     assert_memory_equal(function->buckets, buckets, sizeof buckets);
+    assert_int_equal(function->dynamic_label_count, 0);
+    assert_int_equal(function->label_values_max, 100);
+    assert_int_equal(function->error_type, MANIFEST_ERROR_TYPE_NONE);
+    assert_int_equal(function->items.source, MANIFEST_SOURCE_NONE);
+    assert_true(function->sample_rate == 1);
+    assert_true(function->slo_objective == 0 && function->slo_latency == 0);
+    assert_null(function->build_id);
+    assert_true(manifest->overhead_budget == 1);
+    assert_int_equal(manifest->resource_count, 0);
     manifest_destroy(manifest);
 }
 
@@ -204,6 +213,75 @@ static void check_full_function(const struct manifest_function *function)
     assert_int_equal(function->line, 11);
 }
 
+static void check_dynamic_labels(const struct manifest_function *function)
+{
+    const struct manifest_dynamic_label *labels = function->dynamic_labels;
+
+    assert_int_equal(function->dynamic_label_count, 3);
+    assert_string_equal(labels[0].name, "load");
+    assert_int_equal(labels[0].value.source, MANIFEST_SOURCE_FARG);
+    assert_int_equal(labels[0].value.number, 1);
+    assert_int_equal(labels[0].value.type, VALUE_DOUBLE);
+    assert_int_equal(labels[0].max_values, 0);
+    assert_string_equal(labels[1].name, "queue");
+    assert_int_equal(labels[1].value.source, MANIFEST_SOURCE_ARG);
+    assert_int_equal(labels[1].value.number, 2);
+    assert_int_equal(labels[1].value.type, VALUE_CSTRING);
+    assert_int_equal(labels[1].max_values, 2000);
+    assert_string_equal(labels[2].name, "verdict");
+    assert_int_equal(labels[2].value.source, MANIFEST_SOURCE_RET);
+    assert_int_equal(labels[2].value.type, VALUE_INT64);
+    assert_int_equal(labels[2].map_count, 2);
+    assert_string_equal(labels[2].map[0].name, "-1");
+    assert_string_equal(labels[2].map[0].value, "broken");
+    assert_string_equal(labels[2].map[1].name, "0");
+    assert_int_equal(function->label_values_max, 2000);
+}
+
+static void check_worker(const struct manifest_function *function)
+{
+    assert_null(function->symbol);
+    assert_string_equal(function->build_id, "deadbeef");
+    assert_int_equal(function->offset, 0x4711);
+    assert_string_equal(function->name, "drain");
+    assert_int_equal(function->kind, MANIFEST_KIND_WORKER);
+    assert_true(function->sample_rate == 0.25);
+    assert_int_equal(function->items.source, MANIFEST_SOURCE_PARAM);
+    assert_string_equal(function->items.param, "batch");
+    assert_string_equal(function->items.field, "count");
+    assert_int_equal(function->items.type, VALUE_UINT32);
+    assert_int_equal(function->error_type, MANIFEST_ERROR_TYPE_RET);
+    assert_int_equal(function->label_count, 1);
+    assert_string_equal(function->labels[0].name, "shard");
+    assert_int_equal(function->bucket_count, 7);
+    assert_true(function->slo_objective == 0.99);
+    assert_true(function->slo_latency == 0.1);
+    check_dynamic_labels(function);
+}
+
+static void check_resources(const struct manifest *manifest)
+{
+    const struct manifest_resource *clients = &manifest->resources[0];
+    const struct manifest_resource *batch = &manifest->resources[1];
+
+    assert_int_equal(manifest->resource_count, 2);
+    assert_string_equal(clients->name, "clients");
+    assert_int_equal(clients->in_use.source, MANIFEST_GAUGE_GLOBAL);
+    assert_string_equal(clients->in_use.global, "server");
+    assert_string_equal(clients->in_use.object, "redis*");
+    assert_int_equal(clients->in_use.offset, 0x18);
+    assert_true(clients->in_use.is_deref);
+    assert_int_equal(clients->in_use.type, VALUE_UINT64);
+    assert_int_equal(clients->limit.source, MANIFEST_GAUGE_CONSTANT);
+    assert_true(clients->limit.constant == 10000);
+    assert_int_equal(batch->in_use.source, MANIFEST_GAUGE_CALL);
+    assert_int_equal(batch->in_use.function, 4);
+    assert_int_equal(batch->in_use.value.source, MANIFEST_SOURCE_RET);
+    assert_int_equal(batch->in_use.value.type, VALUE_INT64);
+    assert_int_equal(batch->limit.function, 1);
+    assert_int_equal(batch->limit.value.number, 3);
+}
+
 static void every_key_arrives(void **state)
 {
     struct corpus corpus;
@@ -221,13 +299,16 @@ static void every_key_arrives(void **state)
     assert_int_equal(manifest->executable_count, 3);
     assert_string_equal(manifest->executables[1], "/usr/bin/redis-*");
     assert_true(manifest->follow_exec);
-    assert_int_equal(manifest->function_count, 4);
+    assert_int_equal(manifest->function_count, 5);
     assert_int_equal(manifest->functions[0].kind, MANIFEST_KIND_OPERATION);
     assert_int_equal(manifest->functions[0].bucket_count, 7);
     check_full_function(&manifest->functions[1]);
     assert_int_equal(manifest->functions[2].bucket_count, 0);
     assert_int_equal(manifest->functions[3].mode, MANIFEST_MODE_COUNT);
     assert_true(manifest->functions[3].is_glob);
+    check_worker(&manifest->functions[4]);
+    assert_true(manifest->overhead_budget == 0.05);
+    check_resources(manifest);
     manifest_destroy(manifest);
 }
 
@@ -298,6 +379,126 @@ static void a_condition_implies_int(void **state)
     (void)state;
     assert_int_equal(manifest->functions[0].returns, VALUE_INT32);
     manifest_destroy(manifest);
+}
+
+/* Of the only function of a document with these keys. */
+static struct manifest *parse_function(const char *keys)
+{
+    char text[600];
+
+    (void)snprintf(text, sizeof text, "{\"version\": 1, \"functions\": [{\"symbol\": \"f\", %s}]}", keys);
+    return parse(text);
+}
+
+static void a_type_of_the_result_implies_returns(void **state)
+{
+    static const struct {
+        const char *keys;
+        enum value_type returns;
+    } cases[] = {
+        {"\"labels\": {\"a\": {\"ret\": true, \"type\": \"int64\"}}", VALUE_INT64},
+        {"\"labels\": {\"a\": {\"ret\": true}, \"b\": {\"ret\": true, \"type\": \"double\"}}", VALUE_DOUBLE},
+        {"\"labels\": {\"a\": {\"ret\": true, \"type\": \"bool\"}}, \"error_when\": \"ret == 0\"", VALUE_BOOL},
+        {"\"labels\": {\"a\": {\"ret\": true}}, \"error_when\": \"ret == 0\"", VALUE_INT32},
+        {"\"kind\": \"worker\", \"items\": {\"ret\": true, \"type\": \"size_t\"}", VALUE_UINT64},
+        {"\"labels\": {\"a\": {\"arg\": 1, \"type\": \"int\"}}", VALUE_VOID},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct manifest *manifest = parse_function(cases[i].keys);
+        const struct manifest_function *function = manifest->functions;
+
+        assert_int_equal(function->returns, cases[i].returns);
+        for (size_t j = 0; j < function->dynamic_label_count; j++)
+            if (function->dynamic_labels[j].value.source == MANIFEST_SOURCE_RET)
+                assert_int_equal(function->dynamic_labels[j].value.type, cases[i].returns);
+        manifest_destroy(manifest);
+    }
+}
+
+static void batches_have_longer_buckets(void **state)
+{
+    static const double buckets[] = {0.01, 0.1, 1, 10, 60, 300, 1800, 7200};
+    struct manifest *manifest =
+        parse_function("\"kind\": \"batch_job\", \"slo\": {\"objective\": 0.5, \"latency\": 7200}");
+
+    (void)state;
+    assert_int_equal(manifest->functions[0].bucket_count, sizeof buckets / sizeof *buckets);
+    assert_memory_equal(manifest->functions[0].buckets, buckets, sizeof buckets);
+    assert_true(manifest->functions[0].slo_latency == 7200);
+    manifest_destroy(manifest);
+    manifest = parse("{\"version\": 1, \"defaults\": {\"buckets\": [3]}, \"functions\": [{\"symbol\": \"f\", \"kind\": "
+                     "\"worker\"}]}");
+    assert_int_equal(manifest->functions[0].bucket_count, 1);
+    assert_true(manifest->functions[0].buckets[0] == 3);
+    manifest_destroy(manifest);
+}
+
+/* The largest that some label gives, else the default, which labels without one of their own do not raise. */
+static void the_cap_is_on_all_labels_of_a_function(void **state)
+{
+    static const struct {
+        const char *labels;
+        size_t label_values_max;
+    } cases[] = {
+        {"\"a\": {\"arg\": 1, \"type\": \"int\"}", 20},
+        {"\"a\": {\"arg\": 1, \"type\": \"int\", \"max_values\": 3}", 3},
+        {"\"a\": {\"arg\": 1, \"type\": \"int\", \"max_values\": 3}, \"b\": {\"farg\": 1, \"max_values\": 7}", 7},
+        {"\"a\": {\"arg\": 1, \"type\": \"int\", \"max_values\": 3}, \"b\": {\"farg\": 1}", 3},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[400];
+        struct manifest *manifest;
+
+        (void)snprintf(text, sizeof text,
+                       "{\"version\": 1, \"defaults\": {\"max_label_values\": 20}, \"functions\": [{\"symbol\": \"f\", "
+                       "\"labels\": {%s}}]}",
+                       cases[i].labels);
+        manifest = parse(text);
+        assert_int_equal(manifest->functions[0].label_values_max, cases[i].label_values_max);
+        manifest_destroy(manifest);
+    }
+}
+
+/* A count is of all calls, so there is nothing to sample. */
+static void defaults_do_not_sample_counts(void **state)
+{
+    struct manifest *manifest =
+        parse("{\"version\": 1, \"defaults\": {\"sample_rate\": 0.5}, \"functions\": [{\"symbol\": "
+              "\"f\"}, {\"symbol\": \"g\", \"mode\": \"count\"}]}");
+
+    (void)state;
+    assert_true(manifest->functions[0].sample_rate == 0.5);
+    assert_true(manifest->functions[1].sample_rate == 1);
+    manifest_destroy(manifest);
+}
+
+static void resources_find_functions_by_name_then_by_symbol(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t index;
+    } cases[] = {{"f", 0}, {"shown", 1}, {"hidden", 3}, {"g", 2}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[600];
+        struct manifest *manifest;
+
+        (void)snprintf(
+            text, sizeof text,
+            "{\"version\": 1, \"resources\": [{\"name\": \"r\", \"in_use\": {\"function\": \"%s\", \"arg\": 1, "
+            "\"type\": \"int\"}}], \"functions\": [{\"symbol\": \"f\"}, {\"symbol\": \"f\", \"name\": "
+            "\"shown\"}, {\"symbol\": \"x\", \"name\": \"g\"}, {\"symbol\": \"hidden\", \"name\": \"y\"}, "
+            "{\"symbol\": \"g\", \"name\": \"z\"}]}",
+            cases[i].name);
+        manifest = parse(text);
+        assert_int_equal(manifest->resources[0].in_use.function, cases[i].index);
+        manifest_destroy(manifest);
+    }
 }
 
 static void kinds_have_the_names_of_the_contract(void **state)
@@ -440,10 +641,13 @@ static void files_are_merged_in_order(void **state)
         load_two(*state,
                  "{\"version\": 1, \"namespace\": \"a\", \"listen\": \"none\", \"follow_exec\": true,"
                  " \"labels\": {\"b\": \"1\", \"d\": \"1\"}, \"executables\": [\"x\", \"y\"],"
-                 " \"defaults\": {\"buckets\": [1]}, \"functions\": [{\"symbol\": \"f\"},"
+                 " \"overhead_budget\": 0.25, \"resources\": [{\"name\": \"r\", \"in_use\": {\"value\": 1}}],"
+                 " \"defaults\": {\"buckets\": [1], \"sample_rate\": 0.5}, \"functions\": [{\"symbol\": \"f\"},"
                  " {\"symbol\": \"g\", \"buckets\": [3]}, {\"symbol\": \"n\", \"buckets\": []}]}",
                  "{\"version\": 1, \"namespace\": \"b\", \"labels\": {\"a\": \"2\", \"d\": \"2\", \"e\": \"2\"},"
-                 " \"executables\": [\"z\"], \"defaults\": {\"buckets\": [2]},\n \"functions\": [{\"symbol\": \"h\"}]}",
+                 " \"executables\": [\"z\"], \"defaults\": {\"buckets\": [2], \"max_label_values\": 7},"
+                 " \"resources\": [{\"name\": \"s\", \"in_use\": {\"function\": \"g\", \"farg\": 1}}],\n"
+                 " \"functions\": [{\"symbol\": \"h\"}]}",
                  &manifest, &diag);
 
     assert_string_equal(diag.text, "");
@@ -459,12 +663,20 @@ static void files_are_merged_in_order(void **state)
     assert_int_equal(manifest->executable_count, 1);
     assert_string_equal(manifest->executables[0], "z");
     assert_int_equal(manifest->function_count, 4);
-    assert_true(manifest->functions[0].buckets[0] == 2);
+    assert_true(manifest->functions[0].buckets[0] == 1);
+    assert_true(manifest->functions[0].sample_rate == 0.5);
+    assert_int_equal(manifest->functions[0].label_values_max, 100);
     assert_true(manifest->functions[1].buckets[0] == 3);
     assert_int_equal(manifest->functions[2].bucket_count, 0);
     assert_string_equal(manifest->functions[3].symbol, "h");
     assert_int_equal(manifest->functions[3].line, 2);
     assert_true(manifest->functions[3].buckets[0] == 2);
+    assert_true(manifest->functions[3].sample_rate == 1);
+    assert_int_equal(manifest->functions[3].label_values_max, 7);
+    assert_true(manifest->overhead_budget == 0.25);
+    assert_int_equal(manifest->resource_count, 2);
+    assert_string_equal(manifest->resources[0].name, "r");
+    assert_int_equal(manifest->resources[1].in_use.function, 1);
     manifest_destroy(manifest);
 }
 
@@ -485,6 +697,16 @@ static void errors_in_a_list_name_their_file(void **state)
         {"{\"version\": 1, \"functions\": [{\"symbol\": \"f\", \"labels\": {\"a\": \"2\"}}]}",
          "{\"version\": 1, \"labels\": {\"a\": \"1\"}, \"functions\": []}",
          ":1:27: labels.a: a function of an earlier manifest has a label of this name; expected another name"},
+        {"{\"version\": 1, \"functions\": [{\"symbol\": \"f\", \"labels\": {\"a\": {\"farg\": 1}}}]}",
+         "{\"version\": 1, \"labels\": {\"b\": \"1\", \"a\": \"1\"}, \"functions\": []}",
+         ":1:37: labels.a: a function of an earlier manifest has a label of this name; expected another name"},
+        {"{\"version\": 1, \"functions\": [], \"resources\": [{\"name\": \"r\", \"in_use\": {\"value\": 1}}]}",
+         "{\"version\": 1, \"functions\": [], \"resources\": [{\"name\": \"r\", \"in_use\": {\"value\": 2}}]}",
+         ":1:56: resources[0].name: another resource has this name already; expected another name"},
+        {"{\"version\": 1, \"functions\": [{\"offset\": \"0x1\", \"build_id\": \"abcd\"}]}",
+         "{\"version\": 1, \"functions\": [{\"offset\": \"0x1\", \"build_id\": \"abcd\"}]}",
+         ":1:30: functions[0]: same build id, offset and name as in an earlier manifest (line 1 there); expected one "
+         "entry or another \"name\""},
         {"{\"version\": 1, \"functions\": []}", "", ":1:1: $: an empty document; expected an object"},
     };
     struct folder *folder = *state;
@@ -572,6 +794,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(globs_are_told_from_names),
         cmocka_unit_test(types_have_the_widths_of_the_platform),
         cmocka_unit_test(a_condition_implies_int),
+        cmocka_unit_test(a_type_of_the_result_implies_returns),
+        cmocka_unit_test(batches_have_longer_buckets),
+        cmocka_unit_test(the_cap_is_on_all_labels_of_a_function),
+        cmocka_unit_test(defaults_do_not_sample_counts),
+        cmocka_unit_test(resources_find_functions_by_name_then_by_symbol),
         cmocka_unit_test(kinds_have_the_names_of_the_contract),
         cmocka_unit_test(listen_addresses_are_checked_alone),
         cmocka_unit_test(a_long_document_is_refused_unread),

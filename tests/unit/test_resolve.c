@@ -14,6 +14,7 @@
 #include "symbols/manifest.h"
 #include "symbols/object.h"
 #include "symbols/resolve.h"
+#include "symbols/value.h"
 
 enum {
     OBJECTS_MAX = 4,
@@ -349,6 +350,191 @@ static void keeps_to_the_mode(void **state)
     CHECK_CASES(cases, "libnames.so", "/lib/x86_64-linux-gnu/libc.so.6");
 }
 
+/* An object's build id, and a function's address in it. */
+struct known {
+    char build_id[64];
+    uint64_t address;
+};
+
+static void known_init(struct known *known, const char *name, const char *function)
+{
+    struct object *object;
+    struct diag diag = {0};
+    char path[4096];
+
+    snprintf(path, sizeof(path), "%s/%s", objects_dir, name);
+    if (object_open(path, 0, false, &object, &diag) < 0)
+        fail_msg("%s", diag.text);
+    snprintf(known->build_id, sizeof(known->build_id), "%s", object->build_id);
+    known->address = address_of(object, function);
+    object_close(object);
+}
+
+/* Resolves one entry that is given by offset, beside `more` entries, and compares. */
+static void check_offset(const char *object, const struct known *known, uint64_t offset, const char *more,
+                         const char *expected, const char *reason)
+{
+    struct resolved resolved;
+    char functions[512];
+    char text[512];
+
+    snprintf(functions, sizeof(functions), "{\"build_id\": \"%s\", \"offset\": \"0x%lx\"}%s", known->build_id, offset,
+             more);
+    resolved_init(&resolved, functions, (const char *const[]){"libnames.so", object, NULL}, &plain_options);
+    describe(&resolved, text, sizeof(text));
+    assert_string_equal(text, expected);
+    if (!strstr(resolved.resolution.targets[0].reason, reason))
+        fail_msg("\"%s\" lacks \"%s\"", resolved.resolution.targets[0].reason, reason);
+    if (resolved.resolution.targets[0].plan.mode == PLAN_FULL)
+        assert_true(resolved.resolution.targets[0].size > 0);
+    resolved_finish(&resolved);
+}
+
+static void finds_places_by_build_id_and_offset(void **state)
+{
+    struct known known;
+    char expected[128];
+    char reason[128];
+
+    (void)state;
+    known_init(&known, "libshapes.so", "helper"); /* static: gone where the symbols are */
+    check_offset("libshapes.so", &known, known.address, "", "helper libshapes.so full", "");
+    check_offset("libshapes.so", &known, known.address, ", {\"symbol\": \"help*\"}",
+                 "helper@shapes.c libshapes.so full|helper@shapes_more.c libshapes.so full", "");
+    snprintf(reason, sizeof(reason), "is inside of helper, which begins at 0x%lx", known.address);
+    snprintf(expected, sizeof(expected), "0x%lx libshapes.so refused", known.address + 1);
+    check_offset("libshapes.so", &known, known.address + 1, "", expected, reason);
+    check_offset("libshapes.so", &known, 0x10, "", "0x10 libshapes.so refused", "is not in the code of libshapes.so");
+    snprintf(known.build_id, sizeof(known.build_id), "00112233");
+    check_offset("libshapes.so", &known, 0x10, "", "0x10 - missing",
+                 "no object with build id 00112233 is loaded; libnames.so has ");
+}
+
+static void finds_places_in_stripped_objects(void **state)
+{
+    struct known known;
+    char expected[128];
+    char reason[128];
+
+    (void)state;
+    known_init(&known, "libparams-gcc.so", "often"); /* static: nothing but .eh_frame still knows it */
+    snprintf(expected, sizeof(expected), "0x%lx libparams-stripped.so full", known.address);
+    check_offset("libparams-stripped.so", &known, known.address, "", expected, "");
+    snprintf(expected, sizeof(expected), "0x%lx libparams-stripped.so refused", known.address + 4);
+    snprintf(reason, sizeof(reason), "inside of a function that begins at 0x%lx", known.address);
+    check_offset("libparams-stripped.so", &known, known.address + 4, "", expected, reason);
+}
+
+static void names_a_place_that_is_missing(void **state)
+{
+    static const struct resolve_case cases[] = {
+        {"{\"build_id\": \"00112233\", \"offset\": \"0x10\"}", "0x10 - missing", "libnames.so has "},
+        {"{\"build_id\": \"00112233\", \"offset\": \"0x10\", \"name\": \"n\"}", "n - missing", "libnames.so has "},
+    };
+
+    (void)state;
+    CHECK_CASES(cases, "libnames.so", "libshapes.so");
+}
+
+/* The values of the first target, joined by "|". */
+static void check_values(const char *functions, const char *more, const char *object, const char *expected,
+                         const char *reason)
+{
+    struct resolved resolved;
+    char text[512] = "";
+    char entries[1024];
+    const struct resolve_target *target;
+
+    snprintf(entries, sizeof(entries), "%s]%s, \"executables\": [", functions, more);
+    resolved_init(&resolved, entries, (const char *const[]){object, NULL}, &plain_options);
+    target = &resolved.resolution.targets[0];
+    for (size_t i = 0; i < target->value_count; i++) {
+        char value[VALUE_TEXT_BYTES];
+
+        strcat(text, i ? "|" : "");
+        strcat(text, target->values[i].type == VALUE_VOID ? "none" : value_text(&target->values[i], value));
+    }
+    if (target->plan.mode == PLAN_REFUSED)
+        assert_int_equal(target->value_count, 0);
+    if (strcmp(text, expected) != 0 || !strstr(target->reason, reason))
+        fail_msg("%s: \"%s\" (%s), expected \"%s\" (%s)", functions, text, target->reason, expected, reason);
+    resolved_finish(&resolved);
+}
+
+#define LABEL(function, label, value) "{\"symbol\": \"" function "\", \"labels\": {\"" label "\": {" value "}}}"
+
+static void finds_the_values_of_labels_items_and_gauges(void **state)
+{
+    static const char gauges[] = ", \"resources\": [{\"name\": \"r\", \"in_use\": {\"function\": \"ints\", \"param\": "
+                                 "\"g\"}, \"limit\": {\"function\": \"ints\", \"param\": \"none\"}}]";
+
+    (void)state;
+    check_values(LABEL("ints", "a", "\"arg\": 7, \"type\": \"uint64\""), "", "libparams-gcc.so",
+                 "argument 7 (on the stack), uint64", "");
+    check_values(LABEL("ints", "a", "\"param\": \"c\""), "", "libparams-gcc.so", "argument 3, int16", "");
+    check_values(LABEL("doubles", "a", "\"farg\": 9"), "", "libparams-gcc.so", "argument 7 (on the stack), double", "");
+    check_values("{\"symbol\": \"ints\", \"returns\": \"int\", \"kind\": \"worker\", \"items\": {\"param\": \"i\"}, "
+                 "\"labels\": {\"b\": {\"ret\": true}, \"a\": {\"param\": \"e\"}}}",
+                 "", "libparams-gcc.so", "argument 5, bool|result, int32|argument 9 (on the stack), int64", "");
+    check_values(LABEL("requests", "a", "\"param\": \"request\", \"field\": \"method\""), "", "libparams-gcc.so",
+                 "argument 1 -> offset 6, char[10]", "");
+    check_values("{\"symbol\": \"ints\"}", gauges, "libparams-gcc.so", "argument 7 (on the stack), uint64|none",
+                 "resource \"r\": parameter \"none\": the function has no parameter of that name");
+}
+
+static void refuses_targets_whose_values_cannot_be_found(void **state)
+{
+    (void)state;
+    check_values(LABEL("ints", "a", "\"param\": \"z\""), "", "libparams-gcc.so", "",
+                 "label \"a\": parameter \"z\": the function has no parameter of that name; it has a, b, c");
+    check_values(LABEL("ints", "a", "\"param\": \"a\""), "", "libparams-stripped.so", "",
+                 "no debug information for libparams-stripped.so (build id ");
+    check_values("{\"symbol\": \"doubles\", \"kind\": \"worker\", \"items\": {\"param\": \"a\"}}", "",
+                 "libparams-gcc.so", "", "items: parameter \"a\" is no integer");
+    check_values(LABEL("fixed", "a", "\"param\": \"a\""), "", "libnames.so", "",
+                 "the clone fixed.constprop.0 may differ");
+    check_values("{\"symbol\": \"setjmp\", \"returns\": \"int\", \"labels\": {\"a\": {\"ret\": true}}}", "",
+                 "/lib/x86_64-linux-gnu/libc.so.6", "", "calls are only counted");
+}
+
+/* A refused target may not take the hook of its place with it. */
+static void keeps_other_entries_of_a_place_whose_values_are_missing(void **state)
+{
+    static const struct resolve_case cases[] = {
+        {LABEL("ints", "a", "\"param\": \"z\"") ", {\"symbol\": \"ints\", \"name\": \"n\"}",
+         "ints libparams-gcc.so refused|n libparams-gcc.so full", "no parameter"},
+    };
+
+    (void)state;
+    CHECK_CASES(cases, "libparams-gcc.so");
+}
+
+static void notes_inlined_copies_if_asked_to(void **state)
+{
+    static const struct {
+        const char *functions;
+        size_t bytes_max;
+        const char *reason;
+    } cases[] = {
+        {"{\"symbol\": \"often\"}, {\"symbol\": \"ints\"}", 1 << 20, "inlined at 3 places, which are not counted"},
+        {"{\"symbol\": \"shared\"}", 1 << 20, "inlined at 1 place, which is not counted"},
+        {"{\"symbol\": \"ints\"}", 1 << 20, ""},
+        {"{\"symbol\": \"often*\"}", 1 << 20, ""},
+        {"{\"symbol\": \"often\"}", 0, ""},
+        {"{\"symbol\": \"often\"}", 100, ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct resolve_options options = {.inlined_bytes_max = cases[i].bytes_max};
+        struct resolved resolved;
+
+        resolved_init(&resolved, cases[i].functions, (const char *const[]){"libparams-gcc.so", NULL}, &options);
+        assert_string_equal(resolved.resolution.targets[0].reason, cases[i].reason);
+        resolved_finish(&resolved);
+    }
+}
+
 static void matches_single_names(void **state)
 {
     static const struct {
@@ -389,6 +575,13 @@ int main(int argc, char **argv)
         cmocka_unit_test(tracks_nothing_in_the_loader),
         cmocka_unit_test(follows_ifuncs),
         cmocka_unit_test(keeps_to_the_mode),
+        cmocka_unit_test(finds_places_by_build_id_and_offset),
+        cmocka_unit_test(finds_places_in_stripped_objects),
+        cmocka_unit_test(names_a_place_that_is_missing),
+        cmocka_unit_test(finds_the_values_of_labels_items_and_gauges),
+        cmocka_unit_test(refuses_targets_whose_values_cannot_be_found),
+        cmocka_unit_test(keeps_other_entries_of_a_place_whose_values_are_missing),
+        cmocka_unit_test(notes_inlined_copies_if_asked_to),
         cmocka_unit_test(matches_single_names),
     };
 

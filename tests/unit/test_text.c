@@ -1,4 +1,4 @@
-/* The text exposition, against expected texts. */
+/* The text exposition, against expected texts. Argument: the folder tests/unit/expositions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,9 +21,12 @@
 #include "server/text.h"
 #include "tests/unit/segment_builder.h"
 
+static const char *expositions;
 static const struct text_scrapes no_scrapes[] = {{200, 0}};
 static const struct text_endpoint plain_endpoint = {
     .version = "1.2.3", .revision = "abc", .scrapes = no_scrapes, .scrapes_count = 1};
+
+static const struct snapshot_clock half_past = {.ticks = UINT64_C(8500000000), .unix_seconds = 1.7e9};
 
 /* The exposition as text; the caller frees it. */
 static char *render(struct segment_builder *builder, const struct text_endpoint *endpoint)
@@ -32,7 +35,7 @@ static char *render(struct segment_builder *builder, const struct text_endpoint 
     struct snapshot snapshot;
     char *text;
 
-    assert_int_equal(snapshot_take(builder->segment, &snapshot), 0);
+    assert_int_equal(snapshot_take(builder->segment, &half_past, &snapshot), 0);
     text_render(&snapshot, endpoint, &buffer);
     assert_int_equal(buffer.error, 0);
     text = strndup(buffer.data, buffer.used_bytes);
@@ -73,6 +76,18 @@ static void assert_renders(struct segment_builder *builder, const struct text_en
 #define DURATION_HEADER                                                                                                \
     "# HELP callmeter_call_duration_seconds Wall time of calls that returned or threw.\n"                              \
     "# TYPE callmeter_call_duration_seconds histogram\n"
+#define ABANDONED_HEADER                                                                                               \
+    "# HELP callmeter_calls_abandoned_total Calls that neither returned nor threw, by what ended them.\n"              \
+    "# TYPE callmeter_calls_abandoned_total counter\n"
+#define ABANDONED(labels, longjmp, exec)                                                                               \
+    "callmeter_calls_abandoned_total{" labels ",reason=\"longjmp\"} " longjmp "\n"                                     \
+    "callmeter_calls_abandoned_total{" labels ",reason=\"thread_exit\"} 0\n"                                           \
+    "callmeter_calls_abandoned_total{" labels ",reason=\"exec\"} " exec "\n"                                           \
+    "callmeter_calls_abandoned_total{" labels ",reason=\"process_exit\"} 0\n"                                          \
+    "callmeter_calls_abandoned_total{" labels ",reason=\"process_death\"} 0\n"
+#define SAMPLE_HEADER                                                                                                  \
+    "# HELP callmeter_sample_interval_calls Calls per timed call, now; 1 if all are timed.\n"                          \
+    "# TYPE callmeter_sample_interval_calls gauge\n"
 #define ACTIVE_HEADER                                                                                                  \
     "# HELP callmeter_calls_active Calls in progress.\n"                                                               \
     "# TYPE callmeter_calls_active gauge\n"
@@ -122,23 +137,24 @@ static void a_function_shows_calls_durations_and_progress(void **state)
                                 "callmeter_calls_total{" L ",outcome=\"error\"} 4\n"
                                 "callmeter_calls_total{" L ",outcome=\"throttled\"} 6\n"
                                 "callmeter_calls_total{" L ",outcome=\"panic\"} 1\n"
-                                "callmeter_calls_total{" L ",outcome=\"abandoned\"} 2\n" DURATION_HEADER
-                                "callmeter_call_duration_seconds_bucket{" L ",le=\"1e-06\"} 1\n"
-                                "callmeter_call_duration_seconds_bucket{" L ",le=\"0.00025\"} 3\n"
-                                "callmeter_call_duration_seconds_bucket{" L ",le=\"0.5\"} 6\n"
-                                "callmeter_call_duration_seconds_bucket{" L ",le=\"1.0\"} 10\n"
-                                "callmeter_call_duration_seconds_bucket{" L ",le=\"10.0\"} 15\n"
-                                "callmeter_call_duration_seconds_bucket{" L ",le=\"+Inf\"} 21\n"
-                                "callmeter_call_duration_seconds_sum{" L "} 1.25\n"
-                                "callmeter_call_duration_seconds_count{" L "} 21\n" ACTIVE_HEADER
-                                "callmeter_calls_active{" L "} 2\n" FUNCTIONS_HEADER
-                                "callmeter_manifest_functions{state=\"full\"} 1\n"
-                                "callmeter_manifest_functions{state=\"count\"} 0\n"
-                                "callmeter_manifest_functions{state=\"refused\"} 0\n"
-                                "callmeter_manifest_functions{state=\"missing\"} 0\n"
-                                "callmeter_manifest_functions{state=\"pending\"} 0\n" INFO_HEADER
-                                "callmeter_function_info{function=\"recv\",module=\"libc.so.6\",symbol=\"recv\","
-                                "mode=\"full\",reason=\"\"} 1\n" ENDPOINT);
+                                "callmeter_calls_total{" L
+                                ",outcome=\"abandoned\"} 2\n" ABANDONED_HEADER ABANDONED(L, "1", "1") DURATION_HEADER
+                   "callmeter_call_duration_seconds_bucket{" L ",le=\"1e-06\"} 1\n"
+                   "callmeter_call_duration_seconds_bucket{" L ",le=\"0.00025\"} 3\n"
+                   "callmeter_call_duration_seconds_bucket{" L ",le=\"0.5\"} 6\n"
+                   "callmeter_call_duration_seconds_bucket{" L ",le=\"1.0\"} 10\n"
+                   "callmeter_call_duration_seconds_bucket{" L ",le=\"10.0\"} 15\n"
+                   "callmeter_call_duration_seconds_bucket{" L ",le=\"+Inf\"} 21\n"
+                   "callmeter_call_duration_seconds_sum{" L "} 1.25\n"
+                   "callmeter_call_duration_seconds_count{" L "} 21\n" ACTIVE_HEADER "callmeter_calls_active{" L
+                   "} 2\n" SAMPLE_HEADER "callmeter_sample_interval_calls{" L "} 1\n" FUNCTIONS_HEADER
+                   "callmeter_manifest_functions{state=\"full\"} 1\n"
+                   "callmeter_manifest_functions{state=\"count\"} 0\n"
+                   "callmeter_manifest_functions{state=\"refused\"} 0\n"
+                   "callmeter_manifest_functions{state=\"missing\"} 0\n"
+                   "callmeter_manifest_functions{state=\"pending\"} 0\n" INFO_HEADER
+                   "callmeter_function_info{function=\"recv\",module=\"libc.so.6\",symbol=\"recv\","
+                   "mode=\"full\",reason=\"\"} 1\n" ENDPOINT);
 #undef L
     segment_builder_finish(&builder);
 }
@@ -168,11 +184,13 @@ static void families_stay_in_one_piece(void **state)
         "callmeter_calls_total{" A ",outcome=\"abandoned\"} 0\n"
         "callmeter_calls_total{" B ",outcome=\"success\"} 0\ncallmeter_calls_total{" B ",outcome=\"error\"} 0\n"
         "callmeter_calls_total{" B ",outcome=\"throttled\"} 0\ncallmeter_calls_total{" B ",outcome=\"panic\"} 0\n"
-        "callmeter_calls_total{" B ",outcome=\"abandoned\"} 0\n" DURATION_HEADER
+        "callmeter_calls_total{" B ",outcome=\"abandoned\"} 0\n" ABANDONED_HEADER ABANDONED(A, "0", "0")
+            ABANDONED(B, "0", "0") DURATION_HEADER
         "callmeter_call_duration_seconds_bucket{" B ",le=\"+Inf\"} 3\n"
         "callmeter_call_duration_seconds_sum{" B "} 0\n"
         "callmeter_call_duration_seconds_count{" B "} 3\n" ACTIVE_HEADER "callmeter_calls_active{" B
-        "} 0\n" FUNCTIONS_HEADER "callmeter_manifest_functions{state=\"full\",team=\"db\"} 1\n"
+        "} 0\n" SAMPLE_HEADER "callmeter_sample_interval_calls{" B "} 1\n" FUNCTIONS_HEADER
+        "callmeter_manifest_functions{state=\"full\",team=\"db\"} 1\n"
         "callmeter_manifest_functions{state=\"count\",team=\"db\"} 1\n"
         "callmeter_manifest_functions{state=\"refused\",team=\"db\"} 0\n"
         "callmeter_manifest_functions{state=\"missing\",team=\"db\"} 0\n"
@@ -194,6 +212,87 @@ static void families_stay_in_one_piece(void **state)
     segment_builder_finish(&builder);
 }
 
+/* A worker with two tables of values, one of which overflows, errors by errno, and resources. */
+static void build_rich(struct segment_builder *builder)
+{
+    static const double bounds[] = {0.5};
+    static const struct segment_builder_label queue[] = {{"queue", SEGMENT_VALUE_STRING, NULL}};
+    const struct segment_series *series;
+    uint64_t values;
+    uint64_t *cell;
+
+    segment_builder_init(builder,
+                         &(struct segment_builder_options){.namespace_ = "x", .block_bytes = 16384, .resources = 2});
+    segment_builder_add_function(builder, "run", "prog");
+    values = segment_builder_add_values(builder, queue, 1, 1);
+    segment_builder_add_tuple(builder, values, &(struct segment_builder_value){.text = "a\"\n\\"});
+    segment_builder_add_series(builder, &(struct segment_builder_series){.kind = "worker",
+                                                                         .bounds = bounds,
+                                                                         .bucket_count = 1,
+                                                                         .has_items = true,
+                                                                         .has_interval = true,
+                                                                         .has_last_start = true,
+                                                                         .has_last_success = true,
+                                                                         .is_health_check = true,
+                                                                         .has_errors = true,
+                                                                         .sample_interval = 2.5,
+                                                                         .values = values});
+    series = segment_builder_series(builder, 0);
+    for (uint32_t place = 0; place < 2; place++) {
+        cell = segment_builder_place(builder, 0, 0, place);
+        cell[CELL_STARTED] = 5;
+        cell[CELL_SUCCESS] = 3;
+        cell[CELL_ERROR] = 1;
+        cell[CELL_BUCKETS] = 4;
+        cell[CELL_SUM_TICKS] = 1500000000;
+    }
+    cell = segment_builder_place(builder, 0, 0, 0);
+    cell[series->items_word] = 1000;
+    cell[series->interval_word] = 2000000000;
+    cell[series->interval_word + 2] = 2;
+    cell[series->errors_word + ENOENT] = 1;
+    cell[series->last_start_word] = 7000000000;
+    cell[series->last_success_word] = 6000000000;
+    cell[series->last_finish_word] = 6500000000 * 2 + 1;
+    segment_builder_resource(builder, 0)->name = segment_builder_add_text(builder, "slots", 0);
+    segment_builder_resource(builder, 0)->in_use =
+        (struct segment_gauge){.value = 3, .type = SEGMENT_VALUE_UINT64, .is_known = 1};
+    segment_builder_resource(builder, 0)->limit =
+        (struct segment_gauge){.value = 8, .type = SEGMENT_VALUE_UINT64, .is_known = 1};
+    segment_builder_resource(builder, 1)->name = segment_builder_add_text(builder, "memory", 0);
+    builder->segment->is_overhead_known = 1;
+    builder->segment->overhead_ratio = UINT64_C(0x3F947AE147AE147B); /* 0.02 */
+}
+
+/* The text in a file of tests/unit/expositions; the caller frees it. */
+static char *read_expected(const char *name)
+{
+    char path[4096];
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/%s", expositions, name);
+    file = fopen(path, "r");
+    if (!file)
+        fail_msg("cannot read %s", path);
+    assert_true(getdelim(&text, &size, '\0', file) > 0);
+    fclose(file);
+    return text;
+}
+
+static void each_family_has_its_text(void **state)
+{
+    struct segment_builder builder;
+    char *expected = read_expected("each_family.txt");
+
+    (void)state;
+    build_rich(&builder);
+    assert_renders(&builder, &plain_endpoint, expected);
+    free(expected);
+    segment_builder_finish(&builder);
+}
+
 static void assert_shows(struct segment_builder *builder, const char *line)
 {
     char *text = render(builder, &plain_endpoint);
@@ -202,6 +301,29 @@ static void assert_shows(struct segment_builder *builder, const char *line)
     if (!found || (found != text && found[-1] != '\n'))
         fail_msg("no line \"%s\" in\n%s", line, text);
     free(text);
+}
+
+/* Calls that are not over, of labels that are known at the end only. */
+static void calls_in_progress_show_alone(void **state)
+{
+    static const struct segment_builder_label status[] = {{"status", SEGMENT_VALUE_INT64, NULL}};
+    struct segment_builder builder;
+    uint64_t values;
+    char *text;
+
+    (void)state;
+    segment_builder_init(&builder, &(struct segment_builder_options){0});
+    segment_builder_add_function(&builder, "f", "prog");
+    values = segment_builder_add_values(&builder, status, 1, 2);
+    segment_builder_add_series(&builder, &(struct segment_builder_series){.values = values, .has_entry = true});
+    segment_builder_entry(&builder, 0, 0, 0)[CELL_STARTED] = 2;
+    assert_shows(&builder, "callmeter_calls_active{function=\"f\",module=\"prog\",kind=\"function\"} 2\n");
+    text = render(&builder, &plain_endpoint);
+    assert_null(strstr(text, "calls_total"));
+    assert_null(strstr(text, "calls_abandoned_total"));
+    assert_null(strstr(text, "call_duration_seconds"));
+    free(text);
+    segment_builder_finish(&builder);
 }
 
 static void values_are_escaped(void **state)
@@ -297,7 +419,7 @@ static void a_full_buffer_is_an_error(void **state)
 
     (void)state;
     segment_builder_init(&builder, &(struct segment_builder_options){0});
-    assert_int_equal(snapshot_take(builder.segment, &snapshot), 0);
+    assert_int_equal(snapshot_take(builder.segment, NULL, &snapshot), 0);
     text_render(&snapshot, &plain_endpoint, &buffer);
     assert_int_equal(buffer.error, -EFBIG);
     assert_true(buffer.used_bytes <= 100);
@@ -306,15 +428,24 @@ static void a_full_buffer_is_an_error(void **state)
     segment_builder_finish(&builder);
 }
 
-/* Prometheus's own opinion, where it is installed. */
+/* Prometheus's own opinion. */
+static void assert_promtool_agrees(struct segment_builder *builder, const struct text_endpoint *endpoint)
+{
+    char *text = render(builder, endpoint);
+    FILE *promtool = popen("promtool check metrics >&2", "w");
+
+    assert_non_null(promtool);
+    fputs(text, promtool);
+    assert_int_equal(pclose(promtool), 0);
+    free(text);
+}
+
 static void promtool_finds_no_fault(void **state)
 {
     static const double bounds[] = {0.000001, 0.1, 1};
     struct process_stats stats = {0};
     struct text_endpoint endpoint = plain_endpoint;
     struct segment_builder builder;
-    FILE *promtool;
-    char *text;
 
     (void)state;
     if (system("command -v promtool >/dev/null 2>&1") != 0)
@@ -328,21 +459,21 @@ static void promtool_finds_no_fault(void **state)
                                    &(struct segment_builder_series){
                                        .function = i, .bounds = bounds, .bucket_count = i, .has_no_duration = i == 2});
     }
-    text = render(&builder, &endpoint);
-    promtool = popen("promtool check metrics >&2", "w");
-    assert_non_null(promtool);
-    fputs(text, promtool);
-    assert_int_equal(pclose(promtool), 0);
-    free(text);
+    assert_promtool_agrees(&builder, &endpoint);
+    segment_builder_finish(&builder);
+    build_rich(&builder);
+    assert_promtool_agrees(&builder, &endpoint);
     segment_builder_finish(&builder);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_segment_shows_what_is_not_about_functions),
         cmocka_unit_test(a_function_shows_calls_durations_and_progress),
         cmocka_unit_test(families_stay_in_one_piece),
+        cmocka_unit_test(each_family_has_its_text),
+        cmocka_unit_test(calls_in_progress_show_alone),
         cmocka_unit_test(values_are_escaped),
         cmocka_unit_test(labels_come_once),
         cmocka_unit_test(numbers_are_written_whole),
@@ -351,5 +482,10 @@ int main(void)
         cmocka_unit_test(promtool_finds_no_fault),
     };
 
+    if (argc != 2) {
+        fprintf(stderr, "usage: %s EXPOSITIONS\n", argv[0]);
+        return 2;
+    }
+    expositions = argv[1];
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,32 @@
+/* The metrics that callmeter exposes. */
+#include "server/metrics.h"
+
+const struct metric_text metric_texts[METRICS] = {
+    [METRIC_CALLS] = {"calls_total", "counter", "Finished calls by outcome."},
+    [METRIC_CALL_ERRORS] = {"call_errors_total", "counter", "Calls that ended in error, by type of error."},
+    [METRIC_CALLS_ABANDONED] = {"calls_abandoned_total", "counter",
+                                "Calls that neither returned nor threw, by what ended them."},
+    [METRIC_CALL_DURATION] = {"call_duration_seconds", "histogram", "Wall time of calls that returned or threw."},
+    [METRIC_CALLS_ACTIVE] = {"calls_active", "gauge", "Calls in progress."},
+    [METRIC_ITEMS] = {"items_total", "counter", "Items of batches."},
+    [METRIC_LOOP_INTERVAL] = {"loop_interval_seconds", "histogram",
+                              "Time from the start of one iteration to the start of the next, per thread."},
+    [METRIC_LAST_CALL] = {"last_call_timestamp_seconds", "gauge",
+                          "Unix time at which the last call began; 0 if there was none."},
+    [METRIC_LAST_SUCCESS] = {"last_success_timestamp_seconds", "gauge",
+                             "Unix time at which the last call succeeded; 0 if none has."},
+    [METRIC_HEALTH_CHECK_UP] = {"health_check_up", "gauge", "1 if the check that finished last succeeded, else 0."},
+    [METRIC_SAMPLE_INTERVAL] = {"sample_interval_calls", "gauge", "Calls per timed call, now; 1 if all are timed."},
+    [METRIC_LABEL_OVERFLOWS] = {"label_overflows_total", "counter",
+                                "Observations whose label values were too many, and became _other."},
+    [METRIC_RESOURCE_IN_USE] = {"resource_in_use", "gauge", "How much of a resource is in use."},
+    [METRIC_RESOURCE_LIMIT] = {"resource_limit", "gauge", "How much of a resource there is."},
+    [METRIC_MANIFEST_FUNCTIONS] = {"manifest_functions", "gauge", "Functions of the manifest by what became of them."},
+    [METRIC_FUNCTION_INFO] = {"function_info", "gauge",
+                              "What became of a function of the manifest, and why; always 1."},
+    [METRIC_OVERHEAD_RATIO] = {"overhead_ratio", "gauge",
+                               "Estimated share of the process's CPU time that the tracking of calls takes."},
+    [METRIC_BUILD_INFO] = {"build_info", "gauge", "Version and revision of callmeter; always 1."},
+    [METRIC_SCRAPES] = {"scrapes_total", "counter", "Answers to scrapes by HTTP status."},
+    [METRIC_SCRAPE_DURATION] = {"scrape_duration_seconds", "gauge", "How long the last finished scrape took."},
+};
