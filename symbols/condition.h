@@ -11,7 +11,7 @@
 
 struct diag;
 
-/* Types a function can return, as `returns` names them. */
+/* Types of results and arguments, as the manifest names them. */
 enum value_type {
     VALUE_VOID,
     VALUE_BOOL,
@@ -22,6 +22,7 @@ enum value_type {
     VALUE_POINTER,
     VALUE_FLOAT,
     VALUE_DOUBLE,
+    VALUE_CSTRING, /* of arguments only */
 };
 
 /* Where a test takes its 64-bit key from. */

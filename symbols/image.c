@@ -49,7 +49,7 @@ opened:
 }
 
 /* The reason why the header is not one of an x86-64 program or library, or NULL. */
-static const char *image_refuse_header(const struct image *image)
+static const char *image_refuse_header(const struct image *image, bool is_shared)
 {
     const Elf64_Ehdr *header = (const void *)image->bytes;
 
@@ -59,12 +59,12 @@ static const char *image_refuse_header(const struct image *image)
         return "a 32-bit ELF file; callmeter is for x86-64";
     if (header->e_ident[EI_DATA] != ELFDATA2LSB || header->e_machine != EM_X86_64)
         return "an ELF file for another processor; callmeter is for x86-64";
-    if (header->e_type != ET_EXEC && header->e_type != ET_DYN)
+    if (!is_shared && header->e_type != ET_EXEC && header->e_type != ET_DYN)
         return "neither a program nor a shared library";
     return NULL;
 }
 
-int image_init(struct image *image, const char *path, struct diag *diag)
+static int image_init_file(struct image *image, const char *path, bool is_shared, struct diag *diag)
 {
     const char *reason;
     int result;
@@ -73,10 +73,17 @@ int image_init(struct image *image, const char *path, struct diag *diag)
     result = image_map(image, path, diag);
     if (result < 0)
         return result;
-    reason = image_refuse_header(image);
+    image->path = strdup(path);
+    if (!image->path) {
+        image_finish(image);
+        diag_set(diag, "%s: %s", path, strerror(ENOMEM));
+        return -ENOMEM;
+    }
+    reason = image_refuse_header(image, is_shared);
     if (!reason) {
         elf_version(EV_CURRENT);
-        /* libelf does not write to an image that it was asked to read: the cast only serves its prototype */
+        /* libelf writes to an image only where it inflates sections (image_allow_inflation): the cast only serves its
+         * prototype */
         image->elf = elf_memory((char *)(uintptr_t)image->bytes, image->length);
         reason = image->elf ? NULL : "a damaged ELF file";
     }
@@ -88,12 +95,28 @@ int image_init(struct image *image, const char *path, struct diag *diag)
     return 0;
 }
 
+int image_init(struct image *image, const char *path, struct diag *diag)
+{
+    return image_init_file(image, path, false, diag);
+}
+
+int image_init_shared(struct image *image, const char *path, struct diag *diag)
+{
+    return image_init_file(image, path, true, diag);
+}
+
+int image_allow_inflation(struct image *image)
+{
+    return mprotect((void *)(uintptr_t)image->bytes, image->length, PROT_READ | PROT_WRITE) < 0 ? -errno : 0;
+}
+
 void image_finish(struct image *image)
 {
     if (image->elf)
         elf_end(image->elf);
     if (image->bytes)
         munmap((void *)(uintptr_t)image->bytes, image->length);
+    free(image->path);
     memset(image, 0, sizeof(*image));
 }
 

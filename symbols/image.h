@@ -15,11 +15,19 @@ struct image {
     const uint8_t *bytes;
     size_t length;
     Elf *elf;
+    char *path; /* that was opened */
 };
 
 /* Maps `path`: an x86-64 program or library, or the debug file of one. -ENOEXEC: it is none, the diag says why; -errno
  * of open(2) or mmap(2). Never waits (a FIFO is refused). Context: startup. */
 int image_init(struct image *image, const char *path, struct diag *diag);
+
+/* The same for the file in which dwz gathered what several debug files share: an ELF file of any type. */
+int image_init_shared(struct image *image, const char *path, struct diag *diag);
+
+/* Lets libelf replace compressed sections by what they hold, which it marks in the mapped headers: they become private
+ * copies. -errno. */
+int image_allow_inflation(struct image *image);
 
 void image_finish(struct image *image);
 

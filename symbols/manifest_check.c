@@ -21,12 +21,13 @@ bool manifest_check_is_name(const char *text)
     return text[strspn(text, LETTERS DIGITS "_")] == '\0';
 }
 
-int manifest_check_label_name(const char *name, struct diag *diag)
+int manifest_check_label_name(const char *name, bool is_constant, struct diag *diag)
 {
     static const char *const reserved[] = {
-        "le",    "quantile", "job",  "instance", "function", "module", "kind",    "outcome",  "error_type", "reason",
-        "state", "symbol",   "mode", "signal",   "resource", "code",   "version", "revision", "label",
+        "le",     "quantile", "job",    "instance", "function", "module",   "kind",    "outcome",  "error_type",
+        "reason", "state",    "symbol", "mode",     "signal",   "resource", "version", "revision", "label",
     };
+    bool is_reserved = is_constant && strcmp(name, "code") == 0;
 
     if (!manifest_check_is_name(name)) {
         diag_set(diag, "not a name for a label; expected [a-zA-Z_][a-zA-Z0-9_]*");
@@ -37,11 +38,11 @@ int manifest_check_label_name(const char *name, struct diag *diag)
         return -EINVAL;
     }
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
-        if (strcmp(name, reserved[i]) == 0) {
-            diag_set(diag, "the label name \"%s\" is reserved; expected another name", name);
-            return -EINVAL;
-        }
-    return 0;
+        is_reserved |= strcmp(name, reserved[i]) == 0;
+    if (!is_reserved)
+        return 0;
+    diag_set(diag, "the label name \"%s\" is reserved; expected another name", name);
+    return -EINVAL;
 }
 
 /* Behind `[:alpha:]`, `[.-.]` and their like inside of a bracket expression, or NULL if there is none at `c`. */

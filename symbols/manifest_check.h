@@ -13,8 +13,10 @@ enum {
 /* Matches [a-zA-Z_][a-zA-Z0-9_]*, as names of labels and prefixes of metrics have to. */
 bool manifest_check_is_name(const char *text);
 
-/* -EINVAL: no name for a label, or one that Prometheus or callmeter gives a meaning; the diag says which. */
-int manifest_check_label_name(const char *name, struct diag *diag);
+/* -EINVAL: no name for a label, or one that Prometheus or callmeter gives a meaning; the diag says which. `code` is
+ * callmeter's for its endpoint alone: a function's label may have this name, a constant label, which is on all series,
+ * may not. */
+int manifest_check_label_name(const char *name, bool is_constant, struct diag *diag);
 
 /* Says whether the text is a glob of fnmatch(3): it has `*`, `?`, a closed `[...]` or a `\`. An empty `[]`, as in
  * "operator[]", means itself. -EINVAL: a `[` that nothing closes, or a `\` at the end. */

@@ -10,25 +10,29 @@
 #include "symbols/manifest.h"
 #include "symbols/manifest_check.h"
 #include "symbols/manifest_function.h"
+#include "symbols/manifest_functions.h"
+#include "symbols/manifest_label.h"
 #include "symbols/manifest_reader.h"
+#include "symbols/manifest_resource.h"
 
 static const struct manifest_key document_keys[] = {
-    {"version", true},    {"namespace", true},   {"labels", true},
-    {"listen", true},     {"executables", true}, {"follow_exec", true},
-    {"defaults", true},   {"functions", true},   {"overhead_budget", false},
-    {"resources", false}, {"panics", false},     {"state", false},
-    {"web", false},       {NULL, false},
+    {"version", true},   {"namespace", true},   {"labels", true},
+    {"listen", true},    {"executables", true}, {"follow_exec", true},
+    {"defaults", true},  {"functions", true},   {"overhead_budget", true},
+    {"resources", true}, {"panics", false},     {"state", false},
+    {"web", false},      {NULL, false},
 };
 
 static const struct manifest_key defaults_keys[] = {
-    {"buckets", true}, {"sample_rate", false}, {"max_label_values", false}, {"high_cardinality", false}, {NULL, false},
+    {"buckets", true}, {"sample_rate", true}, {"max_label_values", true}, {"high_cardinality", true}, {NULL, false},
 };
 
 /* A document that is being read. */
 struct document {
     const struct manifest_reader *reader;
-    struct manifest_draft *draft;
-    size_t function_first; /* index of its first function in the manifest */
+    struct manifest *manifest;          /* with what the documents before it gave */
+    struct manifest_defaults *defaults; /* its own */
+    size_t function_first;              /* index of its first function in the manifest */
 };
 
 static int read_version(const struct document *document, const struct json_path *path, json_t *value)
@@ -42,7 +46,7 @@ static int read_version(const struct document *document, const struct json_path 
 
 static int read_namespace(const struct document *document, const struct json_path *path, json_t *value)
 {
-    char **namespace_ = &document->draft->manifest->namespace_;
+    char **namespace_ = &document->manifest->namespace_;
     const int result = manifest_reader_copy(document->reader, path, value, namespace_);
 
     if (result == 0 && !manifest_check_is_name(*namespace_))
@@ -53,7 +57,7 @@ static int read_namespace(const struct document *document, const struct json_pat
 
 static int read_listen(const struct document *document, const struct json_path *path, json_t *value)
 {
-    char **listen = &document->draft->manifest->listen;
+    char **listen = &document->manifest->listen;
     const int result = manifest_reader_copy(document->reader, path, value, listen);
 
     if (result == 0 && manifest_check_listen(*listen, document->reader->diag))
@@ -63,7 +67,7 @@ static int read_listen(const struct document *document, const struct json_path *
 
 static int read_follow_exec(const struct document *document, const struct json_path *path, json_t *value)
 {
-    return manifest_reader_bool(document->reader, path, value, &document->draft->manifest->follow_exec);
+    return manifest_reader_bool(document->reader, path, value, &document->manifest->follow_exec);
 }
 
 static void free_executables(struct manifest *manifest)
@@ -77,7 +81,7 @@ static void free_executables(struct manifest *manifest)
 
 static int read_executables(const struct document *document, const struct json_path *path, json_t *value)
 {
-    struct manifest *manifest = document->draft->manifest;
+    struct manifest *manifest = document->manifest;
     const size_t count = json_array_size(value);
     int result = 0;
 
@@ -97,25 +101,52 @@ static int read_executables(const struct document *document, const struct json_p
     return result;
 }
 
-static int read_defaults(const struct document *document, const struct json_path *path, json_t *value)
+static int read_default_buckets(const struct document *document, const struct json_path *path, const json_t *value)
 {
-    struct manifest_draft *draft = document->draft;
+    struct manifest_defaults *defaults = document->defaults;
     const struct json_path step = {.parent = path, .key = "buckets"};
-    double *buckets;
-    json_t *member;
-    int result = manifest_reader_check_keys(document->reader, path, value, defaults_keys);
+    const json_t *member = json_object_get(value, step.key);
 
-    if (result)
-        return result;
-    member = json_object_get(value, step.key);
     if (!member)
         return 0;
-    result = manifest_reader_buckets(document->reader, &step, member, &buckets, &draft->default_bucket_count);
+    return manifest_reader_buckets(document->reader, &step, member, &defaults->buckets, &defaults->bucket_count);
+}
+
+static int read_default_sample_rate(const struct document *document, const struct json_path *path, const json_t *value)
+{
+    const struct json_path step = {.parent = path, .key = "sample_rate"};
+    const json_t *member = json_object_get(value, step.key);
+
+    return member ? manifest_reader_share(document->reader, &step, member, &document->defaults->sample_rate) : 0;
+}
+
+static int read_defaults(const struct document *document, const struct json_path *path, json_t *value)
+{
+    int result = manifest_reader_check_keys(document->reader, path, value, defaults_keys);
+
+    if (result == 0)
+        result = read_default_buckets(document, path, value);
+    if (result == 0)
+        result = read_default_sample_rate(document, path, value);
     if (result)
         return result;
-    free(draft->default_buckets);
-    draft->default_buckets = buckets;
-    return 0;
+    return manifest_label_read_cap(document->reader, path, value, "max_label_values",
+                                   &document->defaults->max_label_values);
+}
+
+static int read_overhead_budget(const struct document *document, const struct json_path *path, json_t *value)
+{
+    return manifest_reader_share(document->reader, path, value, &document->manifest->overhead_budget);
+}
+
+static int read_functions(const struct document *document, const struct json_path *path, json_t *value)
+{
+    return manifest_functions_read(document->reader, path, value, document->defaults, document->manifest);
+}
+
+static int read_resources(const struct document *document, const struct json_path *path, json_t *value)
+{
+    return manifest_resource_read(document->reader, path, value, document->manifest);
 }
 
 /* Both are sorted by name; on success the result is, and `added` is empty. Of two of one name the added one stays. */
@@ -147,22 +178,17 @@ static int unite_labels(struct manifest *manifest, struct manifest_label *added,
 
 /* Functions of earlier documents may have a label that this one makes constant. */
 static int check_earlier_functions(const struct document *document, const struct json_path *path,
-                                   struct manifest_label *labels, size_t count)
+                                   const struct manifest_label *labels, size_t count)
 {
-    const struct manifest *manifest = document->draft->manifest;
+    for (size_t i = 0; i < document->function_first; i++)
+        for (size_t j = 0; j < count; j++) {
+            const struct json_path step = {.parent = path, .key = labels[j].name};
 
-    for (size_t i = 0; i < document->function_first; i++) {
-        const struct manifest_function *function = &manifest->functions[i];
-
-        for (size_t j = 0; j < function->label_count; j++) {
-            const struct json_path step = {.parent = path, .key = function->labels[j].name};
-
-            if (manifest_reader_find_label(labels, count, step.key))
+            if (manifest_label_is_of_function(&document->manifest->functions[i], step.key))
                 return manifest_reader_fail_key(
                     document->reader, &step,
                     "a function of an earlier manifest has a label of this name; expected another name");
         }
-    }
     return 0;
 }
 
@@ -170,163 +196,14 @@ static int read_labels(const struct document *document, const struct json_path *
 {
     struct manifest_label *labels = NULL;
     size_t count = 0;
-    int result = manifest_reader_labels(document->reader, path, value, &labels, &count);
+    int result = manifest_label_read_constant(document->reader, path, value, &labels, &count);
 
     if (result == 0)
         result = check_earlier_functions(document, path, labels, count);
-    if (result == 0 && unite_labels(document->draft->manifest, labels, &count))
+    if (result == 0 && unite_labels(document->manifest, labels, &count))
         result = manifest_reader_fail_memory(document->reader);
-    manifest_reader_free_labels(labels, count);
+    manifest_label_free(labels, count);
     return result;
-}
-
-static int check_constant_labels(const struct document *document, const struct json_path *path,
-                                 const struct manifest_function *function)
-{
-    const struct json_path labels = {.parent = path, .key = "labels"};
-    const struct manifest *manifest = document->draft->manifest;
-
-    for (size_t i = 0; i < function->label_count; i++) {
-        const struct json_path step = {.parent = &labels, .key = function->labels[i].name};
-
-        if (manifest_reader_find_label(manifest->labels, manifest->label_count, step.key))
-            return manifest_reader_fail_key(document->reader, &step,
-                                            "a constant label has this name already; expected another name");
-    }
-    return 0;
-}
-
-static int compare_texts(const char *a, const char *b)
-{
-    if (!a || !b)
-        return (a != NULL) - (b != NULL);
-    return strcmp(a, b);
-}
-
-static const char *shown_name(const struct manifest_function *function)
-{
-    return function->name ? function->name : function->symbol;
-}
-
-/* Entries that ask for the same thing; 0 if they do. */
-static int compare_entries(const struct manifest_function *a, const struct manifest_function *b)
-{
-    int order = strcmp(a->symbol, b->symbol);
-
-    if (order == 0)
-        order = compare_texts(a->object, b->object);
-    if (order == 0)
-        order = strcmp(shown_name(a), shown_name(b));
-    return order;
-}
-
-/* For sorting pointers into the array of functions: by what they ask for, then by place. */
-static int compare_places(const void *left, const void *right)
-{
-    const struct manifest_function *a = *(const struct manifest_function *const *)left;
-    const struct manifest_function *b = *(const struct manifest_function *const *)right;
-    const int order = compare_entries(a, b);
-
-    return order ? order : (a > b) - (a < b);
-}
-
-static int fail_duplicate(const struct document *document, const struct manifest_function *first,
-                          const struct manifest_function *second)
-{
-    const struct manifest_function *functions = document->draft->manifest->functions;
-    const struct json_path list = {.key = "functions"};
-    const struct json_path step = {.parent = &list, .index = (size_t)(second - functions) - document->function_first};
-
-    if ((size_t)(first - functions) < document->function_first)
-        return manifest_reader_fail(document->reader, &step,
-                                    "same symbol, object and name as in an earlier manifest (line %d there); "
-                                    "expected one entry or another \"name\"",
-                                    first->line);
-    return manifest_reader_fail(
-        document->reader, &step,
-        "same symbol, object and name as functions[%zu]; expected one entry or another \"name\"",
-        (size_t)(first - functions) - document->function_first);
-}
-
-/* Reports the first entry that an earlier one equals. Sorts, since a hostile document may have a million. */
-static int check_duplicates(const struct document *document)
-{
-    const struct manifest *manifest = document->draft->manifest;
-    const struct manifest_function **sorted = calloc(manifest->function_count + 1, sizeof *sorted);
-    const struct manifest_function *first = NULL;
-    const struct manifest_function *second = NULL;
-
-    if (!sorted)
-        return manifest_reader_fail_memory(document->reader);
-    for (size_t i = 0; i < manifest->function_count; i++)
-        sorted[i] = &manifest->functions[i];
-    qsort(sorted, manifest->function_count, sizeof *sorted, compare_places);
-    for (size_t i = 1; i < manifest->function_count; i++)
-        if (compare_entries(sorted[i - 1], sorted[i]) == 0 && (!second || sorted[i] < second)) {
-            first = sorted[i - 1];
-            second = sorted[i];
-        }
-    free(sorted);
-    return second ? fail_duplicate(document, first, second) : 0;
-}
-
-/* Makes room for the functions of this document, zeroed. */
-static int grow_functions(struct manifest *manifest, size_t count)
-{
-    struct manifest_function *functions =
-        reallocarray(manifest->functions, manifest->function_count + count + 1, sizeof *functions);
-
-    if (!functions)
-        return -ENOMEM;
-    memset(functions + manifest->function_count, 0, (count + 1) * sizeof *functions);
-    manifest->functions = functions;
-    return 0;
-}
-
-/* The line of one element after the other, in one pass over the text. */
-struct line_counter {
-    struct json_walk walk;
-    size_t counted; /* bytes */
-    int line;
-};
-
-static void begin_lines(struct line_counter *lines, const struct manifest_reader *reader, const struct json_path *path)
-{
-    const size_t offset = json_text_find(reader->text, reader->length, path, false);
-
-    *lines = (struct line_counter){.line = 1};
-    (void)json_text_walk(&lines->walk, reader->text, reader->length, offset);
-}
-
-static int next_line(struct line_counter *lines)
-{
-    (void)json_text_next(&lines->walk);
-    for (; lines->counted < lines->walk.value; lines->counted++)
-        lines->line += lines->walk.text[lines->counted] == '\n';
-    return lines->line;
-}
-
-static int read_functions(const struct document *document, const struct json_path *path, json_t *value)
-{
-    struct manifest *manifest = document->draft->manifest;
-    struct line_counter lines;
-    int result = 0;
-
-    if (!json_is_array(value))
-        return manifest_reader_fail_type(document->reader, path, value, "an array of functions");
-    if (grow_functions(manifest, json_array_size(value)))
-        return manifest_reader_fail_memory(document->reader);
-    begin_lines(&lines, document->reader, path);
-    for (size_t i = 0; result == 0 && i < json_array_size(value); i++) {
-        const struct json_path step = {.parent = path, .index = i};
-        struct manifest_function *function = &manifest->functions[manifest->function_count++];
-
-        function->line = next_line(&lines);
-        result = manifest_function_read(document->reader, &step, json_array_get(value, i), function);
-        if (result == 0)
-            result = check_constant_labels(document, &step, function);
-    }
-    return result ? result : check_duplicates(document);
 }
 
 static int check_required(const struct manifest_reader *reader, const json_t *root)
@@ -340,14 +217,21 @@ static int check_required(const struct manifest_reader *reader, const json_t *ro
 
 static int read_root(const struct document *document, json_t *root)
 {
-    /* The version before all that depends on it, constant labels before the functions. */
+    /* The version before all that depends on it; constant labels and defaults before the functions, these before the
+     * resources that they give. */
     static const struct {
         const char *key;
         int (*read)(const struct document *document, const struct json_path *path, json_t *value);
     } parts[] = {
-        {"namespace", read_namespace},     {"labels", read_labels},           {"listen", read_listen},
-        {"executables", read_executables}, {"follow_exec", read_follow_exec}, {"defaults", read_defaults},
+        {"namespace", read_namespace},
+        {"labels", read_labels},
+        {"listen", read_listen},
+        {"executables", read_executables},
+        {"follow_exec", read_follow_exec},
+        {"defaults", read_defaults},
+        {"overhead_budget", read_overhead_budget},
         {"functions", read_functions},
+        {"resources", read_resources},
     };
     const struct json_path version = {.key = "version"};
     json_t *value = json_object_get(root, version.key);
@@ -432,12 +316,13 @@ static int parse_json(const struct manifest_reader *reader, json_t **ret_root)
     return *ret_root ? 0 : fail_syntax(reader, &error);
 }
 
-int manifest_read_document(struct manifest_draft *draft, const char *text, size_t length, const char *file,
+int manifest_read_document(struct manifest *manifest, const char *text, size_t length, const char *file,
                            struct diag *diag)
 {
     const struct manifest_reader reader = {.text = text, .length = length, .file = file, .diag = diag};
+    struct manifest_defaults defaults = {.sample_rate = 1, .max_label_values = MANIFEST_LABEL_CAP};
     const struct document document = {
-        .reader = &reader, .draft = draft, .function_first = draft->manifest->function_count};
+        .reader = &reader, .manifest = manifest, .defaults = &defaults, .function_first = manifest->function_count};
     json_t *root;
     int result = check_bytes(&reader);
 
@@ -447,5 +332,6 @@ int manifest_read_document(struct manifest_draft *draft, const char *text, size_
         return result;
     result = read_root(&document, root);
     json_decref(root);
+    free(defaults.buckets);
     return result;
 }

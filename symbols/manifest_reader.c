@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "symbols/diag.h"
-#include "symbols/manifest.h"
 #include "symbols/manifest_check.h"
 #include "symbols/suggest.h"
 
@@ -230,6 +229,63 @@ int manifest_reader_glob(const struct manifest_reader *reader, const struct json
     return 0;
 }
 
+/* Objects are known by base name and soname, which have no slash. */
+int manifest_reader_object(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
+                           char **string)
+{
+    const int result = manifest_reader_glob(reader, path, value, string, NULL);
+
+    if (result == 0 && strchr(*string, '/'))
+        return manifest_reader_fail(reader, path, "a path; expected a base name or soname, such as \"libc.so.6\"");
+    return result;
+}
+
+int manifest_reader_count(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
+                          size_t high, size_t *ret_count)
+{
+    const json_int_t count = json_integer_value(value);
+
+    if (!json_is_number(value))
+        return manifest_reader_fail_type(reader, path, value, "a whole number");
+    if (!json_is_integer(value))
+        return manifest_reader_fail(reader, path, "not a whole number; expected 1 to %zu, without a point or exponent",
+                                    high);
+    if (count < 1 || (unsigned long long)count > high)
+        return manifest_reader_fail(reader, path, "%lld is out of range; expected 1 to %zu", (long long)count, high);
+    *ret_count = (size_t)count;
+    return 0;
+}
+
+int manifest_reader_share(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
+                          double *ret_share)
+{
+    const double share = json_number_value(value);
+
+    if (!json_is_number(value))
+        return manifest_reader_fail_type(reader, path, value, "a number above 0 and at most 1");
+    if (!(share > 0 && share <= 1))
+        return manifest_reader_fail(reader, path, "out of range; expected a number above 0 and at most 1");
+    *ret_share = share;
+    return 0;
+}
+
+int manifest_reader_hex(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
+                        uint64_t *ret_number)
+{
+    const char *text;
+    const int result = manifest_reader_string(reader, path, value, &text);
+    size_t digits;
+
+    if (result)
+        return result;
+    digits = strncmp(text, "0x", 2) == 0 ? strspn(text + 2, "0123456789abcdefABCDEF") : 0;
+    if (digits < 1 || digits > 16 || text[2 + digits])
+        return manifest_reader_fail(reader, path,
+                                    "not a hexadecimal number of at most 64 bits; expected one such as \"0x4711\"");
+    *ret_number = strtoull(text, NULL, 16);
+    return 0;
+}
+
 static int read_bucket(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
                        double below, double *ret_bound)
 {
@@ -271,72 +327,4 @@ int manifest_reader_buckets(const struct manifest_reader *reader, const struct j
     *ret_buckets = buckets;
     *ret_count = count;
     return 0;
-}
-
-int manifest_reader_label_value(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
-                                char **string)
-{
-    const size_t length = json_string_length(value);
-
-    if (length > MANIFEST_LABEL_VALUE_BYTES_MAX)
-        return manifest_reader_fail(reader, path, "%zu bytes; expected at most %d in the value of a label", length,
-                                    MANIFEST_LABEL_VALUE_BYTES_MAX);
-    return manifest_reader_copy(reader, path, value, string);
-}
-
-static int read_label(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
-                      struct manifest_label *label)
-{
-    if (manifest_check_label_name(path->key, reader->diag))
-        return manifest_reader_fail_key(reader, path, "%s", reader->diag->text);
-    if (json_is_object(value))
-        return manifest_reader_fail(reader, path, "dynamic labels are not supported yet; expected a string");
-    label->name = strdup(path->key);
-    if (!label->name)
-        return manifest_reader_fail_memory(reader);
-    return manifest_reader_label_value(reader, path, value, &label->value);
-}
-
-static int compare_labels(const void *left, const void *right)
-{
-    return strcmp(((const struct manifest_label *)left)->name, ((const struct manifest_label *)right)->name);
-}
-
-int manifest_reader_labels(const struct manifest_reader *reader, const struct json_path *path, json_t *value,
-                           struct manifest_label **labels, size_t *count)
-{
-    const char *name;
-    json_t *member;
-
-    if (!json_is_object(value))
-        return manifest_reader_fail_type(reader, path, value, "an object");
-    *labels = calloc(json_object_size(value) + 1, sizeof **labels);
-    if (!*labels)
-        return manifest_reader_fail_memory(reader);
-    json_object_foreach(value, name, member)
-    {
-        const struct json_path step = {.parent = path, .key = name};
-        const int result = read_label(reader, &step, member, &(*labels)[(*count)++]);
-
-        if (result)
-            return result;
-    }
-    qsort(*labels, *count, sizeof **labels, compare_labels);
-    return 0;
-}
-
-void manifest_reader_free_labels(struct manifest_label *labels, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        free(labels[i].name);
-        free(labels[i].value);
-    }
-    free(labels);
-}
-
-struct manifest_label *manifest_reader_find_label(struct manifest_label *labels, size_t count, const char *name)
-{
-    const struct manifest_label wanted = {.name = (char *)(uintptr_t)name};
-
-    return count ? bsearch(&wanted, labels, count, sizeof *labels, compare_labels) : NULL;
 }

@@ -7,11 +7,11 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "symbols/json_text.h"
 
 struct diag;
-struct manifest_label;
 
 /* The document. `text` has been parsed, and holds no NUL. */
 struct manifest_reader {
@@ -73,21 +73,24 @@ int manifest_reader_word(const struct manifest_reader *reader, const struct json
 int manifest_reader_glob(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
                          char **string, bool *ret_is_glob);
 
+/* A glob for objects, which has no slash, in place of what *string was. */
+int manifest_reader_object(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
+                           char **string);
+
+/* A whole number from 1 to `high`. */
+int manifest_reader_count(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
+                          size_t high, size_t *ret_count);
+
+/* A number in (0, 1]. */
+int manifest_reader_share(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
+                          double *ret_share);
+
+/* A string such as "0x4711". */
+int manifest_reader_hex(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
+                        uint64_t *ret_number);
+
 /* Upper bounds; on success *ret_buckets is the caller's to free, and not NULL even if there are none. */
 int manifest_reader_buckets(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
                             double **ret_buckets, size_t *ret_count);
-
-/* A label's constant value: as manifest_reader_copy, and of a length that Prometheus users can bear. */
-int manifest_reader_label_value(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
-                                char **string);
-
-/* Labels with constant values, sorted by name. Whatever it returns, the caller frees *labels, which was NULL. */
-int manifest_reader_labels(const struct manifest_reader *reader, const struct json_path *path, json_t *value,
-                           struct manifest_label **labels, size_t *count);
-
-void manifest_reader_free_labels(struct manifest_label *labels, size_t count);
-
-/* Finds a label by name in labels that are sorted by it; NULL if it is not there. */
-struct manifest_label *manifest_reader_find_label(struct manifest_label *labels, size_t count, const char *name);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "symbols/demangle.h"
 #include "symbols/diag.h"
+#include "symbols/frames.h"
 #include "symbols/image.h"
 #include "symbols/name.h"
 #include "symbols/runtime.h"
@@ -36,6 +37,8 @@ struct object_files {
     struct object_section *sections;
     size_t section_count;
     struct symtab symtab;
+    struct frames frames;
+    bool has_frames; /* they were read */
 };
 
 static char object_not_mangled[] = ""; /* stands in symbol->demangled once the demangler has refused the name */
@@ -242,6 +245,7 @@ void object_close(struct object *object)
     }
     if (object->files) {
         symtab_finish(&object->files->symtab);
+        frames_finish(&object->files->frames);
         image_finish(&object->files->debug);
         image_finish(&object->files->image);
         free(object->files->segments);
@@ -324,6 +328,37 @@ const struct object_symbol *object_symbol_at(const struct object *object, uint64
     if (position < object->symbol_count && object->symbols[position].address == address)
         return &object->symbols[position];
     return NULL;
+}
+
+const struct object_symbol *object_symbol_around(const struct object *object, uint64_t address)
+{
+    size_t position = object_lower_bound(object, address);
+    const struct object_symbol *symbol = position > 0 ? &object->symbols[position - 1] : NULL;
+
+    return symbol && address - symbol->address < symbol->size ? symbol : NULL;
+}
+
+bool object_has_function_code(const struct object *object, uint64_t address)
+{
+    const struct object_section *section = object_section_at(object->files, address);
+
+    return object_segment_at(object->files, address) && section && !section->is_plt;
+}
+
+bool object_frame(const struct object *object, uint64_t address, uint64_t *ret_start, uint64_t *ret_bytes)
+{
+    struct object_files *files = object->files;
+    const struct frame *frame;
+
+    if (!files->has_frames && frames_read(&files->frames, &files->image) < 0)
+        return false;
+    files->has_frames = true;
+    frame = frames_find(&files->frames, address);
+    if (!frame)
+        return false;
+    *ret_start = frame->address;
+    *ret_bytes = frame->bytes;
+    return true;
 }
 
 static char *object_demangle(const char *name)

@@ -61,8 +61,18 @@ size_t object_room(const struct object *object, uint64_t address);
  * are no more. */
 const uint8_t *object_section(const struct object *object, size_t n, uint64_t *ret_address, size_t *ret_bytes);
 
+/* True if the address is in code of which functions are made: an executable section that is no PLT. */
+bool object_has_function_code(const struct object *object, uint64_t address);
+
+/* The code around an address that unwinds as one (frames.h): a function, where a symbol does not say how long it is.
+ * Read when it is first asked for: not for two threads at once. False: nothing is known. Context: startup. */
+bool object_frame(const struct object *object, uint64_t address, uint64_t *ret_start, uint64_t *ret_bytes);
+
 /* The first symbol at exactly that address (the others follow it in symbols[]), or NULL. */
 const struct object_symbol *object_symbol_at(const struct object *object, uint64_t address);
+
+/* The last symbol before an address, of which the address is a part by its size; NULL if there is none. */
+const struct object_symbol *object_symbol_around(const struct object *object, uint64_t address);
 
 /* The demangled name, C++ or Rust, with the parameter list, as c++filt prints it; a clone's ends in " [clone
  * .constprop.0]". NULL where the name is not mangled. Made when it is first asked for and kept with the symbol, since

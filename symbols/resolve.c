@@ -12,7 +12,9 @@
 #include "symbols/name.h"
 #include "symbols/resolve_idle.h"
 #include "symbols/resolve_name.h"
+#include "symbols/resolve_place.h"
 #include "symbols/resolve_plan.h"
+#include "symbols/resolve_value.h"
 #include "symbols/runtime.h"
 
 /* An object and what is known of it only while resolving. */
@@ -41,19 +43,28 @@ struct resolver {
     struct lookup_result found; /* of the search under way */
 };
 
+static void resolve_target_finish(struct resolve_target *target)
+{
+    free(target->name);
+    free(target->values);
+    free(target->own_symbol);
+}
+
 /* C++ and Rust names hold the characters of a glob where there are parameters, templates and operators: such a pattern
  * may be a symbol's very name, and then means that symbol. */
 static bool resolve_may_be_exact(const struct manifest_function *function)
 {
     const char *symbol = function->symbol;
 
+    if (!symbol)
+        return false;
     return !function->is_glob || strpbrk(symbol, "(<") || strstr(symbol, "operator") || strstr(symbol, "[abi:");
 }
 
 static void resolve_list_finish(struct resolve_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
-        free(list->targets[i].name);
+        resolve_target_finish(&list->targets[i]);
     free(list->targets);
     free(list->places);
 }
@@ -170,7 +181,7 @@ static void resolver_set_ifunc(const struct resolver *resolver, struct resolve_t
     }
     target->address = address - object->load_bias;
     code = object_symbol_at(object, target->address);
-    target->size = code ? code->size : 0;
+    target->size = code && code->size ? code->size : resolve_place_size(object, target->address);
 }
 
 static int resolver_add(struct resolver *resolver, size_t function, struct resolve_object *object, uint32_t position)
@@ -187,7 +198,7 @@ static int resolver_add(struct resolver *resolver, size_t function, struct resol
     target->code_object = object->object;
     target->symbol = symbol;
     target->address = symbol->address;
-    target->size = symbol->size;
+    target->size = symbol->size ? symbol->size : resolve_place_size(object->object, symbol->address);
     if (symbol->is_ifunc)
         resolver_set_ifunc(resolver, target, &list->places[list->count - 1]);
     return 0;
@@ -209,6 +220,34 @@ static int resolver_search_object(struct resolver *resolver, size_t function, bo
     }
     *ret_is_found = result == 0 && found->count > 0;
     return result;
+}
+
+/* The place that an entry names by build id and offset, in the first object that has the id. *ret_is_found: there is
+ * such an object. */
+static int resolver_add_place(struct resolver *resolver, size_t function, bool *ret_is_found)
+{
+    const struct manifest_function *wanted = &resolver->manifest->functions[function];
+    struct resolve_list *list = &resolver->lists[function];
+
+    for (size_t i = 0; i < resolver->object_count; i++) {
+        struct resolve_object *object = &resolver->objects[i];
+        struct resolve_target *target;
+        int result;
+
+        if (!object->object->build_id || strcmp(object->object->build_id, wanted->build_id) != 0)
+            continue;
+        if (resolver_prepare(resolver, object) < 0)
+            return -ENOMEM;
+        target = resolve_list_append(list, function, object->lookup);
+        if (!target)
+            return -ENOMEM;
+        result = resolve_place_in(wanted, object->object, target, &list->places[list->count - 1].is_unplanned);
+        if (result == 0 && !target->own_symbol)
+            object->is_taken[target->symbol - object->object->symbols] = true;
+        *ret_is_found = true;
+        return result;
+    }
+    return 0;
 }
 
 /* What a search learned beside its targets, for the reason why there is none. */
@@ -244,12 +283,28 @@ static int resolver_search(struct resolver *resolver, size_t function, bool is_e
     return result;
 }
 
+/* No object has the build id: most often the program is another build than the manifest was made for. */
+static void resolver_explain_place(const struct resolver *resolver, struct resolve_target *target)
+{
+    const struct object *program = resolver->object_count ? resolver->objects[0].object : NULL;
+
+    target->state = RESOLVE_MISSING;
+    resolve_add_reason(target, "no object with build id %s is loaded",
+                       resolver->manifest->functions[target->function].build_id);
+    if (program)
+        resolve_add_reason(target, "%s has %s", program->base_name, program->build_id ? program->build_id : "none");
+}
+
 static void resolver_explain(const struct resolver *resolver, const struct resolve_trace *trace,
                              struct resolve_target *target)
 {
     const struct manifest_function *function = &resolver->manifest->functions[target->function];
     const char *what = function->is_glob ? "no function matches" : "no function of that name";
 
+    if (function->build_id) {
+        resolver_explain_place(resolver, target);
+        return;
+    }
     if (function->object && trace->searched == 0) {
         target->state = RESOLVE_PENDING;
         resolve_add_reason(target, "%s is not loaded; its functions are tracked once it is", function->object);
@@ -281,7 +336,7 @@ static int resolver_resolve(struct resolver *resolver, size_t function, bool is_
     return result;
 }
 
-/* Exact names first, so that globs find what is taken. */
+/* Exact names and places first, so that globs find what is taken. */
 static int resolver_run(struct resolver *resolver)
 {
     const struct manifest *manifest = resolver->manifest;
@@ -289,7 +344,9 @@ static int resolver_run(struct resolver *resolver)
     int result = traces ? 0 : -ENOMEM;
 
     for (size_t i = 0; i < manifest->function_count && result == 0; i++) {
-        if (resolve_may_be_exact(&manifest->functions[i]))
+        if (!manifest->functions[i].symbol)
+            result = resolver_add_place(resolver, i, &traces[i].is_found);
+        else if (resolve_may_be_exact(&manifest->functions[i]))
             result = resolver_resolve(resolver, i, true, &traces[i]);
     }
     for (size_t i = 0; i < manifest->function_count && result == 0; i++) {
@@ -381,6 +438,7 @@ int resolve_manifest(const struct manifest *manifest, struct object *const *obje
     struct resolver resolver = {.manifest = manifest, .options = options};
     struct resolution resolution = {0};
     struct resolve_place *places = NULL;
+    struct resolve_values values = {.manifest = manifest};
     int result = resolver_init(&resolver, objects, object_count);
 
     resolve_limit_objects(objects, object_count);
@@ -391,9 +449,12 @@ int resolve_manifest(const struct manifest *manifest, struct object *const *obje
     if (result == 0)
         result = resolver_name(manifest, &resolution, places);
     if (result == 0)
-        result = resolve_plan_targets(manifest, options, resolution.targets, places, resolution.count);
+        result = resolve_plan_targets(manifest, options, &values, resolution.targets, places, resolution.count);
     if (result == 0)
         result = resolve_drop_idle(&resolution, places);
+    if (result == 0)
+        result = resolve_note_inlined(&values, options->inlined_bytes_max, &resolution);
+    resolve_values_finish(&values);
     free(places);
     resolver_finish(&resolver);
     if (result < 0) {
@@ -408,7 +469,7 @@ int resolve_manifest(const struct manifest *manifest, struct object *const *obje
 void resolution_finish(struct resolution *resolution)
 {
     for (size_t i = 0; i < resolution->count; i++)
-        free(resolution->targets[i].name);
+        resolve_target_finish(&resolution->targets[i]);
     free(resolution->targets);
     memset(resolution, 0, sizeof(*resolution));
 }

@@ -15,6 +15,9 @@
  * - Globs take what no other entry has taken: exact names go first, then globs in the manifest's order. A glob that is
  *   the very name of a function (`f(char*)`, `operator*`) means that function.
  *
+ * - An entry with `build_id` and `offset` means the code there, where it is a function's beginning as far as symbols
+ * and unwind information tell.
+ *
  * Names. The `function` label is `name`, else the demangled name as c++filt prints it, without a clone's suffix. Where
  * it would give two series of one object the same labels, a part is added behind `@` that tells them apart and, if it
  * can be, stays the same in the next build: the function's own name (where `name` says something else), the version,
@@ -29,6 +32,7 @@
 
 #include "symbols/object.h"
 #include "symbols/plan.h"
+#include "symbols/value.h"
 
 struct diag;
 struct manifest;
@@ -44,15 +48,23 @@ struct resolve_target {
     size_t function; /* index in manifest->functions */
     enum resolve_state state;
     const struct object *object;        /* NULL unless found */
-    const struct object_symbol *symbol; /* NULL unless found */
+    const struct object_symbol *symbol; /* NULL unless found. Of a place without one, which an entry gave by its offset,
+                                           a stand-in called "0x4711" */
     uint64_t address; /* virtual address in the object; of an IFUNC: what the resolver answered, where that is known */
     uint64_t size;
     const struct object *code_object; /* the object that holds `address` (an IFUNC's answer lies in the same one) */
     size_t same_as;         /* index of an earlier target at the same address whose hook this one shares, or SIZE_MAX */
     struct patch_plan plan; /* of a found one; mode and reason are final except for memory checks. One that is same_as
                                another has a copy of that one's */
+    struct value_location *values;    /* where the values are that the manifest asks for: of each dynamic label, in the
+                                         manifest's order; of `items`, if it is given; of each gauge of a resource that is
+                                         fed by calls of this function, in the order of `resources`, `in_use` before
+                                         `limit`. Where a label or the items cannot be found, the target is refused. Where
+                                         a gauge cannot, its type is VALUE_VOID and the reason says why */
+    size_t value_count;               /* 0 unless found and not refused; and of an IFUNC whose code is not known */
+    struct object_symbol *own_symbol; /* private: the stand-in */
     char *name; /* value of the `function` label, valid UTF-8: manifest `name`, else the demangled name or symbol */
-    char reason[192]; /* why missing, pending, refused or only counted; and notes ("clone foo.part.0 is not counted");
+    char reason[320]; /* why missing, pending, refused or only counted; and notes ("clone foo.part.0 is not counted");
                          "" if none */
 };
 
@@ -71,6 +83,8 @@ struct resolve_options {
     resolve_ifunc ifunc; /* NULL: IFUNCs are reported as found at the resolver's address, with a note, and unplanned */
     void *context;
     bool has_shadow_stack;
+    size_t inlined_bytes_max; /* largest debug information of an object that is searched for inlined copies of functions
+                                 that were asked for by name, which costs some milliseconds a MiB; 0: never */
 };
 
 /* Resolves all functions of the manifest in `objects` (the program first, then libraries in load order), and plans each

@@ -63,6 +63,8 @@ int resolve_drop_idle(struct resolution *resolution, const struct resolve_place 
     for (size_t i = 0; i < resolution->count && result == 0; i++) {
         if (is_idle[i]) {
             free(targets[i].name);
+            free(targets[i].values);
+            free(targets[i].own_symbol);
             continue;
         }
         moved_to[i] = kept;

@@ -10,6 +10,7 @@
 #include "symbols/hash.h"
 #include "symbols/manifest.h"
 #include "symbols/name.h"
+#include "symbols/resolve_place.h"
 
 /* The symbol as people call it: demangled, without the suffix of a clone that stands for the whole function. */
 static char *resolve_name_of_symbol(const struct object_symbol *symbol)
@@ -208,7 +209,7 @@ static int resolve_name_initial(const struct manifest_function *function, struct
     else if (target->state == RESOLVE_FOUND)
         target->name = resolve_name_of_symbol(target->symbol);
     else
-        target->name = strdup(function->symbol);
+        target->name = function->symbol ? strdup(function->symbol) : resolve_place_name(function->offset);
     if (!target->name)
         return -ENOMEM;
     demangle_sanitize(target->name);

@@ -11,6 +11,7 @@
 #include "symbols/hash.h"
 #include "symbols/manifest.h"
 #include "symbols/name.h"
+#include "symbols/resolve_value.h"
 
 void resolve_add_reason(struct resolve_target *target, const char *format, ...)
 {
@@ -231,19 +232,25 @@ static void resolve_note_twin(const struct manifest *manifest, const struct reso
 }
 
 /* Gives target i its share of what the first at its address was found to be. */
-static void resolve_settle_target(const struct manifest *manifest, const struct resolve_place *place, size_t i,
-                                  struct resolve_shared *shared, struct resolve_target *target)
+static int resolve_settle_target(const struct manifest *manifest, struct resolve_values *values,
+                                 const struct resolve_place *place, size_t i, struct resolve_shared *shared,
+                                 struct resolve_target *target)
 {
+    int result = 0;
+
     target->plan = shared->plan;
     memcpy(target->reason, shared->reason, sizeof(target->reason));
     resolve_apply_mode(manifest->functions[target->function].mode, shared->is_timed, target);
-    if (target->plan.mode == PLAN_REFUSED)
-        return;
+    if (target->plan.mode != PLAN_REFUSED && !place->is_unplanned)
+        result = resolve_locate_values(values, target);
+    if (result < 0 || target->plan.mode == PLAN_REFUSED)
+        return result;
     if (shared->hook == SIZE_MAX)
         shared->hook = i;
     else
         target->same_as = shared->hook;
     resolve_note_clones(target, place->lookup);
+    return 0;
 }
 
 static int resolve_plan_firsts(const struct resolve_options *options, struct resolve_target *targets,
@@ -299,10 +306,13 @@ static int resolve_check_branches(struct resolve_shared *shared, size_t count)
 }
 
 /* Hands each target its part: of those at one address the first comes first. */
-static void resolve_settle(const struct manifest *manifest, struct resolve_target *targets,
-                           const struct resolve_place *places, size_t count, struct resolve_shared *shared)
+static int resolve_settle(const struct manifest *manifest, struct resolve_values *values,
+                          struct resolve_target *targets, const struct resolve_place *places, size_t count,
+                          struct resolve_shared *shared)
 {
-    for (size_t i = 0; i < count; i++) {
+    int result = 0;
+
+    for (size_t i = 0; i < count && result == 0; i++) {
         struct resolve_shared *own = &shared[shared[i].first];
 
         if (targets[i].state != RESOLVE_FOUND)
@@ -316,12 +326,14 @@ static void resolve_settle(const struct manifest *manifest, struct resolve_targe
                 resolve_add_reason(&targets[i], "%s", plan_reason_text(own->plan.reason));
             memcpy(own->reason, targets[i].reason, sizeof(own->reason));
         }
-        resolve_settle_target(manifest, &places[i], i, own, &targets[i]);
+        result = resolve_settle_target(manifest, values, &places[i], i, own, &targets[i]);
     }
+    return result;
 }
 
 int resolve_plan_targets(const struct manifest *manifest, const struct resolve_options *options,
-                         struct resolve_target *targets, const struct resolve_place *places, size_t count)
+                         struct resolve_values *values, struct resolve_target *targets,
+                         const struct resolve_place *places, size_t count)
 {
     struct resolve_shared *shared = calloc(count + 1, sizeof(*shared));
     int result = shared ? resolve_share_places(manifest, targets, places, count, shared) : -ENOMEM;
@@ -331,7 +343,7 @@ int resolve_plan_targets(const struct manifest *manifest, const struct resolve_o
     if (result == 0)
         result = resolve_check_branches(shared, count);
     if (result == 0)
-        resolve_settle(manifest, targets, places, count, shared);
+        result = resolve_settle(manifest, values, targets, places, count, shared);
     free(shared);
     return result;
 }

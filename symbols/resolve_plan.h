@@ -8,6 +8,7 @@
 #include "symbols/resolve.h"
 
 struct manifest;
+struct resolve_values;
 
 /* A target and what is known of it only while resolving. */
 struct resolve_place {
@@ -16,9 +17,10 @@ struct resolve_place {
     bool is_unplanned;     /* plan is final: there is no code to look at */
 };
 
-/* Fills same_as, plan and reason of all found targets. -ENOMEM. */
+/* Fills same_as, plan, values and reason of all found targets. -ENOMEM. */
 int resolve_plan_targets(const struct manifest *manifest, const struct resolve_options *options,
-                         struct resolve_target *targets, const struct resolve_place *places, size_t count);
+                         struct resolve_values *values, struct resolve_target *targets,
+                         const struct resolve_place *places, size_t count);
 
 /* Appends a clause to the reason. */
 void resolve_add_reason(struct resolve_target *target, const char *format, ...) __attribute__((format(printf, 2, 3)));

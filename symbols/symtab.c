@@ -117,17 +117,28 @@ struct symtab_reader {
     const char *file; /* of the local symbols that follow an STT_FILE */
 };
 
+/* Absolute symbols are numbers, such as the names of versions; but a function may be linked to a fixed place. */
+static bool symtab_takes(const struct symtab *symtab, const GElf_Sym *entry)
+{
+    unsigned char type = GELF_ST_TYPE(entry->st_info);
+    uint32_t types = symtab->types ? symtab->types : (uint32_t)SYMTAB_FUNCTIONS;
+
+    if (!(types >> type & 1) || entry->st_shndx == SHN_UNDEF)
+        return false;
+    if (type == STT_NOTYPE && GELF_ST_BIND(entry->st_info) == STB_LOCAL)
+        return false;
+    return entry->st_shndx != SHN_ABS || type == STT_FUNC || type == STT_GNU_IFUNC;
+}
+
 static int symtab_read_symbol(struct symtab_reader *reader, const GElf_Sym *entry, int position)
 {
     unsigned char type = GELF_ST_TYPE(entry->st_info);
     struct object_symbol symbol = {.address = entry->st_value, .size = entry->st_size};
     int result;
 
-    if (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE && type != STT_FILE)
+    if (type != STT_FILE && !symtab_takes(reader->symtab, entry))
         return 0;
     symbol.is_local = GELF_ST_BIND(entry->st_info) == STB_LOCAL;
-    if (entry->st_shndx == SHN_UNDEF || (type == STT_NOTYPE && (symbol.is_local || entry->st_shndx == SHN_ABS)))
-        return 0;
     symbol.name = elf_strptr(reader->image->elf, reader->strings, entry->st_name);
     if (type == STT_FILE)
         reader->file = symbol.name && symbol.name[0] ? symbol.name : NULL;

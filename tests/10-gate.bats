@@ -4,7 +4,7 @@ load lib/helper
 
 # Objects of callmeter that the process has mapped, and libraries that only callmeter would bring in.
 foreign_objects() {
-  awk '$6 ~ /^\// { print $6 }' "/proc/$pid/maps" | sort -u | grep -E 'callmeter|jansson|libelf|Zydis|microhttpd|gnutls|libunwind'
+  awk '$6 ~ /^\// { print $6 }' "/proc/$pid/maps" | sort -u | grep -E 'callmeter|jansson|libelf|libdw|Zydis|microhttpd|gnutls|libunwind'
 }
 
 # start_idle [VARIABLE=VALUE]...: the greeter, with the shim preloaded, until its work is done.

@@ -1,0 +1,57 @@
+# What the documentation shows is what the program takes.
+
+bats_require_minimum_version 1.5.0
+
+load lib/helper
+
+# examples: sets `files`, the manifests in README.md and docs/.
+examples() {
+  mkdir -p "$BATS_TEST_TMPDIR/examples"
+  python3 "$root/tests/lib/examples.py" "$BATS_TEST_TMPDIR/examples" "$root/README.md" "$root"/docs/*.md \
+    >"$BATS_TEST_TMPDIR/list"
+  mapfile -t files <"$BATS_TEST_TMPDIR/list"
+  ((${#files[@]}))
+}
+
+@test "every JSON example is found" {
+  examples
+  assert_equal "$(cat "$root/README.md" "$root"/docs/*.md | grep -c '^ *```json')" "${#files[@]}" 'examples'
+}
+
+@test "every JSON example in the documentation is a manifest, or a part of one, that the parser accepts" {
+  local file bad=0
+  examples
+  for file in "${files[@]}"; do
+    run --separate-stderr "$callmeter" check -m "$file" "$(target greeter)"
+    ((status <= 1)) && continue
+    printf 'status %s: %s\n' "$status" "$stderr" >&2
+    bad=$((bad + 1))
+  done
+  assert_equal 0 "$bad" 'examples that are refused'
+}
+
+@test "the schema accepts every JSON example in the documentation" {
+  python3 -c 'import jsonschema' 2>/dev/null || skip 'python3-jsonschema is not installed'
+  examples
+  assert_equal '' "$(python3 "$root/tests/lib/schema.py" "$root/symbols/manifest.schema.json" "${files[@]}" | grep -v ^accepted)" \
+    'examples that are refused'
+}
+
+@test "an example that is no manifest, no JSON, or not marked as JSON is found out" {
+  local text
+  mkdir -p "$BATS_TEST_TMPDIR/out"
+  for text in $'```json\n{"version": 1,}\n```' $'```\n{"symbol": "f"}\n```' $'```json\n{"symbol": "f"}' $'```json\n3\n```'; do
+    printf '%s\n' "$text" >"$BATS_TEST_TMPDIR/wrong.md"
+    run ! python3 "$root/tests/lib/examples.py" "$BATS_TEST_TMPDIR/out" "$BATS_TEST_TMPDIR/wrong.md"
+  done
+  printf '```json\n{"symbol": "f", "kidn": "loop"}\n```\n' >"$BATS_TEST_TMPDIR/wrong.md"
+  run -0 python3 "$root/tests/lib/examples.py" "$BATS_TEST_TMPDIR/out" "$BATS_TEST_TMPDIR/wrong.md"
+  run -78 "$callmeter" check -m "$output" "$(target greeter)"
+}
+
+@test "the manifest's documentation speaks of each key that the parser knows" {
+  local key
+  while read -r key; do
+    grep -q "\`$key\`\|\"$key\"" "$root/docs/manifest.md" || fail "docs/manifest.md does not speak of $key"
+  done < <(grep -hoE '\{"[a-z_]+", true\}' "$root"/symbols/manifest*.c | grep -oE '[a-z_]+' | grep -v '^true$' | sort -u)
+}
