@@ -12,19 +12,10 @@ enum {
     CHUNKS_LOOKED_AT = 4
 };
 
-/* Where originals return to: from a call, and from one that a tracked function's tail call made. */
-static const void *exit_address;
-static const void *tail_exit_address;
-
-void chain_init(const void *given_exit_address, const void *given_tail_exit_address)
-{
-    exit_address = given_exit_address;
-    tail_exit_address = given_tail_exit_address;
-}
-
 bool chain_is_exit(const void *address)
 {
-    return address == exit_address || address == tail_exit_address;
+#define IS_EXIT(kind) || address == hot_exit_##kind || address == hot_exit_tail_##kind
+    return false CPU_TRAMPOLINES(IS_EXIT);
 }
 
 /* Counts a record as abandoned and unlinks nothing. It is kept: what looks dead may be a coroutine whose stack lies in
@@ -32,9 +23,9 @@ bool chain_is_exit(const void *address)
  * provably dead. */
 void chain_abandon(const struct lane *lane, struct record *record, enum segment_abandoned_reason reason)
 {
-    uint64_t live = RECORD_LIVE;
+    uint8_t live = RECORD_LIVE;
 
-    if (atomic_compare_exchange_strong(&record->state, &live, RECORD_ABANDONED + reason))
+    if (atomic_compare_exchange_strong(&record->state, &live, (uint8_t)(RECORD_ABANDONED + reason)))
         counters_add(lane, record->hook, CELL_ABANDONED + reason, 1);
 }
 
@@ -205,7 +196,7 @@ static bool chain_has(const struct lane *lane, const struct record *record)
 void chain_finish(struct lane *lane, struct record *record)
 {
     struct chunk *chunk = record_chunk(record);
-    uint64_t state;
+    uint8_t state;
 
     if (chain_has(lane, record)) {
         if (lane->current != record)

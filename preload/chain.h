@@ -10,9 +10,6 @@
 
 #include "preload/hot.h"
 
-/* Where originals return to: from a call, and from one that a tracked function's tail call made. Context: startup. */
-void chain_init(const void *exit_address, const void *tail_exit_address);
-
 /* True if a call that returns to `address` is the tail call of a tracked one, and takes that one's slot. */
 bool chain_is_exit(const void *address);
 

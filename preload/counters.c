@@ -95,23 +95,23 @@ uint8_t *counters_claim_block(int pid)
     }
     while (count <= index && !atomic_compare_exchange_weak(block_count, &count, index + 1))
         ;
+    ++((uint64_t *)block_at(index))[BLOCK_EPOCH];
     return block_at(index);
 }
 
-/* Adds to a word of the hook's cell: in the thread's own block, or in the shared one if it has none. */
-void counters_add_at(const struct lane *lane, const struct hook *hook, uint64_t offset, uint64_t value)
+void counters_add_at(const struct lane *lane, uint64_t cell, uint64_t offset, uint64_t value)
 {
     uint8_t *block = *lane->block_ref;
 
     if (block)
-        cpu_add((uint64_t *)(block + hook->cell + offset), value);
+        cpu_add((uint64_t *)(block + cell + offset), value);
     else
-        atomic_fetch_add((_Atomic uint64_t *)(block_at(SEGMENT_SHARED_BLOCK) + hook->cell + offset), value);
+        atomic_fetch_add((_Atomic uint64_t *)(block_at(SEGMENT_SHARED_BLOCK) + cell + offset), value);
 }
 
 void counters_add(const struct lane *lane, const struct hook *hook, unsigned word, uint64_t value)
 {
-    counters_add_at(lane, hook, (uint64_t)word * 8, value);
+    counters_add_at(lane, hook->home, (uint64_t)word * 8, value);
 }
 
 /* A call that was counted but could not be timed. */
@@ -121,20 +121,37 @@ void counters_add_untimed(const struct lane *lane, const struct hook *hook)
     counters_add(lane, hook, CELL_SUCCESS, 1);
 }
 
-void counters_add_duration(const struct lane *lane, const struct hook *hook, uint64_t ticks)
+static unsigned bucket_of(const struct hook *hook, uint64_t ticks)
 {
-    unsigned bucket;
+    unsigned bucket = hook->first_bucket[63 - __builtin_clzll(ticks | 1)];
 
-    if (ticks > INT64_MAX) /* the counters of two processors differ by a little */
-        ticks = 0;
-    bucket = hook->first_bucket[63 - __builtin_clzll(ticks | 1)];
     while (ticks > hook->bounds[bucket])
         bucket++;
-    counters_add(lane, hook, CELL_SUM_TICKS, ticks);
-    counters_add(lane, hook, CELL_BUCKETS + bucket, 1);
+    return bucket;
 }
 
-uint32_t counters_judge(const struct hook *hook, uint64_t ret, uint64_t float_ret)
+/* The counters of two processors differ by a little: what ends before it began took no time. */
+static uint64_t not_negative(uint64_t ticks)
+{
+    return ticks > INT64_MAX ? 0 : ticks;
+}
+
+void counters_add_duration_at(const struct lane *lane, const struct hook *hook, uint64_t cell, uint64_t ticks,
+                              uint64_t weight)
+{
+    ticks = not_negative(ticks);
+    counters_add_at(lane, cell, CELL_SUM_TICKS * 8, ticks * weight);
+    counters_add_at(lane, cell, (CELL_BUCKETS + bucket_of(hook, ticks)) * 8, weight);
+}
+
+void counters_add_interval(const struct lane *lane, const struct hook *hook, uint64_t offset, uint64_t ticks)
+{
+    ticks = not_negative(ticks);
+    counters_add_at(lane, hook->home, offset, ticks);
+    counters_add_at(lane, hook->home, offset + (1 + bucket_of(hook, ticks)) * 8, 1);
+}
+
+uint32_t counters_outcome(const struct hook *hook, uint64_t ret, uint64_t float_ret)
 {
     struct condition_input input = {
         .ret = ret,
@@ -147,11 +164,4 @@ uint32_t counters_judge(const struct hook *hook, uint64_t ret, uint64_t float_re
     if (condition_holds(&hook->error_when, &input))
         return CELL_ERROR * 8;
     return CELL_SUCCESS * 8;
-}
-
-uint32_t counters_outcome(const struct hook *hook, uint64_t ret, uint64_t float_ret)
-{
-    if (hook->flags & HOOK_FLAG_JUDGE)
-        return counters_judge(hook, ret, float_ret);
-    return ret * hook->scale - hook->low <= hook->span ? CELL_SUCCESS * 8 : CELL_ERROR * 8;
 }

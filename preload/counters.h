@@ -17,23 +17,24 @@ void counters_reclaim(int pid);
 /* A block for the calling thread of process `pid`, or NULL if all are taken. */
 uint8_t *counters_claim_block(int pid);
 
-/* Adds to a word (enum segment_cell_word) of the hook's cell in the lane's block; by an atomic instruction to the
+/* Adds to a word (enum segment_cell_word) of the hook's home cell in the lane's block; by an atomic instruction to the
  * shared block, if the lane has none. */
 void counters_add(const struct lane *lane, const struct hook *hook, unsigned word, uint64_t value);
 
-/* The same, by the byte offset in the cell. */
-void counters_add_at(const struct lane *lane, const struct hook *hook, uint64_t offset, uint64_t value);
+/* The same for any cell, by its offset in the block and the word's in the cell. */
+void counters_add_at(const struct lane *lane, uint64_t cell, uint64_t offset, uint64_t value);
 
 /* A call that is counted as begun and as success, since it could not be timed. */
 void counters_add_untimed(const struct lane *lane, const struct hook *hook);
 
-/* Sum and bucket. */
-void counters_add_duration(const struct lane *lane, const struct hook *hook, uint64_t ticks);
+/* Sum and bucket in a cell with the hook's buckets, as often as `weight` says. */
+void counters_add_duration_at(const struct lane *lane, const struct hook *hook, uint64_t cell, uint64_t ticks,
+                              uint64_t weight);
 
-/* The byte offset in the cell of a finished call's outcome. `float_ret` is the low half of xmm0. */
+/* A time between two starts: at `offset` in the home cell is the sum, behind it are the buckets. */
+void counters_add_interval(const struct lane *lane, const struct hook *hook, uint64_t offset, uint64_t ticks);
+
+/* The byte offset in the cell of a finished call's outcome. `float_ret` is the low half of xmm0. Reads errno. */
 uint32_t counters_outcome(const struct hook *hook, uint64_t ret, uint64_t float_ret);
-
-/* The same for hooks with HOOK_FLAG_JUDGE, from assembly. Reads errno. */
-uint32_t counters_judge(const struct hook *hook, uint64_t ret, uint64_t float_ret);
 
 #endif

@@ -97,8 +97,13 @@ static void shim_fill(struct shim *shim)
     shim->lane_enter = lane_enter;
     shim->lane_leave = lane_leave;
     shim->thread_offset = (char *)&hot_thread - (char *)cpu_thread_pointer();
-    shim->trampoline_tsc = (struct lane_trampoline){hot_entry_tsc, hot_exit_tsc, hot_exit_tail_tsc};
-    shim->trampoline_clock = (struct lane_trampoline){hot_entry_clock, hot_exit_clock, hot_exit_tail_clock};
+    shim->code_tsc =
+        (struct shim_code){hot_entry_tsc, hot_sample_tsc, hot_entry_late_tsc, hot_sample_late_tsc, hot_extra_tsc};
+    shim->code_clock = (struct shim_code){hot_entry_clock, hot_sample_clock, hot_entry_late_clock,
+                                          hot_sample_late_clock, hot_extra_clock};
+    shim->entry_untimed = hot_entry_untimed;
+    shim->extra_untimed = hot_extra_untimed;
+    shim->read_init = read_init;
     shim->count_slow = hot_count_slow;
     shim->clock = &hot_clock;
     shim->before_main = &interpose_before_main;

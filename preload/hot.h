@@ -49,9 +49,17 @@
 #define HOOK_SPAN     40
 #define HOOK_FLAGS    48
 #define HOOK_FIRST    56
-#define HOOK_BOUNDS   152
+#define HOOK_BOUNDS   168
 
-#define HOOK_FLAG_JUDGE 1 /* the outcome is not decided by scale, low and span, but by counters_judge */
+#define HOOK_FLAG_JUDGE   1 /* the outcome is not decided by scale, low and span alone: extra_finish is asked */
+#define HOOK_FLAG_UNTIMED 2 /* of the untimed trampoline: such calls have no duration */
+#define HOOK_FLAG_WEIGHED 4 /* such a call stands for others that were not timed */
+#define HOOK_FLAG_VECTORS 8 /* extra_entry reads floating-point arguments */
+
+/* What sampling_decide answers. */
+#define SAMPLE_OUT     0
+#define SAMPLE_TIMED   1
+#define SAMPLE_UNTIMED 2
 
 #define CELL_STARTED_OFFSET 0
 #define CELL_SUCCESS_OFFSET 8
@@ -69,10 +77,13 @@
 #include "server/segment.h"
 #include "symbols/condition.h"
 
+struct extra;
+
 struct hook {
-    void *original; /* the function's first instructions, relocated; they jump back behind the patched ones */
-    void *bypass;   /* in the stub: pop rbx, then original */
-    uint64_t cell;  /* byte offset of the cell in each block */
+    void *original; /* the function's first instructions, relocated, which jump back behind the patched ones; or
+                       hot_extra, which goes on there */
+    void *bypass;   /* in the stub: pop rbx, then the relocated instructions */
+    uint64_t cell;  /* byte offset of the cell in each block that the trampoline counts in */
     uint64_t scale; /* judge: ret * scale - low <= span is success. 1 << 32 leaves the low 32 bits of ret, 0 nothing */
     uint64_t low;
     uint64_t span;
@@ -80,6 +91,8 @@ struct hook {
     uint32_t index; /* of the function in the segment */
     uint8_t
         first_bucket[64]; /* by the position of the highest set bit of the ticks: the first bucket that can hold them */
+    uint64_t home;        /* the cell that C code counts in: `cell`, unless that is for nothing (see extra.h) */
+    const struct extra *extra;       /* what only some functions have; NULL: nothing */
     struct condition throttled_when; /* asked first */
     struct condition error_when;
     uint64_t bounds[]; /* ticks, ascending; the last is UINT64_MAX */
@@ -95,11 +108,12 @@ struct record {
     void *return_address;
     uint64_t caller_rbx;
     const struct hook *hook;
-    uint64_t start;       /* ticks */
-    uintptr_t sp;         /* the trampoline's stack pointer: record_slot lies RECORD_SLOT_ABOVE_SP bytes above */
-    struct record *outer; /* the lane's innermost one before */
-    void *target;         /* hook->original; while unwinding: _Unwind_Resume of the unwinder at work */
-    _Atomic uint64_t state;
+    uint64_t start;        /* ticks; at the end of a timed call: how long it took */
+    uintptr_t sp;          /* the trampoline's stack pointer: record_slot lies RECORD_SLOT_ABOVE_SP bytes above */
+    struct record *outer;  /* the lane's innermost one before */
+    void *target;          /* hook->original; while unwinding: _Unwind_Resume of the unwinder at work */
+    _Atomic uint8_t state; /* enum record_state */
+    uint8_t items[7];      /* of the batch, little-endian; extra.c's */
 };
 
 /* Where on the stack the return address was, and where the original's went. */
@@ -136,6 +150,8 @@ struct lane {
     uintptr_t stack_low; /* the thread's own stack; both 0: not asked yet; both 1: not to be found out */
     uintptr_t stack_high;
     uintptr_t thread_pointer;
+    uint64_t random; /* state of sampling.c's generator; never 0 once it is attached */
+    unsigned probes; /* system calls to find out whether memory can be read */
 };
 
 /* What a thread has at hand in its static TLS. */

@@ -7,6 +7,7 @@
 
 #include "preload/chain.h"
 #include "preload/counters.h"
+#include "preload/extra.h"
 #include "preload/record.h"
 #include "preload/slow.h"
 #include "preload/stack.h"
@@ -99,6 +100,7 @@ static void lane_reap(struct lane *lane)
     lane->current = &lane_bottom;
     lane->stack_low = 0;
     lane->stack_high = 0;
+    lane->probes = 0;
     atomic_store(&lane->state, LANE_FREE);
 }
 
@@ -204,8 +206,11 @@ static void lane_attach(void)
     is_forked = atomic_load(&lane->state) == LANE_ORPHANED;
     lane->tid = tid;
     lane->thread_pointer = cpu_thread_pointer();
+    lane->random = (cpu_ticks() ^ (uint64_t)(unsigned)tid << 32) | 1;
     if (!*lane->block_ref)
         *lane->block_ref = counters_claim_block(atomic_load(&process_id));
+    else
+        ++((uint64_t *)*lane->block_ref)[BLOCK_EPOCH]; /* it was another thread's, and changes hands with the lane */
     if (is_forked)
         lane_balance(lane);
     atomic_store(&lane->state, LANE_ATTACHED);
@@ -300,8 +305,8 @@ int lanes_init(const struct lane_config *given)
 
     config = *given;
     counters_init(given->segment, given->errno_offset);
-    chain_init(given->trampoline.exit, given->trampoline.exit_tail);
     slow_init(given->now);
+    extra_init(given->now, given->errno_offset);
     lanes = map_private(capacity * sizeof(*lanes));
     block_refs = map_private(refs_bytes);
     if (!lanes || !block_refs)

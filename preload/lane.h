@@ -14,21 +14,12 @@ extern struct lane lane_ours;
 extern struct record lane_bottom;
 extern struct chunk lane_no_chunk; /* a full one, of threads that have none */
 
-/* Addresses in a trampoline: where stubs jump to, and where originals return to from a call and from a tail call's one.
- */
-struct lane_trampoline {
-    const void *entry;
-    const void *exit;
-    const void *exit_tail;
-};
-
 /* What the control plane gives the data plane before the first function is patched. */
 struct lane_config {
     struct segment_header *segment;
-    uint64_t (*now)(void);             /* ticks, as the trampoline in use reads them; general registers only */
-    ptrdiff_t errno_offset;            /* of errno from the thread pointer, the same in all threads */
-    struct lane_trampoline trampoline; /* the one in use */
-    bool is_data_scanned; /* a garbage collector looks for pointers in .bss: records lie there or nowhere */
+    uint64_t (*now)(void);  /* ticks, as the trampoline in use reads them; general registers only */
+    ptrdiff_t errno_offset; /* of errno from the thread pointer, the same in all threads */
+    bool is_data_scanned;   /* a garbage collector looks for pointers in .bss: records lie there or nowhere */
     uintptr_t main_thread_pointer;
     uintptr_t main_stack; /* any address on the first thread's stack */
 };

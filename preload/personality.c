@@ -93,8 +93,19 @@ static bool unwinder_of(uintptr_t caller, struct unwind_functions *ret_functions
  * shows later. */
 static bool is_in_original(uintptr_t address)
 {
-    return address == (uintptr_t)hot_exit_tsc || address == (uintptr_t)hot_exit_tail_tsc ||
-           address == (uintptr_t)hot_exit_clock || address == (uintptr_t)hot_exit_tail_clock;
+    return chain_is_exit((const void *)address);
+}
+
+static bool is_linking(uintptr_t address)
+{
+#define IS_LINKING(kind) || address == (uintptr_t)hot_linking_##kind || address == (uintptr_t)hot_linking_tail_##kind
+    return false CPU_TRAMPOLINES(IS_LINKING);
+}
+
+static bool is_unlinking(uintptr_t address)
+{
+#define IS_UNLINKING(kind) || address == (uintptr_t)hot_unlinking_##kind
+    return false CPU_TRAMPOLINES(IS_UNLINKING);
 }
 
 /* A thread that is cancelled between two instructions of the trampoline leaves a call that was counted as begun but not
@@ -105,10 +116,9 @@ static void settle_half_counted(const struct unwind_functions *functions, struct
     uint64_t rbx = functions->get_gr(context, DWARF_RBX);
     struct record *record;
 
-    if (address == (uintptr_t)hot_linking_tsc || address == (uintptr_t)hot_linking_tail_tsc ||
-        address == (uintptr_t)hot_linking_clock || address == (uintptr_t)hot_linking_tail_clock) {
+    if (is_linking(address)) {
         counters_add(hot_thread.lane, (const struct hook *)rbx, CELL_ABANDONED + ABANDONED_THREAD_EXIT, 1);
-    } else if (address == (uintptr_t)hot_unlinking_tsc || address == (uintptr_t)hot_unlinking_clock) {
+    } else if (is_unlinking(address)) {
         record = (struct record *)rbx;
         atomic_store(&record->state, RECORD_FINISHED);
     }

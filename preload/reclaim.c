@@ -20,7 +20,29 @@ static void cell_balance(uint64_t *cell)
 
     for (unsigned reason = 0; reason < SEGMENT_ABANDONED_REASONS; reason++)
         ended += cell[CELL_ABANDONED + reason];
-    cell[CELL_ABANDONED + ABANDONED_PROCESS_DEATH] += cell[CELL_STARTED] - ended;
+    if (cell[CELL_STARTED] != ended)
+        cell[CELL_ABANDONED + ABANDONED_PROCESS_DEATH] += cell[CELL_STARTED] - ended;
+}
+
+static uint32_t place_count(const struct segment_header *segment, uint64_t values)
+{
+    return values ? ((const struct segment_values *)((const uint8_t *)segment + values))->capacity + 1 : 1;
+}
+
+/* Cells that nobody wrote lie on pages that are not there; balancing them would make them. So the ones in use are gone
+ * through, and the last, of all other values. */
+static void cells_balance(const struct segment_header *segment, uint8_t *block, const struct segment_series *series,
+                          uint64_t cell, uint64_t values)
+{
+    uint32_t count = place_count(segment, values);
+    uint32_t used = count - 1;
+
+    if (values)
+        used = __atomic_load_n(&((const struct segment_values *)((const uint8_t *)segment + values))->count,
+                               __ATOMIC_ACQUIRE);
+    for (uint32_t i = 0; i < used; i++)
+        cell_balance((uint64_t *)(block + cell + i * segment_cell_bytes(series->cell_words)));
+    cell_balance((uint64_t *)(block + cell + (count - 1) * segment_cell_bytes(series->cell_words)));
 }
 
 static void block_balance(const struct segment_header *segment, uint8_t *block)
@@ -28,9 +50,13 @@ static void block_balance(const struct segment_header *segment, uint8_t *block)
     const struct segment_series *series = (const void *)((const uint8_t *)segment + segment->series);
     uint32_t count = __atomic_load_n(&segment->series_count, __ATOMIC_ACQUIRE);
 
-    for (uint32_t i = 0; i < count; i++)
-        if (!series[i].has_no_duration)
-            cell_balance((uint64_t *)(block + series[i].cell));
+    for (uint32_t i = 0; i < count; i++) {
+        if (series[i].has_no_duration)
+            continue;
+        cells_balance(segment, block, &series[i], series[i].cell, series[i].values);
+        if (series[i].entry_cells)
+            cells_balance(segment, block, &series[i], series[i].entry_cell, series[i].entry_values);
+    }
 }
 
 uint32_t reclaim_blocks(struct segment_header *segment, uint32_t count, int own)

@@ -12,6 +12,7 @@
 
 #include "preload/lane.h"
 #include "preload/personality.h"
+#include "preload/read.h"
 
 #define SHIM_VERSION       1
 #define SHIM_CONTROL_START "callmeter_control_start"
@@ -26,6 +27,15 @@ enum log_level {
     LOG_LEVEL_WARN,
     LOG_LEVEL_INFO,
     LOG_LEVEL_DEBUG,
+};
+
+/* Where the stubs of timed functions jump to, by the clock in use. */
+struct shim_code {
+    const void *entry;
+    const void *sample;
+    const void *late_entry; /* for functions whose hooks lead to `extra` */
+    const void *late_sample;
+    const void *extra;
 };
 
 struct shim {
@@ -48,8 +58,11 @@ struct shim {
     struct lane *(*lane_enter)(void);
     void (*lane_leave)(struct lane *);
     ptrdiff_t thread_offset; /* of hot_thread from the thread pointer */
-    struct lane_trampoline trampoline_tsc;
-    struct lane_trampoline trampoline_clock;
+    struct shim_code code_tsc;
+    struct shim_code code_clock;
+    const void *entry_untimed;
+    const void *extra_untimed;
+    void (*read_init)(const struct read_range *, size_t, uintptr_t, void *const *);
     const void *count_slow;
     uint64_t (**clock)(void);   /* hot_clock */
     void (**before_main)(void); /* called when the program's constructors have run; NULL: nothing to do */

@@ -2,6 +2,7 @@
 
 #include "preload/chain.h"
 #include "preload/counters.h"
+#include "preload/extra.h"
 #include "preload/lane.h"
 #include "preload/stack.h"
 
@@ -36,10 +37,17 @@ int slow_entry(const struct hook *hook)
     return answer;
 }
 
-void slow_count(const struct hook *hook)
+void slow_count(const struct hook *hook, const uint64_t *registers, const uint64_t *stack, const uint64_t (*vectors)[2])
 {
-    if (hot_thread.lane != &lane_ours)
-        counters_add(lane_here(), hook, CELL_SUCCESS, 1);
+    struct read_call call = {.registers = registers, .stack = stack, .vectors = vectors};
+
+    if (hot_thread.lane == &lane_ours)
+        return;
+    call.lane = lane_here();
+    if (hook->extra)
+        extra_count(call.lane, hook, &call);
+    else
+        counters_add(call.lane, hook, CELL_SUCCESS, 1);
 }
 
 void slow_entry_check(struct lane *lane, uintptr_t slot)
@@ -81,8 +89,8 @@ void slow_exit(uint64_t rbx, uintptr_t slot, uint64_t ret, uint64_t float_ret, u
         record_lost();
     ret_exit->caller_rbx = record->caller_rbx;
     ret_exit->return_address = record->return_address;
-    counters_add_duration(lane, record->hook, now - record->start);
-    counters_add_at(lane, record->hook, counters_outcome(record->hook, ret, float_ret), 1);
+    record->start = now - record->start;
+    extra_finish_late(record, ret, float_ret);
     chain_finish(lane, record);
 }
 
@@ -99,8 +107,8 @@ void slow_landed(uint64_t rbx, uintptr_t slot, uint64_t is_forced, struct slow_e
     if (is_forced) {
         counters_add(lane, record->hook, CELL_ABANDONED + ABANDONED_THREAD_EXIT, 1);
     } else {
-        counters_add_duration(lane, record->hook, now_ticks() - record->start);
-        counters_add(lane, record->hook, CELL_ERROR, 1);
+        record->start = now_ticks() - record->start;
+        extra_thrown(record);
     }
     chain_finish(lane, record);
 }

@@ -24,8 +24,10 @@ void slow_init(uint64_t (*now)(void));
  * call is to be counted, it has been. */
 int slow_entry(const struct hook *hook);
 
-/* A counted function's call on a lane without block. Counts it. */
-void slow_count(const struct hook *hook);
+/* A counted function's call on a lane without block, or of a function with more than a count. Counts it. The values as
+ * in read.h. */
+void slow_count(const struct hook *hook, const uint64_t *registers, const uint64_t *stack,
+                const uint64_t (*vectors)[2]);
 
 /* A call at `slot`, above the innermost record's or at it: are records of the lane dead? */
 void slow_entry_check(struct lane *lane, uintptr_t slot);

@@ -14,6 +14,7 @@
 #include "preload/callmeter/endpoint.h"
 #include "preload/callmeter/environment.h"
 #include "preload/callmeter/loaded.h"
+#include "preload/callmeter/memory.h"
 #include "preload/callmeter/track.h"
 #include "preload/callmeter/unwinders.h"
 #include "preload/shim.h"
@@ -37,7 +38,6 @@ static int lanes_start(const struct shim *shim, const struct clock *clock, const
         .segment = segment,
         .now = clock->now,
         .errno_offset = (char *)&errno - (char *)cpu_thread_pointer(),
-        .trampoline = clock->is_tsc ? shim->trampoline_tsc : shim->trampoline_clock,
         .is_data_scanned = runtime_scans_data(loaded->objects, loaded->count),
         .main_thread_pointer = cpu_thread_pointer(),
         .main_stack = getauxval(AT_RANDOM),
@@ -91,7 +91,7 @@ static size_t report_glob(const struct shim *shim, const struct manifest_functio
     if (refused > 0 && !function->is_optional)
         shim->log(LOG_LEVEL_WARN,
                   "%zu of the %zu functions that match %s are not tracked: see function_info, or callmeter check",
-                  refused, next - first, function->symbol);
+                  refused, next - first, function->symbol ? function->symbol : function->build_id);
     return next;
 }
 
@@ -140,8 +140,9 @@ static int instrument(const struct shim *shim, const struct manifest *manifest, 
         diag_set(diag, "no memory for the calls in progress: %s", strerror(-result));
         goto resolution;
     }
+    memory_init(shim);
     track_apply(&track);
-    endpoint_prepare(shim, manifest, track.segment);
+    endpoint_prepare(shim, manifest, clock, track.segment);
 resolution:
     track_finish(&track);
     resolution_finish(&resolution);

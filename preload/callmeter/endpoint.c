@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "preload/callmeter/budget.h"
+#include "preload/callmeter/clock.h"
 #include "preload/shim.h"
 #include "server/http.h"
 #include "symbols/manifest.h"
@@ -51,7 +53,8 @@ static void start(void)
     shim->lane_leave(before);
 }
 
-void endpoint_prepare(const struct shim *given, const struct manifest *manifest, const struct segment_header *segment)
+void endpoint_prepare(const struct shim *given, const struct manifest *manifest, const struct clock *clock,
+                      struct segment_header *segment)
 {
     const char *listen = given->listen ? given->listen : manifest->listen;
     struct timespec now;
@@ -69,8 +72,15 @@ void endpoint_prepare(const struct shim *given, const struct manifest *manifest,
         .start_time = (double)now.tv_sec + (double)now.tv_nsec * 1e-9,
         .enter_thread = given->enter_thread,
         .before_snapshot = given->lanes_reap,
+        .now_ticks = clock->now,
+        .periodic = budget_turn,
+        .periodic_ms = BUDGET_TURN_MS,
         .log = log_text,
     };
+    if (budget_init(segment, manifest->overhead_budget, clock) != 0) {
+        shim->log(LOG_LEVEL_WARN, "no memory to find out what tracking costs: overhead_budget is not kept");
+        config.periodic = NULL;
+    }
     if (config.listen)
         *given->before_main = start;
 }

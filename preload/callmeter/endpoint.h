@@ -2,11 +2,13 @@
 #ifndef CALLMETER_PRELOAD_CALLMETER_ENDPOINT_H
 #define CALLMETER_PRELOAD_CALLMETER_ENDPOINT_H
 
+struct clock;
 struct manifest;
 struct segment_header;
 struct shim;
 
 /* Arranges for the endpoint to start before main, if the settings ask for one. Context: startup. */
-void endpoint_prepare(const struct shim *shim, const struct manifest *manifest, const struct segment_header *segment);
+void endpoint_prepare(const struct shim *shim, const struct manifest *manifest, const struct clock *clock,
+                      struct segment_header *segment);
 
 #endif

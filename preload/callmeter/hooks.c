@@ -14,9 +14,14 @@ static size_t tests_bytes(const struct condition *condition)
     return condition->count * sizeof(*condition->tests);
 }
 
+size_t hook_variant_bytes(const struct manifest_function *function)
+{
+    return align(sizeof(struct hook) + (function->bucket_count + 1) * sizeof(uint64_t));
+}
+
 size_t hook_bytes(const struct manifest_function *function)
 {
-    return align(sizeof(struct hook) + (function->bucket_count + 1) * sizeof(uint64_t)) +
+    return hook_variant_bytes(function) +
            align(tests_bytes(&function->error_when) + tests_bytes(&function->throttled_when));
 }
 
@@ -35,7 +40,7 @@ void hook_arena_seal(struct hook_arena *arena)
     mprotect(arena->memory, arena->bytes, PROT_READ);
 }
 
-static void *take(struct hook_arena *arena, size_t bytes)
+void *hook_arena_take(struct hook_arena *arena, size_t bytes)
 {
     void *memory = arena->memory + arena->used;
 
@@ -118,21 +123,24 @@ static void set_buckets(struct hook *hook, const struct manifest_function *funct
     }
 }
 
-struct hook *hook_create(struct hook_arena *arena, const struct manifest_function *function, const struct clock *clock,
-                         uint64_t cell, uint32_t index)
+struct hook *hook_create(struct hook_arena *arena, const struct hook_config *config)
 {
-    struct hook *hook = take(arena, sizeof(*hook) + (function->bucket_count + 1) * sizeof(uint64_t));
+    const struct manifest_function *function = config->function;
+    struct hook *hook = hook_arena_take(arena, hook_variant_bytes(function));
     struct condition_test *tests =
-        take(arena, tests_bytes(&function->error_when) + tests_bytes(&function->throttled_when));
+        hook_arena_take(arena, tests_bytes(&function->error_when) + tests_bytes(&function->throttled_when));
 
-    hook->cell = cell;
-    hook->index = index;
+    hook->cell = config->cell;
+    hook->home = config->home;
+    hook->index = config->index;
+    hook->flags = config->flags;
+    hook->extra = config->extra;
     copy_tests(tests, &function->throttled_when, &hook->throttled_when);
     copy_tests(tests + function->throttled_when.count, &function->error_when, &hook->error_when);
-    if (is_one_range(function))
+    if (is_one_range(function) && !(hook->flags & HOOK_FLAG_JUDGE))
         judge_by_range(hook, &function->error_when);
     else
         judge_elsewhere(hook);
-    set_buckets(hook, function, clock);
+    set_buckets(hook, function, config->clock);
     return hook;
 }

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "preload/callmeter/extras.h"
 #include "preload/callmeter/hooks.h"
+#include "preload/callmeter/layout.h"
 #include "preload/callmeter/near.h"
 #include "preload/callmeter/patch.h"
 #include "preload/callmeter/span.h"
@@ -20,9 +22,29 @@ enum {
     TEXT_ROOM = 65536
 };
 
+/* What is under way while hooks and stubs are made for the targets of one object after the other. By target, but for
+ * the patches. */
+struct track_build {
+    const struct shim_code *code;
+    struct hook_arena hooks;
+    uint64_t *cells;
+    struct layout *layouts;
+    struct extras_tables *tables;
+    bool *is_built; /* has a stub */
+    uint64_t cells_bytes;
+    struct patch *patches;
+    size_t patch_count;
+};
+
 static const struct manifest_function *function_of(const struct track *track, const struct resolve_target *target)
 {
     return &track->manifest->functions[target->function];
+}
+
+/* What the manifest calls it. */
+static const char *manifest_symbol(const struct manifest_function *function)
+{
+    return function->symbol ? function->symbol : function->build_id;
 }
 
 static bool is_tracked(const struct resolve_target *target)
@@ -78,21 +100,40 @@ static bool is_same_buckets(const struct manifest_function *a, const struct mani
            (a->bucket_count == 0 || memcmp(a->buckets, b->buckets, a->bucket_count * sizeof(double)) == 0);
 }
 
+/* Anything that makes a function's cells other than those of a plain one. */
+static bool has_extra(const struct track *track, const struct resolve_target *target)
+{
+    struct layout layout;
+
+    layout_init(&layout, function_of(track, target), target, track->manifest->overhead_budget < 1);
+    return layout_has_extra(&layout, target->value_count);
+}
+
+/* True if both come from one entry, or ask the same, and no more than a plain function has. */
+static bool is_alike(const struct track *track, const struct resolve_target *a, const struct resolve_target *b)
+{
+    const struct manifest_function *first = function_of(track, a);
+    const struct manifest_function *second = function_of(track, b);
+
+    if (a->function == b->function)
+        return true;
+    return is_same_condition(&first->error_when, &second->error_when) &&
+           is_same_condition(&first->throttled_when, &second->throttled_when) && is_same_buckets(first, second) &&
+           !has_extra(track, a) && !has_extra(track, b);
+}
+
 /* Two names of one place share its counters, so they must ask the same of it. */
 static void check_alias(struct track *track, struct resolve_target *target)
 {
     const struct resolve_target *first;
-    const struct manifest_function *function = function_of(track, target);
 
     if (!is_tracked(target) || target->same_as == SIZE_MAX)
         return;
     first = &track->resolution->targets[target->same_as];
     if (!is_tracked(first))
         refuse(target, first->reason);
-    else if (!is_same_condition(&function->error_when, &function_of(track, first)->error_when) ||
-             !is_same_condition(&function->throttled_when, &function_of(track, first)->throttled_when) ||
-             !is_same_buckets(function, function_of(track, first)))
-        refuse(target, "another entry tracks the same code with other conditions or buckets");
+    else if (!is_alike(track, first, target))
+        refuse(target, "another entry tracks the same code with other settings");
     else
         target->plan.mode = first->plan.mode;
 }
@@ -122,22 +163,39 @@ static size_t labels_bytes(const struct manifest_label *labels, size_t count)
     return bytes;
 }
 
+static uint64_t resources_bytes(const struct manifest *manifest)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < manifest->resource_count; i++)
+        bytes += strlen(manifest->resources[i].name) + 16;
+    return bytes;
+}
+
 static struct writer_size size_of(const struct track *track)
 {
     uint32_t count = (uint32_t)track->resolution->count;
-    struct writer_size size = {.functions = count, .series = count, .text_bytes = TEXT_ROOM};
+    struct writer_size size = {
+        .functions = count,
+        .series = count,
+        .resources = (uint32_t)track->manifest->resource_count,
+        .text_bytes = TEXT_ROOM + resources_bytes(track->manifest),
+        .cell_bytes = track->build->cells_bytes,
+    };
 
     for (size_t i = 0; i < track->resolution->count; i++) {
         const struct resolve_target *target = &track->resolution->targets[i];
         const struct manifest_function *function = function_of(track, target);
 
-        size.cell_bytes += segment_cell_bytes((uint32_t)function->bucket_count);
-        size.text_bytes += strlen(target->name) + strlen(function->symbol) + 2 * sizeof(target->reason) + 64;
+        size.text_bytes += strlen(target->name) + strlen(manifest_symbol(function)) + 2 * sizeof(target->reason) + 64;
+        size.text_bytes += extras_tables_bytes(function, &track->build->layouts[i]);
         size.text_bytes += labels_bytes(function->labels, function->label_count);
         size.text_bytes += labels_bytes(track->manifest->labels, track->manifest->label_count);
         size.text_bytes += function->bucket_count * sizeof(double);
         if (target->object)
-            size.text_bytes += strlen(target->object->base_name) + strlen(target->symbol->name) + 16;
+            size.text_bytes += strlen(target->object->base_name) + 16;
+        if (target->symbol)
+            size.text_bytes += strlen(target->symbol->name) + 16;
     }
     return size;
 }
@@ -177,7 +235,7 @@ static uint32_t write_function(const struct track *track, const struct resolve_t
 {
     struct segment_header *segment = track->segment;
     const struct manifest_function *function = function_of(track, target);
-    const char *symbol = function->is_glob && target->symbol ? target->symbol->name : function->symbol;
+    const char *symbol = function->is_glob && target->symbol ? target->symbol->name : manifest_symbol(function);
     struct segment_function entry = {
         .name = writer_text(segment, target->name),
         .module = target->object ? writer_text(segment, target->object->base_name) : segment->text,
@@ -190,11 +248,14 @@ static uint32_t write_function(const struct track *track, const struct resolve_t
     return writer_add_function(segment, &entry);
 }
 
-static void write_series(const struct track *track, const struct resolve_target *target, uint32_t function_index,
-                         uint64_t cell)
+static void write_series(const struct track *track, const struct resolve_target *target, uint32_t function_index)
 {
     struct segment_header *segment = track->segment;
     const struct manifest_function *function = function_of(track, target);
+    size_t place = target->same_as == SIZE_MAX ? (size_t)(target - track->resolution->targets) : target->same_as;
+    const struct layout *layout = &track->build->layouts[place];
+    const struct extras_tables *tables = &track->build->tables[place];
+    uint64_t cell = track->build->cells[place];
     struct segment_series entry = {
         .function = function_index,
         .bucket_count = (uint32_t)function->bucket_count,
@@ -205,6 +266,23 @@ static void write_series(const struct track *track, const struct resolve_target 
         .cell = cell,
         .is_from_glob = function->is_glob,
         .has_no_duration = target->plan.mode == PLAN_COUNT,
+        .cell_words = layout->cell_words,
+        .summed_words = layout->summed_words,
+        .skipped_word = layout->skipped,
+        .items_word = layout->items,
+        .interval_word = layout->interval,
+        .errors_word = layout->errors,
+        .error_count = layout->error_count,
+        .last_start_word = layout->last_start,
+        .last_success_word = layout->last_success,
+        .last_finish_word = layout->last_finish,
+        .sampling = tables->sampling,
+        .values = tables->values,
+        .error_values = tables->error_values,
+        .entry_values = tables->entry_values,
+        .entry_cell = layout->entry_cells ? cell + layout->cell_count * layout->stride : 0,
+        .entry_cells = layout->entry_cells,
+        .is_health_check = function->kind == MANIFEST_KIND_HEALTH_CHECK,
     };
 
     writer_add_series(segment, &entry);
@@ -222,6 +300,9 @@ static int write_segment(struct track *track, struct diag *diag)
     }
     track->segment->namespace_ = writer_text(track->segment, manifest->namespace_);
     track->segment->constant_labels = write_labels(track->segment, manifest->labels, manifest->label_count, NULL, 0);
+    for (size_t i = 0; i < manifest->resource_count; i++)
+        ((struct segment_resource *)((char *)track->segment + track->segment->resources))[i].name =
+            writer_text(track->segment, manifest->resources[i].name);
     return 0;
 }
 
@@ -229,35 +310,26 @@ static int write_segment(struct track *track, struct diag *diag)
  * -------------------------------------------------------------------------------------------------------------------------
  */
 
-/* What is under way while hooks and stubs are made for the targets of one object after the other. */
-struct track_build {
-    struct stub_config config;
-    struct hook_arena hooks;
-    uint64_t *cells;       /* by target */
-    struct hook **hook_of; /* by target; NULL: none was made */
-    struct patch *patches;
-    size_t patch_count;
-};
-
-/* Gives each target a cell, aliases the one of what they are an alias of. Returns the bytes of all hooks. */
-static size_t assign_cells(const struct track *track, uint64_t *cells)
+/* Gives each target a layout and cells, aliases those of what they are an alias of. Returns the bytes of all hooks. */
+static size_t assign_cells(struct track *track)
 {
+    struct track_build *build = track->build;
+    uint64_t next = SEGMENT_BLOCK_HEADER_BYTES;
     size_t bytes = 0;
-    uint64_t next = 0;
 
     for (size_t i = 0; i < track->resolution->count; i++) {
         const struct resolve_target *target = &track->resolution->targets[i];
         const struct manifest_function *function = function_of(track, target);
 
-        if (target->same_as != SIZE_MAX) {
-            cells[i] = cells[target->same_as];
+        layout_init(&build->layouts[i], function, target, track->manifest->overhead_budget < 1);
+        if (target->same_as != SIZE_MAX)
             continue;
-        }
-        cells[i] = next;
-        next += segment_cell_bytes((uint32_t)function->bucket_count);
+        build->cells[i] = next;
+        next += build->layouts[i].bytes;
         if (is_hooked(target))
-            bytes += hook_bytes(function);
+            bytes += EXTRA_ROLES * hook_bytes(function) + extras_bytes();
     }
+    build->cells_bytes = next;
     return bytes;
 }
 
@@ -270,17 +342,15 @@ static int build_init(struct track *track)
     track->build = build;
     if (!build)
         return -ENOMEM;
-    build->config = (struct stub_config){
-        .entry = track->clock->is_tsc ? shim->trampoline_tsc.entry : shim->trampoline_clock.entry,
-        .count_slow = shim->count_slow,
-        .thread_offset = shim->thread_offset,
-    };
+    build->code = track->clock->is_tsc ? &shim->code_tsc : &shim->code_clock;
     build->cells = calloc(count, sizeof(*build->cells));
-    build->hook_of = calloc(count, sizeof(struct hook *));
+    build->layouts = calloc(count, sizeof(*build->layouts));
+    build->tables = calloc(count, sizeof(*build->tables));
+    build->is_built = calloc(count, sizeof(*build->is_built));
     build->patches = calloc(count, sizeof(*build->patches));
-    if (!build->cells || !build->hook_of || !build->patches)
+    if (!build->cells || !build->layouts || !build->tables || !build->is_built || !build->patches)
         return -ENOMEM;
-    return hook_arena_init(&build->hooks, assign_cells(track, build->cells));
+    return hook_arena_init(&build->hooks, assign_cells(track));
 }
 
 static void build_destroy(struct track_build *build)
@@ -288,9 +358,99 @@ static void build_destroy(struct track_build *build)
     if (!build)
         return;
     free(build->cells);
-    free(build->hook_of);
+    free(build->layouts);
+    free(build->tables);
+    free(build->is_built);
     free(build->patches);
     free(build);
+}
+
+/* The hooks of one target: one a role, those that it needs. */
+struct hooks {
+    struct hook *roles[EXTRA_ROLES];
+    struct extra *extra; /* or NULL */
+};
+
+static struct hook *make_hook(struct track *track, size_t index, struct extra *extra, enum extra_role role)
+{
+    static const uint32_t flags[EXTRA_ROLES] = {0, HOOK_FLAG_WEIGHED | HOOK_FLAG_JUDGE, HOOK_FLAG_UNTIMED};
+    struct track_build *build = track->build;
+    const struct layout *layout = &build->layouts[index];
+    struct hook_config config = {
+        .function = function_of(track, &track->resolution->targets[index]),
+        .clock = track->clock,
+        .cell = extras_cell(layout, build->cells[index]),
+        .home = extras_home(layout, build->cells[index]),
+        .index = (uint32_t)index,
+        .flags = flags[role],
+        .extra = extra,
+    };
+
+    if (extra && extras_has_end(extra))
+        config.flags |= HOOK_FLAG_JUDGE;
+    if (extra && extras_has_vectors(extra))
+        config.flags |= HOOK_FLAG_VECTORS;
+
+    return hook_create(&build->hooks, &config);
+}
+
+/* -ENOMEM: no address space for what labels need. */
+static int make_hooks(struct track *track, size_t index, struct hooks *hooks)
+{
+    struct track_build *build = track->build;
+    struct resolve_target *target = &track->resolution->targets[index];
+    const struct manifest_function *function = function_of(track, target);
+    const struct layout *layout = &build->layouts[index];
+    enum extra_role last = !layout->is_sampled ? EXTRA_TIMED : layout->skipped ? EXTRA_WEIGHED : EXTRA_UNTIMED;
+
+    *hooks = (struct hooks){0};
+    if (layout_has_extra(layout, target->value_count)) {
+        extras_write_tables(track->segment, function, layout, target->values, &build->tables[index]);
+        hooks->extra = extras_create(&build->hooks, track->segment, track->manifest, target, layout,
+                                     &build->tables[index], build->cells[index]);
+    }
+    for (enum extra_role role = EXTRA_TIMED; role <= last; role++) {
+        hooks->roles[role] = make_hook(track, index, hooks->extra, role);
+        if (hooks->extra)
+            hooks->extra->roles[role].base = hooks->roles[role];
+        if (layout->entry_labels && extras_map_variants(hooks->extra, role, layout, hook_variant_bytes(function)) != 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static bool is_by_extra(const struct hooks *hooks)
+{
+    return hooks->extra && extras_has_entry(hooks->extra);
+}
+
+static void configure(const struct track *track, const struct hooks *hooks, struct stub_config *config)
+{
+    const struct shim_code *code = track->build->code;
+
+    *config = (struct stub_config){
+        .entry = is_by_extra(hooks) ? code->late_entry : code->entry,
+        .sample = is_by_extra(hooks) ? code->late_sample : code->sample,
+        .entry_untimed = track->shim->entry_untimed,
+        .count_slow = track->shim->count_slow,
+        .thread_offset = track->shim->thread_offset,
+    };
+}
+
+/* Says in the hooks where the original has gone. */
+static void set_originals(struct track *track, struct hooks *hooks, const struct stub *stub)
+{
+    if (hooks->extra)
+        hooks->extra->original = stub->original;
+    for (unsigned role = 0; role < EXTRA_ROLES; role++) {
+        if (!hooks->roles[role])
+            continue;
+        hooks->roles[role]->original = stub->original;
+        if (is_by_extra(hooks))
+            hooks->roles[role]->original =
+                (void *)(uintptr_t)(role == EXTRA_UNTIMED ? track->shim->extra_untimed : track->build->code->extra);
+        hooks->roles[role]->bypass = stub->bypass;
+    }
 }
 
 /* Writes the stub of one target to *stubs, and moves that on. */
@@ -298,16 +458,32 @@ static void build_stub(struct track *track, size_t index, uint8_t **stubs)
 {
     struct track_build *build = track->build;
     struct resolve_target *target = &track->resolution->targets[index];
-    struct hook *hook =
-        hook_create(&build->hooks, function_of(track, target), track->clock, build->cells[index], (uint32_t)index);
+    struct stub_request request = {.plan = &target->plan};
+    struct stub_config config;
+    struct hooks hooks;
     struct stub stub;
     struct diag diag = {0};
 
-    if (stub_write(&build->config, &target->plan, hook, *stubs, &stub, &diag) != 0) {
+    if (make_hooks(track, index, &hooks) != 0) {
+        refuse(target, "there is no address space for the values of its labels");
+        return;
+    }
+    request.hook = hooks.roles[EXTRA_TIMED];
+    request.weighed = hooks.roles[EXTRA_WEIGHED];
+    request.untimed = hooks.roles[EXTRA_UNTIMED];
+    request.is_count_extra = hooks.extra != NULL;
+    if (request.weighed) {
+        request.sampling = hooks.extra->sampling;
+        request.skip = hooks.extra->skip;
+        request.skipped = hooks.extra->skipped;
+    }
+    configure(track, &hooks, &config);
+    if (stub_write(&config, &request, *stubs, &stub, &diag) != 0) {
         refuse(target, diag.text);
         return;
     }
-    build->hook_of[index] = hook;
+    set_originals(track, &hooks, &stub);
+    build->is_built[index] = true;
     build->patches[build->patch_count++] = (struct patch){
         .plan = &target->plan,
         .window = (uint8_t *)target->plan.address,
@@ -381,16 +557,19 @@ int track_prepare(struct track *track, struct diag *diag)
         diag_set(diag, "no memory for %zu functions (%s)", resolution->count, strerror(-result));
         return result;
     }
+    result = write_segment(track, diag);
+    if (result != 0)
+        return result;
     for (size_t i = 0; i < resolution->count; i++)
         check_memory(&resolution->targets[i]);
     for (size_t i = 0; i < resolution->count; i++)
-        if (is_hooked(&resolution->targets[i]) && !track->build->hook_of[i])
+        if (is_hooked(&resolution->targets[i]) && !track->build->is_built[i])
             build_object(track, i);
     hook_arena_seal(&track->build->hooks);
     for (size_t i = 0; i < resolution->count; i++)
         check_alias(track, &resolution->targets[i]);
     count_failures(track);
-    return write_segment(track, diag);
+    return 0;
 }
 
 /* True if threads exist that may be running what is patched: constructors of libraries came before ours. */
@@ -430,7 +609,7 @@ void track_apply(struct track *track)
         uint32_t index = write_function(track, target);
 
         if (is_tracked(target))
-            write_series(track, target, index, build->cells[i]);
+            write_series(track, target, index);
     }
 }
 

@@ -27,13 +27,15 @@ static void lay_out(struct segment_header *header, const struct writer_size *siz
     header->series_capacity = size->series;
     header->functions = align(sizeof(*header), 64);
     header->series = align(header->functions + (uint64_t)size->functions * sizeof(struct segment_function), 64);
-    header->text = align(header->series + (uint64_t)size->series * sizeof(struct segment_series), 64);
+    header->resource_count = size->resources;
+    header->resources = align(header->series + (uint64_t)size->series * sizeof(struct segment_series), 64);
+    header->text = align(header->resources + (uint64_t)size->resources * sizeof(struct segment_resource), 64);
     header->text_bytes = align(size->text_bytes + 16, 8);
     header->text_used = 8; /* offset 0 of the arena is the empty text */
     header->owners = header->text + header->text_bytes;
     header->block_capacity = blocks;
     header->blocks = align(header->owners + (uint64_t)blocks * sizeof(uint64_t), PAGE);
-    header->block_bytes = align(size->cell_bytes + 1, PAGE);
+    header->block_bytes = align(SEGMENT_BLOCK_HEADER_BYTES + size->cell_bytes + 1, PAGE);
     header->segment_bytes = header->blocks + blocks * header->block_bytes;
 }
 
@@ -72,6 +74,16 @@ uint64_t writer_bytes(struct segment_header *segment, const void *bytes, size_t 
     if (count > segment->text_bytes - segment->text_used)
         return segment->text;
     memcpy((char *)segment + offset, bytes, count);
+    segment->text_used = align(segment->text_used + count, 8);
+    return offset;
+}
+
+uint64_t writer_reserve(struct segment_header *segment, uint64_t count)
+{
+    uint64_t offset = segment->text + segment->text_used;
+
+    if (count > segment->text_bytes - segment->text_used)
+        return segment->text;
     segment->text_used = align(segment->text_used + count, 8);
     return offset;
 }

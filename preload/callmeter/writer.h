@@ -11,6 +11,7 @@
 struct writer_size {
     uint32_t functions;
     uint32_t series;
+    uint32_t resources;
     uint64_t text_bytes;
     uint64_t cell_bytes; /* of all cells */
 };
@@ -25,6 +26,9 @@ uint64_t writer_text(struct segment_header *segment, const char *text);
 
 /* The same for bytes, aligned to 8. */
 uint64_t writer_bytes(struct segment_header *segment, const void *bytes, size_t count);
+
+/* Room in the arena, zeroed, aligned to 8; the offset of the empty text if there is none. */
+uint64_t writer_reserve(struct segment_header *segment, uint64_t count);
 
 /* Adds an entry and publishes it. Its index, or UINT32_MAX if the table is full. */
 uint32_t writer_add_function(struct segment_header *segment, const struct segment_function *function);

@@ -18,7 +18,7 @@ static const struct command commands[] = {
      "run [-m MANIFEST]... [-p PRESET]... [-l ADDRESS] [--strict] [--exe GLOB] [--] PROGRAM [ARGUMENT]...",
      "starts a program under callmeter",
      "  -m, --manifest FILE   which functions to meter; may be repeated, later files add to earlier ones\n"
-     "  -p, --preset NAME     the same, of a shipped manifest (`callmeter presets`)\n"
+     "  -p, --preset NAME     the same, of a shipped manifest (`callmeter presets`); auto: of all that fit the program\n"
      "  -l, --listen ADDRESS  where to serve /metrics: host:port, [v6]:port, unix:/path or none\n"
      "      --strict          end with status 78 if some function cannot be tracked\n"
      "      --exe GLOB        instrument the programs of that name or path, instead of the manifest's `executables`\n"
@@ -32,7 +32,7 @@ static const struct command commands[] = {
     {"check", cli_check, "check [-m MANIFEST]... [-p PRESET]... [--json] PROGRAM",
      "shows what would become of each function, and starts nothing",
      "  -m, --manifest FILE   which functions; may be repeated\n"
-     "  -p, --preset NAME     the same, of a shipped manifest\n"
+     "  -p, --preset NAME     the same, of a shipped manifest, or auto\n"
      "      --json            prints JSON\n"
      "\n"
      "Prints a line for each function: name, object, address, mode and reason. The mode is\n"
@@ -43,7 +43,9 @@ static const struct command commands[] = {
      "  pending  the library is not loaded at the start\n"
      "The exit code is 0 if all is well, 1 if some function that is not optional is refused or missing, else as of\n"
      "`callmeter run`.\n"},
-    {"presets", cli_presets, "presets", "lists the shipped manifests", ""},
+    {"presets", cli_presets, "presets [PROGRAM]", "lists the shipped manifests and what each shows",
+     "With PROGRAM: those that `-p auto` takes for it.\n"},
+    {"schema", cli_schema, "schema", "prints the JSON Schema of manifests", ""},
 };
 
 enum {

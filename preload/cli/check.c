@@ -24,6 +24,7 @@ struct check_options {
 
 enum {
     CHECK_OPTION_JSON = 256,
+    CHECK_INLINED_BYTES_MAX = 64 << 20, /* of debug information in one object: half a second */
 };
 
 static const struct option check_long_options[] = {{"manifest", required_argument, NULL, 'm'},
@@ -65,7 +66,7 @@ static int check_parse(struct check_options *options, int argc, char **argv)
     }
     if (optind != argc - 1)
         return cli_usage("check", optind == argc ? "no program to check" : "more than one program");
-    if (options->manifests.count == 0 && !getenv("CALLMETER_MANIFEST"))
+    if (options->manifests.count == 0 && !options->manifests.has_auto && !getenv("CALLMETER_MANIFEST"))
         return cli_usage("check", "no manifest: name one by -m or -p, or in CALLMETER_MANIFEST");
     options->program = argv[optind];
     return 0;
@@ -84,7 +85,15 @@ static const char *check_mode(const struct resolve_target *target)
 static char *check_symbol(const struct manifest *manifest, const struct resolve_target *target)
 {
     const struct manifest_function *function = &manifest->functions[target->function];
-    char *symbol = strdup(function->is_glob && target->symbol ? target->symbol->name : function->symbol);
+    bool is_own = target->symbol && (function->is_glob || !function->symbol);
+    char *symbol = NULL;
+
+    if (is_own)
+        symbol = strdup(target->symbol->name);
+    else if (function->symbol)
+        symbol = strdup(function->symbol);
+    else if (asprintf(&symbol, "0x%" PRIx64, function->offset) < 0)
+        symbol = NULL;
 
     if (symbol)
         demangle_sanitize(symbol);
@@ -100,6 +109,79 @@ static char *check_object_name(const struct resolve_target *target)
     return name;
 }
 
+/* What a value is for: the name of a label, "items", or "resource NAME". A walk over those of one function, in the
+ * order of resolve_target.values; zeroed but for manifest and function. */
+struct check_values {
+    const struct manifest *manifest;
+    size_t function;
+    size_t next;
+    size_t next_gauge; /* two for each resource */
+    char use[160];
+};
+
+static bool check_next_gauge(struct check_values *values)
+{
+    const struct manifest *manifest = values->manifest;
+
+    for (; values->next_gauge < 2 * manifest->resource_count; values->next_gauge++) {
+        const struct manifest_resource *resource = &manifest->resources[values->next_gauge / 2];
+        bool is_limit = values->next_gauge % 2;
+        const struct manifest_gauge *gauge = is_limit ? &resource->limit : &resource->in_use;
+
+        if (gauge->source != MANIFEST_GAUGE_CALL || gauge->function != values->function)
+            continue;
+        snprintf(values->use, sizeof(values->use), "resource %s %s", resource->name, is_limit ? "limit" : "in_use");
+        values->next_gauge++;
+        return true;
+    }
+    return false;
+}
+
+/* Sets `use` for the next value. */
+static bool check_next_value(struct check_values *values)
+{
+    const struct manifest_function *function = &values->manifest->functions[values->function];
+    size_t n = values->next++;
+
+    if (n < function->dynamic_label_count)
+        snprintf(values->use, sizeof(values->use), "%s", function->dynamic_labels[n].name);
+    else if (n == function->dynamic_label_count && function->items.source != MANIFEST_SOURCE_NONE)
+        snprintf(values->use, sizeof(values->use), "items");
+    else
+        return check_next_gauge(values);
+    return true;
+}
+
+static const char *check_value_text(const struct value_location *location, char *text)
+{
+    return location->type == VALUE_VOID ? "not found" : value_text(location, text);
+}
+
+static json_t *check_values_to_json(const struct manifest *manifest, const struct resolve_target *target)
+{
+    struct check_values values = {.manifest = manifest, .function = target->function};
+    json_t *result = json_array();
+
+    for (size_t i = 0; i < target->value_count && check_next_value(&values); i++) {
+        char text[VALUE_TEXT_BYTES];
+
+        json_array_append_new(result, json_pack("{s:s, s:s}", "name", values.use, "location",
+                                                check_value_text(&target->values[i], text)));
+    }
+    return result;
+}
+
+static void check_print_values(const struct manifest *manifest, const struct resolve_target *target)
+{
+    struct check_values values = {.manifest = manifest, .function = target->function};
+
+    for (size_t i = 0; i < target->value_count && check_next_value(&values); i++) {
+        char text[VALUE_TEXT_BYTES];
+
+        printf("    %s = %s\n", values.use, check_value_text(&target->values[i], text));
+    }
+}
+
 static json_t *check_to_json(const struct manifest *manifest, const struct resolve_target *target)
 {
     char address[24];
@@ -109,10 +191,10 @@ static json_t *check_to_json(const struct manifest *manifest, const struct resol
     json_t *result;
 
     snprintf(address, sizeof(address), "0x%" PRIx64, target->address);
-    result = json_pack("{s:s?, s:s, s:s?, s:s?, s:o, s:s, s:s}", "symbol", symbol, "name", target->name, "object",
+    result = json_pack("{s:s?, s:s, s:s?, s:s?, s:o, s:s, s:s, s:o}", "symbol", symbol, "name", target->name, "object",
                        is_found ? object : NULL, "address", is_found ? address : NULL, "size",
                        is_found ? json_integer((json_int_t)target->size) : json_null(), "mode", check_mode(target),
-                       "reason", target->reason);
+                       "reason", target->reason, "values", check_values_to_json(manifest, target));
     free(symbol);
     free(object);
     return result;
@@ -133,7 +215,7 @@ static int check_print_json(const struct manifest *manifest, const struct resolu
     return result;
 }
 
-static void check_print_table(const struct resolution *resolution)
+static void check_print_table(const struct manifest *manifest, const struct resolution *resolution)
 {
     int name_width = 0;
     int object_width = 0;
@@ -155,6 +237,7 @@ static void check_print_table(const struct resolution *resolution)
             snprintf(address, sizeof(address), "0x%" PRIx64, target->address);
         printf("%-*s  %-*s  %12s  %s%*s%s\n", name_width, target->name, object_width, object ? object : "", address,
                check_mode(target), target->reason[0] ? 9 - (int)strlen(check_mode(target)) : 0, "", target->reason);
+        check_print_values(manifest, target);
         free(object);
     }
 }
@@ -207,7 +290,7 @@ static int check_open_objects(struct check_objects *objects, const char *elf_pat
 static int check_report(const struct check_options *options, const struct manifest *manifest,
                         const struct check_objects *objects)
 {
-    static const struct resolve_options resolve = {0};
+    static const struct resolve_options resolve = {.inlined_bytes_max = CHECK_INLINED_BYTES_MAX};
     struct resolution resolution = {0};
     struct diag diag = {0};
     bool is_well;
@@ -220,7 +303,7 @@ static int check_report(const struct check_options *options, const struct manife
     if (options->is_json)
         check_print_json(manifest, &resolution);
     else
-        check_print_table(&resolution);
+        check_print_table(manifest, &resolution);
     resolution_finish(&resolution);
     return is_well ? CLI_EXIT_OK : CLI_EXIT_UNTRACKED;
 }
@@ -273,6 +356,8 @@ int cli_check(int argc, char **argv)
     struct check_options options = {0};
     int result = check_parse(&options, argc, argv);
 
+    if (result == 0)
+        result = cli_manifests_expand(&options.manifests, options.program);
     if (result == 0)
         result = check_loaded(&options);
     cli_manifests_finish(&options.manifests);

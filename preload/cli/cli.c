@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "preload/cli/auto.h"
 #include "preload/cli/locate.h"
 #include "preload/cli/program.h"
 #include "symbols/diag.h"
@@ -67,10 +68,17 @@ int cli_manifests_add(struct cli_manifests *manifests, const char *path)
 
 int cli_manifests_add_preset(struct cli_manifests *manifests, const char *name)
 {
-    char *folder = locate_presets();
+    char *folder;
     char *path = NULL;
     int result;
 
+    if (strcmp(name, CLI_PRESET_AUTO) == 0) {
+        if (!manifests->has_auto)
+            manifests->auto_position = manifests->count;
+        manifests->has_auto = true;
+        return 0;
+    }
+    folder = locate_presets();
     if (!folder) {
         cli_error("the shipped manifests are not there: callmeter is not installed whole");
         return CLI_EXIT_BROKEN;
@@ -87,6 +95,76 @@ int cli_manifests_add_preset(struct cli_manifests *manifests, const char *name)
     }
     free(folder);
     free(path);
+    return result;
+}
+
+static bool cli_manifests_has(const struct cli_manifests *manifests, const char *path)
+{
+    for (size_t i = 0; i < manifests->count; i++) {
+        if (strcmp(manifests->paths[i], path) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Takes the paths of `chosen` over, but for those that are there already. */
+static int cli_manifests_insert(struct cli_manifests *manifests, struct cli_manifests *chosen)
+{
+    size_t at = manifests->auto_position;
+    char **paths = reallocarray(manifests->paths, manifests->count + chosen->count + 1, sizeof(*paths));
+
+    if (!paths)
+        return cli_out_of_memory();
+    manifests->paths = paths;
+    for (size_t i = 0; i < chosen->count; i++) {
+        if (cli_manifests_has(manifests, chosen->paths[i]))
+            continue;
+        memmove(paths + at + 1, paths + at, (manifests->count - at) * sizeof(*paths));
+        paths[at++] = chosen->paths[i];
+        chosen->paths[i] = NULL;
+        manifests->count++;
+    }
+    return 0;
+}
+
+static int cli_manifests_choose(const char *name, struct cli_manifests *chosen)
+{
+    struct program program = {0};
+    struct diag diag = {0};
+    char **paths = NULL;
+    size_t count = 0;
+    int result = program_init(&program, name, &diag);
+
+    if (result != 0)
+        cli_error("%s", diag.text);
+    else
+        result = auto_choose(&program, name, &paths, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (result == 0)
+            result = cli_manifests_add(chosen, paths[i]);
+        free(paths[i]);
+    }
+    free(paths);
+    program_finish(&program);
+    return result;
+}
+
+int cli_manifests_expand(struct cli_manifests *manifests, const char *program)
+{
+    struct cli_manifests chosen = {0};
+    int result;
+
+    if (!manifests->has_auto)
+        return 0;
+    result = cli_manifests_choose(program, &chosen);
+    if (result == 0)
+        result = cli_manifests_insert(manifests, &chosen);
+    if (result == 0 && manifests->count == 0) {
+        cli_error("no preset fits %s; name a manifest by -m", program);
+        result = CLI_EXIT_MANIFEST;
+    }
+    manifests->has_auto = false;
+    cli_manifests_finish(&chosen);
     return result;
 }
 
@@ -157,6 +235,15 @@ static bool cli_matches_program(const char *pattern, const char *name, const str
            cli_matches_path(pattern, program->elf_path);
 }
 
+bool cli_matches_executables(const struct manifest *manifest, const char *name, const struct program *program)
+{
+    for (size_t i = 0; i < manifest->executable_count; i++) {
+        if (cli_matches_program(manifest->executables[i], name, program))
+            return true;
+    }
+    return manifest->executable_count == 0;
+}
+
 void cli_warn_executables(const struct manifest *manifest, const char *pattern, const char *name,
                           const struct program *program)
 {
@@ -166,12 +253,9 @@ void cli_warn_executables(const struct manifest *manifest, const char *pattern, 
                       pattern);
         return;
     }
-    for (size_t i = 0; i < manifest->executable_count; i++) {
-        if (cli_matches_program(manifest->executables[i], name, program))
-            return;
-    }
-    if (manifest->executable_count > 0)
-        cli_error("warning: %s matches none of the manifest's executables (%s%s), so it is not instrumented; a program "
-                  "that it starts may be",
-                  name, manifest->executables[0], manifest->executable_count > 1 ? ", ..." : "");
+    if (cli_matches_executables(manifest, name, program))
+        return;
+    cli_error("warning: %s matches none of the manifest's executables (%s%s), so it is not instrumented; a program "
+              "that it starts may be",
+              name, manifest->executables[0], manifest->executable_count > 1 ? ", ..." : "");
 }

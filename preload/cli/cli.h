@@ -27,12 +27,21 @@ enum cli_exit {
 struct cli_manifests {
     char **paths; /* absolute */
     size_t count;
+    bool has_auto;        /* `-p auto` was given, and cli_manifests_expand has not been called yet */
+    size_t auto_position; /* how many paths stand before it */
 };
+
+/* The preset that stands for those that fit the program. */
+#define CLI_PRESET_AUTO "auto"
 
 /* Appends the file that `-m` names, or that of a shipped preset. On failure one line has gone to stderr and the exit
  * code is returned, else 0. */
 int cli_manifests_add(struct cli_manifests *manifests, const char *path);
 int cli_manifests_add_preset(struct cli_manifests *manifests, const char *name);
+
+/* Puts in the place of `-p auto`, if that was given, the presets that fit the program which the command line calls
+ * `program`, without those that are named anyway. Errors as above, those of a program that cannot be run included. */
+int cli_manifests_expand(struct cli_manifests *manifests, const char *program);
 
 /* Joins the paths as CALLMETER_MANIFEST has them (with none, takes what the environment has) and loads them. The caller
  * owns both results. Errors as above. */
@@ -45,6 +54,10 @@ void cli_manifests_finish(struct cli_manifests *manifests);
 void cli_warn_executables(const struct manifest *manifest, const char *pattern, const char *name,
                           const struct program *program);
 
+/* True if the manifest has no `executables`, or one of them matches the program, which the command line calls `name`.
+ */
+bool cli_matches_executables(const struct manifest *manifest, const char *name, const struct program *program);
+
 /* Writes "callmeter: TEXT" to stderr. */
 void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -52,6 +65,7 @@ void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int cli_run(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_presets(int argc, char **argv);
+int cli_schema(int argc, char **argv);
 
 /* Writes what --help says of one command, or of all (NULL). Returns false if there is no such command. */
 bool cli_print_help(const char *command);

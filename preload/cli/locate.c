@@ -46,3 +46,8 @@ char *locate_presets(void)
 {
     return locate_file("symbols/presets", CALLMETER_DATADIR_FROM_BINDIR "/callmeter/presets");
 }
+
+char *locate_schema(void)
+{
+    return locate_file("symbols/manifest.schema.json", CALLMETER_DATADIR_FROM_BINDIR "/callmeter/manifest.schema.json");
+}

@@ -76,7 +76,7 @@ static int run_parse(struct run_options *options, int argc, char **argv)
     }
     if (optind == argc)
         return cli_usage("run", "no program to run");
-    if (options->manifests.count == 0 && !getenv("CALLMETER_MANIFEST"))
+    if (options->manifests.count == 0 && !options->manifests.has_auto && !getenv("CALLMETER_MANIFEST"))
         return cli_usage("run", "no manifest: name one by -m or -p, or in CALLMETER_MANIFEST");
     options->command = argv + optind;
     return 0;
@@ -165,6 +165,8 @@ int cli_run(int argc, char **argv)
     struct run_options options = {0};
     int result = run_parse(&options, argc, argv);
 
+    if (result == 0)
+        result = cli_manifests_expand(&options.manifests, options.command[0]);
     if (result == 0)
         result = run_checked(&options);
     cli_manifests_finish(&options.manifests);

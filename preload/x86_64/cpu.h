@@ -6,14 +6,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Trampolines (entry.S). A stub pushes rbx, puts its hook there and jumps to an entry; originals return to the exit.
- * Not callable. */
-extern const char hot_entry_tsc[], hot_exit_tsc[], hot_exit_tail_tsc[];
-extern const char hot_entry_clock[], hot_exit_clock[], hot_exit_tail_clock[];
-/* In them, the instructions that link a record in and unlink it: what is counted in front of each is then as good as
- * done. */
-extern const char hot_linking_tsc[], hot_linking_tail_tsc[], hot_unlinking_tsc[];
-extern const char hot_linking_clock[], hot_linking_tail_clock[], hot_unlinking_clock[];
+/* Trampolines (entry.S). A stub pushes rbx, puts its hook there and jumps to an entry; originals return to the exit, or
+ * to the other one if a tracked function's tail call called them. In each, the instructions that link a record in and
+ * unlink it: what is counted in front of them is then as good as done. Not callable. */
+#define CPU_TRAMPOLINE(kind)                                                                                           \
+    extern const char hot_entry_##kind[], hot_exit_##kind[], hot_exit_tail_##kind[], hot_linking_##kind[],             \
+        hot_linking_tail_##kind[], hot_unlinking_##kind[]
+
+/* All kinds. `late`: the clock is read by hot_extra. `untimed`: not at all; for calls that are judged only. */
+#define CPU_TRAMPOLINES(each) each(tsc) each(clock) each(late_tsc) each(late_clock) each(untimed)
+
+CPU_TRAMPOLINE(tsc);
+CPU_TRAMPOLINE(clock);
+CPU_TRAMPOLINE(late_tsc);
+CPU_TRAMPOLINE(late_clock);
+CPU_TRAMPOLINE(untimed);
+
+/* Between a stub and an entry: asks sampling_decide. */
+extern const char hot_sample_tsc[], hot_sample_clock[], hot_sample_late_tsc[], hot_sample_late_clock[];
+/* Between an entry and an original: asks extra_entry, reads the clock. */
+extern const char hot_extra_tsc[], hot_extra_clock[], hot_extra_untimed[];
 extern const char hot_count_slow[];
 extern const char hot_landing[];
 
@@ -34,6 +46,12 @@ static inline void cpu_add(uint64_t *word, uint64_t value)
 static inline void cpu_or(uint64_t *word, uint64_t value)
 {
     __asm__ volatile("orq %1, %0" : "+m"(*word) : "er"(value) : "cc");
+}
+
+/* In a loop that waits for another processor. */
+static inline void cpu_pause(void)
+{
+    __asm__ volatile("pause");
 }
 
 static inline uint64_t cpu_ticks(void)

@@ -25,7 +25,7 @@
 #define CFI_RBX_IN_RECORD    .cfi_escape 0x10, 3, 2, 0x73, RECORD_RBX
 
         .hidden hot_clock, hot_personality, slow_entry, slow_entry_check, slow_exit
-        .hidden counters_judge, slow_landed, slow_count, slow_longjmp
+        .hidden extra_entry, extra_finish, sampling_decide, slow_landed, slow_count, slow_longjmp
 
 /* Trampolines lie on pages of their own: bind.c writes the displacements of LOAD_THREAD there. */
         .section .text.hot, "ax", @progbits
@@ -54,6 +54,19 @@ hot_pages:
 
 .macro READ_CLOCK_clock
         call    hot_read_clock
+.endm
+
+/* The clocks of a trampoline's two ends. Where there is more to do first (hot_extra), that reads the clock when it is done. */
+#define NO_CLOCK 0
+#define TSC      1
+#define CLOCK    2
+
+.macro READ_CLOCK which
+        .if \which == TSC
+        READ_CLOCK_tsc
+        .elseif \which == CLOCK
+        READ_CLOCK_clock
+        .endif
 .endm
 
 /* rax, rcx and rdx are pushed already; these are the other caller-saved ones. C wants the stack aligned: rbp keeps it. */
@@ -101,7 +114,7 @@ hot_pages:
 #define PUSHED_FOR_C 56 /* bytes between rbp, as PUSH_FOR_C sets it, and what was pushed before */
 
 /* The end of an entry: rax is the record, rcx the lane, rdx the record around it, rbx the hook. */
-.macro CALL_ORIGINAL kind, no_block, linking
+.macro CALL_ORIGINAL at_entry, no_block, linking
         movq    %rdx, RECORD_OUTER(%rax)
         movq    %rsp, RECORD_SP(%rax)
         movq    (ENTRY_SAVED - 8)(%rsp), %rdx
@@ -122,7 +135,11 @@ hot_pages:
 \linking:
         movq    %rax, LANE_CURRENT(%rcx)
         movq    %rax, %rbx                      /* rbx: record */
-        READ_CLOCK_\kind
+        .if \at_entry == NO_CLOCK
+        xorl    %eax, %eax
+        .else
+        READ_CLOCK \at_entry
+        .endif
         movq    %rax, RECORD_START(%rbx)
         popq    %rdx
         .cfi_adjust_cfa_offset -8
@@ -137,7 +154,7 @@ hot_pages:
         call    *RECORD_TARGET(%rbx)
 .endm
 
-.macro TRAMPOLINE kind
+.macro TRAMPOLINE kind, at_entry, at_exit
         .globl  hot_entry_\kind, hot_exit_\kind, hot_exit_tail_\kind
         .hidden hot_entry_\kind, hot_exit_\kind, hot_exit_tail_\kind
         .type   hot_entry_\kind, @function
@@ -169,7 +186,7 @@ hot_entry_\kind:
         movq    LANE_CURRENT(%rcx), %rdx
         cmpq    %rsp, RECORD_SP(%rdx)
         jbe     12f                             /* above the innermost call: that one may be dead */
-3:      CALL_ORIGINAL \kind, 11f, hot_linking_\kind
+3:      CALL_ORIGINAL \at_entry, 11f, hot_linking_\kind
 hot_exit_\kind:
         leaq    -8(%rsp), %rsp                  /* the slot again */
         .cfi_adjust_cfa_offset 8
@@ -177,7 +194,7 @@ hot_exit_\kind:
         .cfi_adjust_cfa_offset 8
         pushq   %rdx
         .cfi_adjust_cfa_offset 8
-        READ_CLOCK_\kind
+        READ_CLOCK \at_exit
         pushq   %rcx
         .cfi_adjust_cfa_offset 8
         LOAD_THREAD THREAD_LANE, %rcx           /* rcx: lane */
@@ -193,12 +210,15 @@ hot_exit_\kind:
         .cfi_offset rip, -8
         movq    RECORD_HOOK(%rbx), %rdx         /* rdx: hook */
         addq    HOOK_CELL(%rdx), %rcx           /* rcx: cell */
+        .if \at_exit != NO_CLOCK
         subq    RECORD_START(%rbx), %rax
         jb      13f                             /* the counters of two processors differ by a little */
-4:      addq    %rax, CELL_SUM_OFFSET(%rcx)
+4:      movq    %rax, RECORD_START(%rbx)
+        addq    %rax, CELL_SUM_OFFSET(%rcx)
         cmpq    HOOK_BOUNDS(%rdx), %rax
         ja      14f                             /* not in the first bucket: the time to look for another one is there */
         incq    CELL_BUCKETS_OFFSET(%rcx)
+        .endif
 5:      movq    HOOK_SCALE(%rdx), %rax
         imulq   16(%rsp), %rax                  /* the result, what counts of it moved to the top */
         subq    HOOK_LOW(%rdx), %rax
@@ -231,6 +251,7 @@ hot_unlinking_\kind:
         .cfi_restore_state
         .cfi_remember_state
         .cfi_offset rip, -8
+        .if \at_exit != NO_CLOCK
 14:     pushq   %rsi
         .cfi_adjust_cfa_offset 8
         bsrq    %rax, %rsi                      /* above a bound, so not 0 */
@@ -245,6 +266,7 @@ hot_unlinking_\kind:
         jmp     5b
 13:     xorl    %eax, %eax
         jmp     4b
+        .endif
 
 /* Out of range: an error, unless the range does not tell. Either is counted at 7, as the word next to CELL_SUCCESS. */
 18:     testl   $HOOK_FLAG_JUDGE, HOOK_FLAGS(%rdx)
@@ -252,14 +274,14 @@ hot_unlinking_\kind:
         addq    $(CELL_ERROR_OFFSET - CELL_SUCCESS_OFFSET), %rcx
         jmp     7b
 
-/* The outcome needs more than one range: errno, several conditions, a floating-point result. */
+/* The outcome needs more than one range: errno, several conditions, a floating-point result. Or there is more to do. */
 15:     PUSH_FOR_C
         pushq   %rcx
         pushq   %rcx
-        movq    %rdx, %rdi
+        movq    %rbx, %rdi
         movq    (PUSHED_FOR_C + 16)(%rbp), %rsi
         movq    %xmm0, %rdx
-        call    counters_judge
+        call    extra_finish
         movl    %eax, %eax
         popq    %rcx
         popq    %rcx
@@ -340,15 +362,117 @@ hot_unlinking_\kind:
 
 /* Tail calls in a row take turns between two places of call: an unwinder that finds the same CFA and the same address in two frames running
  * takes that for a loop (libunwind). */
-17:     CALL_ORIGINAL \kind, 11b, hot_linking_tail_\kind
+17:     CALL_ORIGINAL \at_entry, 11b, hot_linking_tail_\kind
 hot_exit_tail_\kind:
         jmp     hot_exit_\kind
         .cfi_endproc
         .size   hot_entry_\kind, . - hot_entry_\kind
 .endm
 
-        TRAMPOLINE tsc
-        TRAMPOLINE clock
+        TRAMPOLINE tsc, TSC, TSC
+        TRAMPOLINE clock, CLOCK, CLOCK
+        TRAMPOLINE late_tsc, NO_CLOCK, TSC
+        TRAMPOLINE late_clock, NO_CLOCK, CLOCK
+        TRAMPOLINE untimed, NO_CLOCK, NO_CLOCK
+
+/* A call of a sampled function whose stub counted down to nothing. As at an entry: rbx is the weighed hook. */
+.macro SAMPLE kind
+        .globl  hot_sample_\kind
+        .hidden hot_sample_\kind
+        .type   hot_sample_\kind, @function
+        .p2align 4
+hot_sample_\kind:
+        .cfi_startproc
+        .cfi_def_cfa_offset 16
+        .cfi_offset rbx, -16
+        pushq   %rax
+        .cfi_adjust_cfa_offset 8
+        pushq   %rcx
+        .cfi_adjust_cfa_offset 8
+        pushq   %rdx
+        .cfi_adjust_cfa_offset 8
+        PUSH_FOR_C
+        movq    %rbx, %rdi
+        call    sampling_decide
+        movq    %rax, %rbx                      /* the hook to go on with */
+        cmpl    $SAMPLE_TIMED, %edx             /* no instruction down to the jumps changes the flags */
+        POP_FROM_C
+        popq    %rdx
+        .cfi_adjust_cfa_offset -8
+        popq    %rcx
+        .cfi_adjust_cfa_offset -8
+        popq    %rax
+        .cfi_adjust_cfa_offset -8
+        je      hot_entry_\kind
+        ja      hot_entry_untimed
+        jmp     *HOOK_BYPASS(%rbx)
+        .cfi_endproc
+        .size   hot_sample_\kind, . - hot_sample_\kind
+.endm
+
+        SAMPLE  tsc
+        SAMPLE  clock
+        SAMPLE  late_tsc
+        SAMPLE  late_clock
+
+/* xmm0 to xmm7, for C to read, 16 bytes each from rsp on. */
+#define VECTORS_BYTES 128
+
+.macro STORE_VECTORS
+        movups  %xmm0, (%rsp)
+        movups  %xmm1, 16(%rsp)
+        movups  %xmm2, 32(%rsp)
+        movups  %xmm3, 48(%rsp)
+        movups  %xmm4, 64(%rsp)
+        movups  %xmm5, 80(%rsp)
+        movups  %xmm6, 96(%rsp)
+        movups  %xmm7, 112(%rsp)
+.endm
+
+/* In place of the original, for functions with more than times and outcomes: called by the trampoline, rbx is the record. */
+.macro EXTRA kind, which
+        .globl  hot_extra_\kind
+        .hidden hot_extra_\kind
+        .type   hot_extra_\kind, @function
+        .p2align 4
+hot_extra_\kind:
+        .cfi_startproc
+        pushq   %rax
+        .cfi_adjust_cfa_offset 8
+        pushq   %rcx
+        .cfi_adjust_cfa_offset 8
+        pushq   %rdx
+        .cfi_adjust_cfa_offset 8
+        PUSH_FOR_C
+        movq    RECORD_HOOK(%rbx), %rax
+        subq    $VECTORS_BYTES, %rsp
+        testl   $HOOK_FLAG_VECTORS, HOOK_FLAGS(%rax)
+        jz      1f
+        STORE_VECTORS
+1:      movq    %rbx, %rdi
+        movq    %rbp, %rsi
+        leaq    (PUSHED_FOR_C + 32)(%rbp), %rdx
+        movq    %rsp, %rcx
+        call    extra_entry
+        POP_FROM_C
+        .if \which != NO_CLOCK
+        READ_CLOCK \which
+        movq    %rax, RECORD_START(%rbx)
+        .endif
+        popq    %rdx
+        .cfi_adjust_cfa_offset -8
+        popq    %rcx
+        .cfi_adjust_cfa_offset -8
+        popq    %rax
+        .cfi_adjust_cfa_offset -8
+        jmp     *RECORD_TARGET(%rbx)
+        .cfi_endproc
+        .size   hot_extra_\kind, . - hot_extra_\kind
+.endm
+
+        EXTRA   tsc, TSC
+        EXTRA   clock, CLOCK
+        EXTRA   untimed, NO_CLOCK
 
         .p2align 12
         .globl  hot_pages_end
@@ -371,7 +495,7 @@ hot_read_clock:
         .cfi_endproc
         .size   hot_read_clock, . - hot_read_clock
 
-/* A counted function's call on a lane that has no block. From the stub: rbx is the hook, [rsp] the caller's rbx. */
+/* A counted function's call on a lane that has no block, or of a function with labels. From the stub: rbx is the hook, [rsp] the caller's rbx. */
         .globl  hot_count_slow
         .hidden hot_count_slow
         .type   hot_count_slow, @function
@@ -387,7 +511,12 @@ hot_count_slow:
         pushq   %rdx
         .cfi_adjust_cfa_offset 8
         PUSH_FOR_C
+        subq    $VECTORS_BYTES, %rsp
+        STORE_VECTORS
         movq    %rbx, %rdi
+        movq    %rbp, %rsi
+        leaq    (PUSHED_FOR_C + 40)(%rbp), %rdx
+        movq    %rsp, %rcx
         call    slow_count
         POP_FROM_C
         popq    %rdx

@@ -1,0 +1,478 @@
+/* What tracking costs cannot be measured where it is spent, for a look at the clock is most of it. So it is reckoned:
+ * the calls that the segment counted since the turn before, each at the price of its kind. A price is so many looks at
+ * the clock and so many cycles, measured by tests/bench/call_cost.c in a loop of calls; how long a look and a cycle
+ * take here is measured once. The CPU time is that of all processes that own a block of the segment. */
+#include "preload/callmeter/budget.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "preload/callmeter/clock.h"
+#include "preload/callmeter/extras.h"
+#include "preload/callmeter/intervals.h"
+#include "server/buffer.h"
+#include "server/cells.h"
+#include "server/view.h"
+
+/* Prices of calls, in cycles, without looks at the clock. */
+enum {
+    CYCLES_TIMED = 30,
+    CYCLES_UNTIMED = 23, /* judged, and not timed */
+    CYCLES_PASSED = 3,   /* counted only */
+    CYCLES_DRAWN = 620,  /* on top of the above: the calls until the next timed one are drawn */
+    CYCLES_MORE = 25,    /* on top: items, errors by type, moments */
+    CYCLES_LABELS = 110, /* on top: labels whose values come from calls */
+};
+
+enum {
+    LOOKS = 64,
+    PROCESSES_MAX = 4096, /* of any more the CPU time is not known */
+    CHAIN = 200,
+    CHAIN_CYCLES = 3, /* of each link: a multiplication's latency, for many years */
+    NAMED_MAX = 3,
+};
+
+static const double idle_seconds = 0.001; /* less CPU time than this in a turn says nothing */
+static const double own_share_most = 0.005;
+static const double memory_of_turn = 0.5; /* what the turn before weighs in overhead_ratio */
+
+struct unit {
+    double look; /* seconds */
+    double cycle;
+};
+
+/* One of the segment's series, from turn to turn. */
+struct tracked {
+    bool is_known;
+    bool is_alias; /* its cell is another's, who answers for it */
+    double calls;  /* up to the turn before */
+};
+
+struct process {
+    int pid;
+    bool is_seen;
+    double cpu_seconds; /* up to the turn before */
+};
+
+/* What one turn reads. */
+struct turn {
+    struct view view;
+    struct view_series *series;
+    size_t series_bytes;
+    size_t series_count;
+    struct cells cells;
+};
+
+static struct {
+    struct segment_header *segment;
+    struct clock clock;
+    double share;
+    struct unit unit;
+    struct tracked *tracked;     /* by series */
+    struct interval_load *loads; /* by series */
+    uint8_t *is_taken;           /* by the place of a cell: it has a series that answers for it */
+    struct process *processes;
+    size_t process_count;
+    double cost_seconds; /* of late: each turn weighs half as much as the one after it */
+    double cpu_seconds;
+    double due; /* when the next turn is worth its own cost */
+    bool is_said;
+    char text[512];
+} budget;
+
+/* Prices ----------------------------------------------------------------------------------------------------------- */
+
+static double measure_look(void)
+{
+    uint64_t shortest = UINT64_MAX;
+
+    for (int i = 0; i < LOOKS; i++) {
+        uint64_t before = budget.clock.now();
+        uint64_t ticks = budget.clock.now() - before;
+
+        if (ticks < shortest)
+            shortest = ticks;
+    }
+    return (double)shortest * budget.clock.seconds_per_tick;
+}
+
+static uint64_t time_chain(void)
+{
+    uint64_t before = budget.clock.now();
+    uint64_t product = before;
+
+    for (int i = 0; i < CHAIN; i++)
+        __asm__ volatile("imulq %0, %0" : "+r"(product) : : "cc");
+    return budget.clock.now() - before;
+}
+
+static double measure_cycle(double look)
+{
+    uint64_t shortest = UINT64_MAX;
+    double seconds;
+
+    for (int i = 0; i < LOOKS; i++) {
+        uint64_t ticks = time_chain();
+
+        if (ticks < shortest)
+            shortest = ticks;
+    }
+    seconds = (double)shortest * budget.clock.seconds_per_tick - look;
+    return seconds > 0 ? seconds / (CHAIN * CHAIN_CYCLES) : 0;
+}
+
+static double price(int looks, int cycles)
+{
+    return looks * budget.unit.look + cycles * budget.unit.cycle;
+}
+
+/* What calls of the series cost beyond those of a plain function. */
+static int more_cycles(const struct segment_series *series)
+{
+    int cycles = 0;
+
+    if (series->items_word || series->interval_word || series->errors_word || series->last_finish_word)
+        cycles += CYCLES_MORE;
+    if (series->values)
+        cycles += CYCLES_LABELS;
+    return cycles;
+}
+
+static struct segment_sampling *sampling_of(const struct segment_series *series)
+{
+    return series->sampling ? (struct segment_sampling *)((char *)budget.segment + series->sampling) : NULL;
+}
+
+static double interval_of(const struct segment_sampling *sampling)
+{
+    return sampling ? (double)__atomic_load_n(&sampling->interval, __ATOMIC_RELAXED) / 4294967296.0 : 1;
+}
+
+static void set_prices(struct interval_load *load, const struct segment_series *series)
+{
+    int more = more_cycles(series);
+
+    load->timed_cost = price(2, CYCLES_TIMED + more);
+    load->sampled_cost = price(2, CYCLES_TIMED + CYCLES_DRAWN + more);
+    load->passed_cost = price(0, series->skipped_word ? CYCLES_PASSED : CYCLES_UNTIMED + more);
+    if (series->has_no_duration)
+        load->timed_cost = price(0, CYCLES_PASSED + more);
+}
+
+/* Calls ------------------------------------------------------------------------------------------------------------ */
+
+static double calls_at(struct cells *cells, const struct segment_series *series, uint64_t offset)
+{
+    const uint64_t *words = cells_find(cells, offset)->words;
+
+    if (series->has_no_duration)
+        return (double)words[CELL_SUCCESS];
+    return (double)words[CELL_STARTED] + (series->skipped_word ? (double)words[series->skipped_word] : 0);
+}
+
+static double calls_of_places(struct cells *cells, const struct segment_series *series, uint64_t cell,
+                              const struct view_values *values)
+{
+    double sum = 0;
+
+    for (uint32_t i = 0; i < view_place_count(values); i++)
+        sum += calls_at(cells, series, cell + view_place(values, i) * segment_cell_bytes(series->cell_words));
+    return sum;
+}
+
+static double calls_of(struct cells *cells, const struct view_series *series)
+{
+    const struct segment_series *source = series->source;
+    double sum = calls_of_places(cells, source, source->cell, &series->values);
+
+    if (source->entry_cells)
+        sum += calls_of_places(cells, source, source->entry_cell, &series->entry_values);
+    return sum;
+}
+
+static void get_to_know(struct tracked *tracked, struct interval_load *load, const struct segment_series *series)
+{
+    uint8_t *is_taken = &budget.is_taken[series->cell / 64];
+    const struct segment_sampling *sampling = sampling_of(series);
+
+    tracked->is_known = true;
+    tracked->is_alias = *is_taken != 0;
+    *is_taken = 1;
+    set_prices(load, series);
+    load->least = interval_of(sampling);
+    load->interval = load->least;
+    load->is_fixed = !sampling || tracked->is_alias || budget.share >= 1;
+}
+
+/* The calls of each function in this turn. */
+static void read_loads(struct turn *turn)
+{
+    for (size_t i = 0; i < turn->series_count; i++) {
+        const struct segment_series *source = turn->series[i].source;
+        size_t index = (size_t)(source - turn->view.series);
+        struct tracked *tracked = &budget.tracked[index];
+        struct interval_load *load = &budget.loads[index];
+        double calls;
+
+        if (!tracked->is_known)
+            get_to_know(tracked, load, source);
+        if (tracked->is_alias)
+            continue;
+        calls = calls_of(&turn->cells, &turn->series[i]);
+        load->calls = calls > tracked->calls ? calls - tracked->calls : 0;
+        tracked->calls = calls;
+    }
+}
+
+static int turn_begin(struct turn *turn)
+{
+    int error = view_init(budget.segment, &turn->view);
+
+    if (error)
+        return error;
+    turn->series_bytes = turn->view.series_count * sizeof(struct view_series);
+    turn->series = pages_alloc(turn->series_bytes);
+    if (!turn->series)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < turn->view.series_count; i++)
+        if (view_read_series(&turn->view, &turn->view.series[i], &turn->series[turn->series_count]))
+            turn->series_count++;
+    return cells_read(&turn->view, turn->series, turn->series_count, &turn->cells);
+}
+
+static void turn_finish(struct turn *turn)
+{
+    cells_finish(&turn->cells);
+    pages_free(turn->series, turn->series_bytes);
+}
+
+/* CPU time --------------------------------------------------------------------------------------------------------- */
+
+static double seconds_on(clockid_t clock)
+{
+    struct timespec time;
+
+    return clock_gettime(clock, &time) == 0 ? (double)time.tv_sec + (double)time.tv_nsec * 1e-9 : -1;
+}
+
+/* Without this thread's, whose work is not the program's. Below 0: there is no such process any more. */
+static double process_seconds(int pid)
+{
+    clockid_t clock;
+
+    if (pid == getpid())
+        return seconds_on(CLOCK_PROCESS_CPUTIME_ID) - seconds_on(CLOCK_THREAD_CPUTIME_ID);
+    return clock_getcpuclockid(pid, &clock) == 0 ? seconds_on(clock) : -1;
+}
+
+/* One that was not there before began, as far as we know, with no CPU time: a child of fork. NULL: no room. */
+static struct process *find_process(int pid)
+{
+    for (size_t i = 0; i < budget.process_count; i++)
+        if (budget.processes[i].pid == pid)
+            return &budget.processes[i];
+    if (budget.process_count == PROCESSES_MAX)
+        return NULL;
+    budget.processes[budget.process_count] = (struct process){.pid = pid};
+    return &budget.processes[budget.process_count++];
+}
+
+static double spent_by(int pid)
+{
+    struct process *process = find_process(pid);
+    double before;
+    double now;
+
+    if (!process || process->is_seen)
+        return 0;
+    before = process->cpu_seconds;
+    now = process_seconds(pid);
+    process->is_seen = true;
+    if (now < before)
+        return 0;
+    process->cpu_seconds = now;
+    return now - before;
+}
+
+static void forget_processes(void)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < budget.process_count; i++) {
+        if (!budget.processes[i].is_seen)
+            continue;
+        budget.processes[count] = budget.processes[i];
+        budget.processes[count++].is_seen = false;
+    }
+    budget.process_count = count;
+}
+
+/* CPU time in this turn. Ours comes first: it may have no block yet. */
+static double cpu_spent(const struct view *view)
+{
+    const uint64_t *owners = (const void *)((const char *)budget.segment + budget.segment->owners);
+    int last = getpid();
+    double sum = spent_by(last);
+
+    for (uint32_t i = 0; i < view->block_count; i++) {
+        int pid = (int)(__atomic_load_n(&owners[i], __ATOMIC_RELAXED) >> 32);
+
+        if (pid != 0 && pid != last)
+            sum += spent_by(pid);
+        if (pid != 0)
+            last = pid;
+    }
+    forget_processes();
+    return sum;
+}
+
+/* Turns ------------------------------------------------------------------------------------------------------------ */
+
+static double total_cost(uint32_t series_count)
+{
+    double sum = 0;
+
+    for (uint32_t i = 0; i < series_count; i++)
+        sum += intervals_cost(&budget.loads[i]);
+    return sum;
+}
+
+static void publish_ratio(double cost, double cpu)
+{
+    double ratio;
+    uint64_t bits;
+
+    budget.cost_seconds = budget.cost_seconds * memory_of_turn + cost;
+    budget.cpu_seconds = budget.cpu_seconds * memory_of_turn + cpu;
+    ratio = budget.cost_seconds < budget.cpu_seconds ? budget.cost_seconds / budget.cpu_seconds : 1;
+    memcpy(&bits, &ratio, sizeof(bits));
+    __atomic_store_n(&budget.segment->overhead_ratio, bits, __ATOMIC_RELAXED);
+    __atomic_store_n(&budget.segment->is_overhead_known, 1, __ATOMIC_RELEASE);
+}
+
+static void publish_intervals(const struct view *view)
+{
+    for (uint32_t i = 0; i < view->series_count; i++) {
+        const struct interval_load *load = &budget.loads[i];
+        struct segment_sampling *sampling = sampling_of(&view->series[i]);
+
+        if (budget.tracked[i].is_known && !load->is_fixed && interval_of(sampling) != load->interval)
+            extras_set_interval(sampling, load->interval);
+    }
+}
+
+/* The function whose calls cost most by being counted alone, of those below `limit`. */
+static uint32_t find_dearest(const struct view *view, double limit)
+{
+    uint32_t dearest = UINT32_MAX;
+    double most = 0;
+
+    for (uint32_t i = 0; i < view->series_count; i++) {
+        double cost = budget.loads[i].calls * budget.loads[i].passed_cost;
+
+        if (cost > most && cost < limit) {
+            most = cost;
+            dearest = i;
+        }
+    }
+    return dearest;
+}
+
+static void name_dearest(const struct view *view, char *text, size_t text_bytes)
+{
+    double limit = 1e300;
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (int i = 0; i < NAMED_MAX && used < text_bytes; i++) {
+        uint32_t dearest = find_dearest(view, limit);
+        uint32_t function = dearest == UINT32_MAX ? UINT32_MAX : view->series[dearest].function;
+
+        if (function >= view->function_count)
+            return;
+        limit = budget.loads[dearest].calls * budget.loads[dearest].passed_cost;
+        used += (size_t)snprintf(text + used, text_bytes - used, "%s%.64s", i ? ", " : "",
+                                 view_text(view, view->functions[function].name));
+    }
+}
+
+static const char *say_not_kept(const struct view *view)
+{
+    char names[256];
+
+    if (budget.is_said)
+        return NULL;
+    budget.is_said = true;
+    name_dearest(view, names, sizeof(names));
+    snprintf(budget.text, sizeof(budget.text),
+             "the overhead budget of %g cannot be kept: calls that are counted and not timed take more by themselves, "
+             "most of it those of %s; take them out of the manifest, or raise overhead_budget",
+             budget.share, names);
+    return budget.text;
+}
+
+static const char *adapt(const struct view *view, double cpu)
+{
+    const char *text = NULL;
+
+    if (cpu < idle_seconds)
+        intervals_relax(budget.loads, view->series_count);
+    else if (!intervals_choose(budget.loads, view->series_count, cpu, budget.share))
+        text = say_not_kept(view);
+    publish_intervals(view);
+    return text;
+}
+
+static const char *take_turn(void)
+{
+    struct turn turn = {0};
+    const char *text = NULL;
+
+    if (turn_begin(&turn) == 0) {
+        double cpu = cpu_spent(&turn.view);
+
+        read_loads(&turn);
+        if (cpu >= idle_seconds)
+            publish_ratio(total_cost(turn.view.series_count), cpu);
+        if (budget.share < 1)
+            text = adapt(&turn.view, cpu);
+    }
+    turn_finish(&turn);
+    return text;
+}
+
+const char *budget_turn(void)
+{
+    double start = seconds_on(CLOCK_THREAD_CPUTIME_ID);
+    double now = seconds_on(CLOCK_MONOTONIC);
+    const char *text;
+
+    if (now < budget.due)
+        return NULL;
+    if (budget.unit.look <= 0) {
+        budget.unit.look = measure_look();
+        budget.unit.cycle = measure_cycle(budget.unit.look);
+    }
+    text = take_turn();
+    budget.due = now + (seconds_on(CLOCK_THREAD_CPUTIME_ID) - start) / own_share_most;
+    return text;
+}
+
+int budget_init(struct segment_header *segment, double share, const struct clock *clock)
+{
+    budget.segment = segment;
+    budget.share = share;
+    budget.clock = *clock;
+    budget.tracked = pages_alloc(segment->series_capacity * sizeof(*budget.tracked));
+    budget.loads = pages_alloc(segment->series_capacity * sizeof(*budget.loads));
+    budget.is_taken = pages_alloc(segment->block_bytes / 64);
+    budget.processes = pages_alloc(PROCESSES_MAX * sizeof(*budget.processes));
+    if (!budget.tracked || !budget.loads || !budget.is_taken || !budget.processes)
+        return -ENOMEM;
+    find_process(getpid())->cpu_seconds = seconds_on(CLOCK_PROCESS_CPUTIME_ID);
+    return 0;
+}

@@ -1,0 +1,269 @@
+#include "preload/read.h"
+
+#include <errno.h>
+#include <sys/syscall.h>
+
+#include "preload/lane.h"
+#include "preload/x86_64/cpu.h"
+
+#define PAGE ((uintptr_t)4096)
+
+enum {
+    PROBES_BEFORE_STACK = 16, /* on a thread, before it is worth to find out where its stack is */
+    UTF8_CONTINUATION_MAX = 3,
+};
+
+static const struct read_range *ranges;
+static size_t range_count;
+static uintptr_t break_low;
+static void *const *break_end;
+
+void read_init(const struct read_range *given_ranges, size_t count, uintptr_t given_break_low,
+               void *const *given_break_end)
+{
+    ranges = given_ranges;
+    range_count = count;
+    break_low = given_break_low;
+    break_end = given_break_end;
+}
+
+/* Bytes that can be read from `address` on, as far as the range tells. */
+static size_t range_room(uintptr_t address)
+{
+    size_t low = 0;
+    size_t high = range_count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+
+        if (address < ranges[middle].low)
+            high = middle;
+        else if (address >= ranges[middle].high)
+            low = middle + 1;
+        else
+            return ranges[middle].high - address;
+    }
+    return 0;
+}
+
+static size_t heap_room(uintptr_t address)
+{
+    uintptr_t end = break_end ? (uintptr_t)*break_end : 0;
+
+    return address >= break_low && address < end ? end - address : 0;
+}
+
+/* What lies above the call on the thread's own stack is there as long as the call is. */
+static size_t stack_room(const struct read_call *call, uintptr_t address)
+{
+    struct stack_range stack = {call->lane->stack_low, call->lane->stack_high};
+    uintptr_t top = (uintptr_t)call->stack;
+
+    if (stack.high <= 1) {
+        if (++call->lane->probes != PROBES_BEFORE_STACK)
+            return 0;
+        stack = lane_stack(call->lane);
+    }
+    return address >= top && stack_range_has(stack, top) && address < stack.high ? stack.high - address : 0;
+}
+
+/* Asks the kernel: it copies the mask before it says that -1 is nothing to do with it. A system call that every sandbox
+ * allows. */
+static size_t probe_room(uintptr_t address)
+{
+    long result = cpu_syscall(SYS_rt_sigprocmask, -1, (long)(address & ~(uintptr_t)7), 0, sizeof(uint64_t), 0, 0);
+
+    return result == -EINVAL ? PAGE - address % PAGE : 0;
+}
+
+/* How many bytes can be read from `address` on; 0: none. At least one more than that may be readable as well. */
+static size_t room_at(const struct read_call *call, uintptr_t address)
+{
+    size_t room = heap_room(address);
+
+    if (!room)
+        room = range_room(address);
+    if (!room)
+        room = stack_room(call, address);
+    return room ? room : probe_room(address);
+}
+
+/* Copies `bytes` (at most 8) from memory that may not be there. */
+static bool copy_small(const struct read_call *call, uintptr_t address, unsigned bytes, uint64_t *ret_word)
+{
+    uint64_t word = 0;
+    size_t room = 0;
+
+    for (unsigned i = 0; i < bytes; i++) {
+        if (room == 0)
+            room = room_at(call, address + i);
+        if (room == 0)
+            return false;
+        room--;
+        word |= (uint64_t)((const volatile uint8_t *)address)[i] << (i * 8);
+    }
+    *ret_word = word;
+    return true;
+}
+
+/* The 8 bytes that the location's place holds, or the upper half of a vector's register. */
+static inline uint64_t place_word(const struct read_call *call, const struct value_location *location, bool is_upper)
+{
+    /* By number: where PUSH_FOR_C puts rdi, rsi, rdx, rcx, r8 and r9. */
+    static const uint8_t positions[VALUE_STACK_WORD_FIRST] = {5, 6, 7, 8, 4, 3};
+
+    switch (location->place) {
+    case VALUE_RESULT:
+        return location->type == VALUE_FLOAT || location->type == VALUE_DOUBLE ? call->float_ret : call->ret;
+    case VALUE_IN_VECTOR:
+        return call->vectors[location->number][is_upper];
+    default:
+        return location->number < VALUE_STACK_WORD_FIRST ? call->registers[positions[location->number]]
+                                                         : call->stack[location->number - VALUE_STACK_WORD_FIRST];
+    }
+}
+
+static uint64_t extend(uint64_t word, const struct value_location *location)
+{
+    unsigned unused = 64 - location->bytes * 8U;
+
+    if (location->type == VALUE_INT32 || location->type == VALUE_INT64)
+        return (uint64_t)((int64_t)(word << unused) >> unused);
+    word = word << unused >> unused;
+    return location->type == VALUE_BOOL ? word != 0 : word;
+}
+
+bool read_word(const struct read_call *call, const struct value_location *location, uint64_t *ret_word)
+{
+    bool is_upper = !location->is_memory && location->offset >= 8;
+    uint64_t word = place_word(call, location, is_upper);
+
+    if (location->is_memory) {
+        if (!copy_small(call, word + (uint64_t)location->offset, location->bytes, &word))
+            return false;
+    } else {
+        word >>= location->offset % 8 * 8;
+    }
+    *ret_word = extend(word, location);
+    return true;
+}
+
+#define BYTE_ONES  UINT64_C(0x0101010101010101)
+#define BYTE_HIGHS UINT64_C(0x8080808080808080)
+
+struct unaligned_word {
+    uint64_t word;
+} __attribute__((packed, may_alias));
+
+/* Copies the bytes of a string that lie below `max`, up to its NUL, and zeroes the rest of the last word. Their number;
+ * -1: they cannot be read. Beyond a page or a range the next one is asked for. */
+static int copy_string(const struct read_call *call, uintptr_t address, unsigned max, uint64_t *text)
+{
+    size_t room = 0;
+    unsigned length = 0;
+
+    while (length < max) {
+        uint64_t word = 0;
+        uint64_t nul;
+        unsigned bytes = 8;
+
+        if (room == 0)
+            room = room_at(call, address + length);
+        if (room < 8) {
+            bytes = 1;
+            if (room == 0)
+                return -1;
+        }
+        if (bytes == 8 && length % 8 == 0) {
+            word = ((const volatile struct unaligned_word *)(address + length))->word;
+            nul = (word - BYTE_ONES) & ~word & BYTE_HIGHS; /* exact up to the lowest one */
+            if (nul) {
+                bytes = (unsigned)__builtin_ctzll(nul) / 8;
+                text[length / 8] = bytes ? word << (64 - bytes * 8) >> (64 - bytes * 8) : 0;
+                length += bytes;
+                return (int)(length < max ? length : max);
+            }
+            text[length / 8] = word;
+        } else {
+            bytes = 1;
+            word = ((const volatile uint8_t *)address)[length];
+            if (length % 8 == 0)
+                text[length / 8] = 0;
+            if (word == 0)
+                return (int)length;
+            text[length / 8] |= word << (length % 8 * 8);
+        }
+        length += bytes;
+        room -= bytes;
+    }
+    return (int)max;
+}
+
+static bool is_continuation(const uint64_t *text, int position)
+{
+    return (text[position / 8] >> (position % 8 * 8) & 0xC0) == 0x80;
+}
+
+/* The length of what is kept of a longer text: a character of UTF-8 that would be cut is left out. */
+static int cut_length(const uint64_t *text)
+{
+    int length = SEGMENT_STRING_BYTES;
+
+    for (int i = 0; i < UTF8_CONTINUATION_MAX && is_continuation(text, length); i++)
+        length--;
+    return is_continuation(text, length) ? SEGMENT_STRING_BYTES : length;
+}
+
+/* Zeroes what lies behind `length`, up to the end of its word. */
+static void clear_rest(uint64_t *text, int length)
+{
+    unsigned used = (unsigned)length % 8 * 8;
+
+    if (used)
+        text[length / 8] = text[length / 8] << (64 - used) >> (64 - used);
+}
+
+/* 0 where there is no pointer to be had. */
+static uintptr_t string_address(const struct read_call *call, const struct value_location *location)
+{
+    uint64_t word = place_word(call, location, false);
+
+    if (!location->is_memory)
+        return (uintptr_t)word;
+    word += (uint64_t)location->offset;
+    if (location->string_bytes == 0 && !copy_small(call, word, sizeof(word), &word))
+        return 0;
+    return (uintptr_t)word;
+}
+
+/* One word more than the field has may be written: the byte that says whether the text goes on. */
+static uint32_t read_string(const struct read_call *call, const struct value_location *location, uint64_t *field)
+{
+    uint64_t *text = field + 1;
+    unsigned max = SEGMENT_STRING_BYTES + 1;
+    int length;
+
+    if (location->string_bytes && location->string_bytes < max)
+        max = location->string_bytes;
+    length = copy_string(call, string_address(call, location), max, text);
+    if (length < 0) {
+        field[0] = SEGMENT_VALUE_INVALID;
+        return 1;
+    }
+    if (length > SEGMENT_STRING_BYTES)
+        length = cut_length(text);
+    clear_rest(text, length);
+    field[0] = (uint64_t)length;
+    return ((uint32_t)length + 7) / 8 + 1;
+}
+
+uint32_t read_field(const struct read_call *call, const struct value_location *location, uint64_t *field)
+{
+    uint64_t word = 0;
+
+    if (location->type == VALUE_CSTRING)
+        return read_string(call, location, field);
+    field[0] = read_word(call, location, &word) ? 0 : SEGMENT_VALUE_INVALID;
+    field[1] = word;
+    return SEGMENT_SCALAR_FIELD_BYTES / 8;
+}

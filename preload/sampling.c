@@ -1,0 +1,107 @@
+/* Each call is timed with the probability 1 / interval, whatever was before: so work that repeats in step with the
+ * sampling is seen as often as other work. The calls until the next timed one, which are distributed geometrically, are
+ * drawn when one is timed, and the stub counts them down in a word of the thread's block:
+ *
+ *   above 1    that many more calls until one is timed
+ *   1          the next one is
+ *   0 or less  nothing was drawn: all calls are timed, unless the interval is not 1 any more */
+#include "preload/sampling.h"
+
+#include "preload/counters.h"
+#include "preload/lane.h"
+#include "preload/x86_64/cpu.h"
+
+#define INTERVAL_ONE (UINT64_C(1) << 32)
+
+/* Vigna, "An experimental exploration of Marsaglia's xorshift generators, scrambled" (2016): xorshift64*. */
+static uint64_t random_next(struct lane *lane)
+{
+    uint64_t x = lane->random;
+
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    lane->random = x;
+    return x * UINT64_C(0x2545F4914F6CDD1D);
+}
+
+/* -log2(random / 2^64), with 32 bits of fraction: the squares of what follows the leading bit give it bit by bit. */
+static uint64_t minus_log2(uint64_t random)
+{
+    unsigned zeros;
+    uint64_t fraction = 0;
+    uint64_t x;
+
+    random |= random == 0;
+    zeros = (unsigned)__builtin_clzll(random);
+    x = random << zeros;
+    for (unsigned i = 0; i < 32; i++) {
+        unsigned __int128 square = (unsigned __int128)x * x;
+
+        fraction <<= 1;
+        if (square >> 127) {
+            fraction |= 1;
+            x = (uint64_t)(square >> 64);
+        } else {
+            x = (uint64_t)(square >> 63);
+        }
+    }
+    return ((uint64_t)(zeros + 1) << 32) - fraction;
+}
+
+/* Calls that are passed over before the next timed one. */
+static uint64_t draw_skip(struct lane *lane, const struct segment_sampling *sampling)
+{
+    uint64_t scale = __atomic_load_n(&sampling->scale, __ATOMIC_RELAXED);
+
+    return (uint64_t)(((unsigned __int128)minus_log2(random_next(lane)) * scale) >> 64);
+}
+
+/* The interval as a whole number: the one below or the one above it, as often as makes it right on average. */
+static uint64_t draw_weight(struct lane *lane, uint64_t interval)
+{
+    return (interval >> 32) + ((uint32_t)random_next(lane) < (uint32_t)interval);
+}
+
+static struct sampling_decision leave_out(struct lane *lane, const struct extra *extra)
+{
+    const struct hook *untimed = extra->roles[EXTRA_UNTIMED].base;
+
+    if (!extra->skipped)
+        return (struct sampling_decision){untimed, SAMPLE_UNTIMED};
+    cpu_add((uint64_t *)(*lane->block_ref + extra->skipped), 1);
+    return (struct sampling_decision){extra->roles[EXTRA_TIMED].base, SAMPLE_OUT};
+}
+
+struct sampling_decision sampling_decide(const struct hook *weighed)
+{
+    const struct extra *extra = weighed->extra;
+    const struct sampling_decision timed = {extra->roles[EXTRA_TIMED].base, SAMPLE_TIMED};
+    uint64_t interval = __atomic_load_n(&extra->sampling->interval, __ATOMIC_RELAXED);
+    struct lane *lane = lane_here();
+    int64_t *skip = (int64_t *)(*lane->block_ref + extra->skip);
+    bool is_begun;
+
+    if (lane == &lane_ours || !*lane->block_ref)
+        return timed;
+    is_begun = *skip == 0;
+    if (interval <= INTERVAL_ONE) {
+        *skip = -1;
+        return timed;
+    }
+    *skip = (int64_t)draw_skip(lane, extra->sampling);
+    if (!is_begun && *skip > 0)
+        return leave_out(lane, extra);
+    if (!is_begun)
+        *skip = (int64_t)draw_skip(lane, extra->sampling);
+    ++*skip;
+    *(uint64_t *)(*lane->block_ref + extra->weight) = draw_weight(lane, interval);
+    return (struct sampling_decision){weighed, SAMPLE_TIMED};
+}
+
+uint64_t sampling_weight(const struct lane *lane, const struct extra *extra)
+{
+    uint64_t weight = *lane->block_ref ? *(const uint64_t *)(*lane->block_ref + extra->weight) : 1;
+
+    return weight ? weight : 1;
+}
