@@ -9,9 +9,9 @@ hot_code() {
 }
 
 @test "the data plane changes no vector, x87, MXCSR or mask register" {
-  # Reading the low half of xmm0, a floating-point result, into a general register is all that is allowed.
+  # Reading is all that is allowed: the low half of xmm0, a floating-point result, into a general register; arguments to the stack.
   run bash -c "$(declare -f hot_code); build=$build; hot_code | grep -E '%[xyz]mm|%st|%mm[0-7]|%k[0-7]|mxcsr|fldcw|fxsave|xsave|fninit|emms|vzero' |
-    grep -vE 'movq +%xmm0,%r[a-z0-9]+'"
+    grep -vE 'movq +%xmm0,%r[a-z0-9]+|movups +%xmm[0-7],(0x[0-9a-f]+)?\(%rsp\)'"
   assert_equal '' "$output" 'instructions'
 }
 
@@ -21,8 +21,8 @@ hot_code() {
   run bash -c "nm -u $archive | awk '/ U /{print \$2}' | sort -u >'$BATS_TEST_TMPDIR/undefined'
     nm --defined-only $archive | awk 'NF == 3 {print \$3}' | sort -u >'$BATS_TEST_TMPDIR/defined'
     comm -23 '$BATS_TEST_TMPDIR/undefined' '$BATS_TEST_TMPDIR/defined'"
-  # The interposers' own, in C beside it; hot_clock is set by the gate.
-  assert_equal $'_GLOBAL_OFFSET_TABLE_\nhot_clock\ninterpose_longjmp\ninterpose_longjmp_chk\ninterpose_resolve' "$output" 'undefined names'
+  # The interposers' own, in C beside it; hot_clock is set by the gate; the linker gives the bounds of a section.
+  assert_equal $'_GLOBAL_OFFSET_TABLE_\n__start_hot_thread_sites\n__stop_hot_thread_sites\nhot_clock\ninterpose_longjmp\ninterpose_longjmp_chk\ninterpose_resolve' "$output" 'undefined names'
 }
 
 @test "a timed call runs no instruction with a lock prefix" {

@@ -26,6 +26,16 @@ enum {
         return value * 3 + 70;                                                                                         \
     }
 
+NOINLINE int labelled_call(const char *table, int value);
+NOINLINE int labelled_call(const char *table, int value)
+{
+    TOUCH();
+    return value * 3 + 70 + (table == NULL);
+}
+
+/* Heap, as most strings of a program are. */
+static char *table;
+
 /* The same callee below DEPTH frames that are not tracked. */
 #define CHAIN(name, callee)                                                                                            \
     NOINLINE static int name(int depth, int value)                                                                     \
@@ -41,6 +51,8 @@ CALLEE(full_call)
 CALLEE(judged_call)
 CALLEE(float_judged_call)
 CALLEE(count_call)
+CALLEE(sampled_call)
+CALLEE(sampled_judged_call)
 CHAIN(bare_chain, bare_call)
 CHAIN(full_chain, full_call)
 
@@ -52,6 +64,9 @@ enum loop {
     LOOP_JUDGED,
     LOOP_FLOAT_JUDGED,
     LOOP_COUNT,
+    LOOP_SAMPLED,
+    LOOP_SAMPLED_JUDGED,
+    LOOP_LABELLED,
     LOOP_BARE_CHAIN,
     LOOP_FULL_CHAIN,
     LOOPS,
@@ -90,6 +105,15 @@ static void run_loop(enum loop loop)
         break;
     case LOOP_COUNT:
         TIME(count_call(i));
+        break;
+    case LOOP_SAMPLED:
+        TIME(sampled_call(i));
+        break;
+    case LOOP_SAMPLED_JUDGED:
+        TIME(sampled_judged_call(i));
+        break;
+    case LOOP_LABELLED:
+        TIME(labelled_call(table, i));
         break;
     case LOOP_BARE_CHAIN:
         TIME(bare_chain(DEPTH, i));
@@ -157,6 +181,7 @@ int main(int argc, char **argv)
     double cost[LOOPS], clock_cost, added, added_deep;
 
     pin_to_cpu(0);
+    table = strdup("customers_by_region");
     for (int round = 0; round < ROUNDS; round++) {
         for (int loop = 0; loop < LOOPS; loop++)
             samples[loop][round] = time_loop((enum loop)loop);
@@ -177,6 +202,12 @@ int main(int argc, char **argv)
     report("timed call under 16 frames, added", added_deep / added, "x the same alone", 1.5);
     report("timed call with errno judged, added", (cost[LOOP_JUDGED] - cost[LOOP_BARE]) / clock_cost, "x two rdtsc", 0);
     report("timed call with a float judged, added", (cost[LOOP_FLOAT_JUDGED] - cost[LOOP_BARE]) / clock_cost,
+           "x two rdtsc", 0);
+    report("timed call with a string label, added", (cost[LOOP_LABELLED] - cost[LOOP_BARE]) / clock_cost, "x two rdtsc",
+           3);
+    report("sampled call (1 in 10 000), added", (cost[LOOP_SAMPLED] - cost[LOOP_BARE]) / clock_cost, "x two rdtsc",
+           0.25);
+    report("sampled call that is judged, added", (cost[LOOP_SAMPLED_JUDGED] - cost[LOOP_BARE]) / clock_cost,
            "x two rdtsc", 0);
     report("counted call, added", (cost[LOOP_COUNT] - cost[LOOP_BARE]) / clock_cost, "x two rdtsc", 0.15);
     if (sysconf(_SC_NPROCESSORS_ONLN) > 1)

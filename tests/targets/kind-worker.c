@@ -1,0 +1,69 @@
+/* Workers that take batches, whose size is an argument: of 32 bits, with rubbish in the upper half of its register. */
+#include "samples.h"
+#include "victim.h"
+
+#include <pthread.h>
+
+enum {
+    WORKERS = 3,
+    BATCHES = 1000
+};
+
+static pthread_mutex_t truth_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct outcomes counts;
+static uint64_t items;
+
+TRACKED int drain(const int *queue, const char *name, uint32_t count)
+{
+    TOUCH();
+    CHECK(queue && name && count < 5000);
+    return count % 13 == 12 ? -1 : 0;
+}
+
+/* What nobody ever calls: its items are exported all the same. */
+TRACKED int drain_rest(const int *queue, const char *name, uint32_t count)
+{
+    TOUCH();
+    CHECK(queue && name);
+    return (int)count;
+}
+
+static void *work(void *queue)
+{
+    /* The ABI leaves the upper half of a 32-bit argument's register open. */
+    int (*volatile drain_wide)(const int *, const char *, uint64_t) =
+        (int (*)(const int *, const char *, uint64_t))(void *)drain;
+
+    for (uint32_t i = 0; i < BATCHES; i++) {
+        int result = drain_wide(queue, "invoices", UINT64_C(0xdeadbeef00000000) | (i * 5));
+
+        pthread_mutex_lock(&truth_lock);
+        counts.success += result == 0;
+        counts.error += result < 0;
+        items += i * 5;
+        pthread_mutex_unlock(&truth_lock);
+    }
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    const char *labels = "function=\"drain\",kind=\"worker\",queue=\"invoices\"";
+    pthread_t threads[WORKERS];
+    double before = unix_seconds();
+    int queue = 0;
+
+    (void)argv;
+    if (argc > 5)
+        drain_rest(&queue, "", 0);
+    for (int i = 0; i < WORKERS; i++)
+        pthread_create(&threads[i], NULL, work, &queue);
+    for (int i = 0; i < WORKERS; i++)
+        pthread_join(threads[i], NULL);
+    say_outcomes(labels, &counts);
+    say_sample("items_total", labels, items);
+    say_moment("last_success_timestamp_seconds", labels, before, unix_seconds());
+    say_sample("items_total", "function=\"drain_rest\"", 0);
+    say_sample("last_success_timestamp_seconds", "function=\"drain_rest\"", 0);
+    return victim_finish();
+}
