@@ -157,14 +157,18 @@ void extra_entry(struct record *record, const uint64_t *registers, const uint64_
     const struct extra *extra = hook->extra;
     struct read_call call = {.lane = hot_thread.lane, .registers = registers, .stack = stack, .vectors = vectors};
     uint64_t key[EXTRA_KEY_WORDS_MAX];
+    uint64_t home = hook->home;
 
     record->target = extra->original;
     if (extra->entry_label_count) {
-        hook = variant_of(hook, find_place(extra, &extra->at_entry, &call, 0, extra->entry_label_count, key));
+        uint32_t place = find_place(extra, &extra->at_entry, &call, 0, extra->entry_label_count, key);
+
+        home = place_cell(extra, &extra->at_entry, place);
+        hook = variant_of(hook, place);
         record->hook = hook;
     }
-    if (extra->label_count)
-        counters_add(call.lane, hook, CELL_STARTED, 1); /* what the trampoline counted was for the scratch cell */
+    if (extra->label_count) /* what the trampoline counted was for the scratch cell */
+        counters_add_at(call.lane, home, CELL_STARTED * 8, 1);
     if (extra->has_items && !extra->is_item_result)
         set_items(record, read_items(extra, &call));
     if (extra->last_start)

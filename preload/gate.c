@@ -104,6 +104,7 @@ static void shim_fill(struct shim *shim)
     shim->entry_untimed = hot_entry_untimed;
     shim->extra_untimed = hot_extra_untimed;
     shim->read_init = read_init;
+    shim->read_prepare = read_prepare;
     shim->count_slow = hot_count_slow;
     shim->clock = &hot_clock;
     shim->before_main = &interpose_before_main;

@@ -46,7 +46,7 @@ static size_t range_room(uintptr_t address)
     return 0;
 }
 
-static size_t heap_room(uintptr_t address)
+static inline size_t heap_room(uintptr_t address)
 {
     uintptr_t end = break_end ? (uintptr_t)*break_end : 0;
 
@@ -106,20 +106,34 @@ static bool copy_small(const struct read_call *call, uintptr_t address, unsigned
     return true;
 }
 
-/* The 8 bytes that the location's place holds, or the upper half of a vector's register. */
-static inline uint64_t place_word(const struct read_call *call, const struct value_location *location, bool is_upper)
+enum {
+    STACK_NUMBER = 16, /* prepared numbers from here on are words on the stack */
+};
+
+void read_prepare(struct value_location *location)
 {
     /* By number: where PUSH_FOR_C puts rdi, rsi, rdx, rcx, r8 and r9. */
     static const uint8_t positions[VALUE_STACK_WORD_FIRST] = {5, 6, 7, 8, 4, 3};
 
+    if (location->place != VALUE_IN_REGISTER)
+        return;
+    if (location->number < VALUE_STACK_WORD_FIRST)
+        location->number = positions[location->number];
+    else
+        location->number = (uint8_t)(location->number - VALUE_STACK_WORD_FIRST + STACK_NUMBER);
+}
+
+/* The 8 bytes that the location's place holds, or the upper half of a vector's register. */
+static inline uint64_t place_word(const struct read_call *call, const struct value_location *location, bool is_upper)
+{
     switch (location->place) {
     case VALUE_RESULT:
         return location->type == VALUE_FLOAT || location->type == VALUE_DOUBLE ? call->float_ret : call->ret;
     case VALUE_IN_VECTOR:
         return call->vectors[location->number][is_upper];
     default:
-        return location->number < VALUE_STACK_WORD_FIRST ? call->registers[positions[location->number]]
-                                                         : call->stack[location->number - VALUE_STACK_WORD_FIRST];
+        return location->number < STACK_NUMBER ? call->registers[location->number]
+                                               : call->stack[location->number - STACK_NUMBER];
     }
 }
 
@@ -155,48 +169,71 @@ struct unaligned_word {
     uint64_t word;
 } __attribute__((packed, may_alias));
 
-/* Copies the bytes of a string that lie below `max`, up to its NUL, and zeroes the rest of the last word. Their number;
- * -1: they cannot be read. Beyond a page or a range the next one is asked for. */
-static int copy_string(const struct read_call *call, uintptr_t address, unsigned max, uint64_t *text)
+/* Zeroes what lies behind `length`, up to the end of its word. */
+static void clear_rest(uint64_t *text, int length)
+{
+    unsigned used = (unsigned)length % 8 * 8;
+
+    if (used)
+        text[length / 8] = text[length / 8] << (64 - used) >> (64 - used);
+}
+
+/* Copies a string word by word where all that may be looked at can be read; zeroes what follows its NUL in the last
+ * word. Its length, at most `words` * 8. What is done with the words depends on their bytes alone, not on the length:
+ * that comes later. */
+static inline unsigned copy_words(uintptr_t address, unsigned words, uint64_t *text)
+{
+    unsigned i;
+
+    for (i = 0; i < words; i++) {
+        uint64_t word = ((const volatile struct unaligned_word *)address)[i].word;
+        uint64_t nul = (word - BYTE_ONES) & ~word & BYTE_HIGHS; /* exact up to the lowest one */
+
+        if (nul) {
+            text[i] = word & ((nul & -nul) - 1) >> 7;
+            return i * 8 + (unsigned)__builtin_ctzll(nul) / 8;
+        }
+        text[i] = word;
+    }
+    return i * 8;
+}
+
+/* The same byte by byte; beyond a page or a range the next one is asked for. -1: they cannot be read. */
+static int copy_bytes(const struct read_call *call, uintptr_t address, unsigned max, uint64_t *text)
 {
     size_t room = 0;
-    unsigned length = 0;
 
-    while (length < max) {
-        uint64_t word = 0;
-        uint64_t nul;
-        unsigned bytes = 8;
+    for (unsigned i = 0; i < max; i++) {
+        uint64_t byte;
 
         if (room == 0)
-            room = room_at(call, address + length);
-        if (room < 8) {
-            bytes = 1;
-            if (room == 0)
-                return -1;
-        }
-        if (bytes == 8 && length % 8 == 0) {
-            word = ((const volatile struct unaligned_word *)(address + length))->word;
-            nul = (word - BYTE_ONES) & ~word & BYTE_HIGHS; /* exact up to the lowest one */
-            if (nul) {
-                bytes = (unsigned)__builtin_ctzll(nul) / 8;
-                text[length / 8] = bytes ? word << (64 - bytes * 8) >> (64 - bytes * 8) : 0;
-                length += bytes;
-                return (int)(length < max ? length : max);
-            }
-            text[length / 8] = word;
-        } else {
-            bytes = 1;
-            word = ((const volatile uint8_t *)address)[length];
-            if (length % 8 == 0)
-                text[length / 8] = 0;
-            if (word == 0)
-                return (int)length;
-            text[length / 8] |= word << (length % 8 * 8);
-        }
-        length += bytes;
-        room -= bytes;
+            room = room_at(call, address + i);
+        if (room == 0)
+            return -1;
+        room--;
+        byte = ((const volatile uint8_t *)address)[i];
+        if (byte == 0)
+            return (int)i;
+        text[i / 8] = (i % 8 ? text[i / 8] : 0) | byte << (i % 8 * 8);
     }
     return (int)max;
+}
+
+/* The bytes of a string that lie below `max`, up to its NUL; -1: they cannot be read. `text` has room for whole words.
+ */
+static inline int copy_string(const struct read_call *call, uintptr_t address, unsigned max, uint64_t *text)
+{
+    unsigned words = (max + 7) / 8;
+    unsigned length;
+
+    if (heap_room(address) < words * 8 && range_room(address) < words * 8)
+        return copy_bytes(call, address, max, text);
+    length = copy_words(address, words, text);
+    if (length >= max) {
+        length = max;
+        clear_rest(text, (int)max);
+    }
+    return (int)length;
 }
 
 static bool is_continuation(const uint64_t *text, int position)
@@ -212,15 +249,6 @@ static int cut_length(const uint64_t *text)
     for (int i = 0; i < UTF8_CONTINUATION_MAX && is_continuation(text, length); i++)
         length--;
     return is_continuation(text, length) ? SEGMENT_STRING_BYTES : length;
-}
-
-/* Zeroes what lies behind `length`, up to the end of its word. */
-static void clear_rest(uint64_t *text, int length)
-{
-    unsigned used = (unsigned)length % 8 * 8;
-
-    if (used)
-        text[length / 8] = text[length / 8] << (64 - used) >> (64 - used);
 }
 
 /* 0 where there is no pointer to be had. */
@@ -250,9 +278,10 @@ static uint32_t read_string(const struct read_call *call, const struct value_loc
         field[0] = SEGMENT_VALUE_INVALID;
         return 1;
     }
-    if (length > SEGMENT_STRING_BYTES)
+    if (length > SEGMENT_STRING_BYTES) {
         length = cut_length(text);
-    clear_rest(text, length);
+        clear_rest(text, length);
+    }
     field[0] = (uint64_t)length;
     return ((uint32_t)length + 7) / 8 + 1;
 }

@@ -27,6 +27,10 @@ struct read_range {
 /* `break_end` is where libc keeps the end of the heap, NULL: not known. Context: startup. */
 void read_init(const struct read_range *ranges, size_t count, uintptr_t break_low, void *const *break_end);
 
+/* Puts a location into the form that the functions below take: its number says at once where to look. Context: startup.
+ */
+void read_prepare(struct value_location *location);
+
 /* A number, extended to 64 bits as the location says; of a float, its bits. false: it could not be read. */
 bool read_word(const struct read_call *call, const struct value_location *location, uint64_t *ret_word);
 

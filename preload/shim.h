@@ -62,6 +62,7 @@ struct shim {
     struct shim_code code_clock;
     const void *entry_untimed;
     const void *extra_untimed;
+    void (*read_prepare)(struct value_location *);
     void (*read_init)(const struct read_range *, size_t, uintptr_t, void *const *);
     const void *count_slow;
     uint64_t (**clock)(void);   /* hot_clock */

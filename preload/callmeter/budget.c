@@ -22,7 +22,7 @@
 enum {
     CYCLES_TIMED = 30,
     CYCLES_UNTIMED = 23, /* judged, and not timed */
-    CYCLES_PASSED = 3,   /* counted only */
+    CYCLES_PASSED = 2,   /* counted only */
     CYCLES_DRAWN = 620,  /* on top of the above: the calls until the next timed one are drawn */
     CYCLES_MORE = 25,    /* on top: items, errors by type, moments */
     CYCLES_LABELS = 110, /* on top: labels whose values come from calls */

@@ -13,6 +13,7 @@
 #include "preload/callmeter/clock.h"
 #include "preload/callmeter/endpoint.h"
 #include "preload/callmeter/environment.h"
+#include "preload/callmeter/gauges.h"
 #include "preload/callmeter/loaded.h"
 #include "preload/callmeter/memory.h"
 #include "preload/callmeter/track.h"
@@ -129,6 +130,7 @@ static int instrument(const struct shim *shim, const struct manifest *manifest, 
     result = track_prepare(&track, diag);
     if (result != 0)
         goto resolution;
+    gauges_prepare(shim, manifest, loaded.objects, loaded.count, track.segment);
     report(shim, manifest, &resolution);
     if (shim->is_strict && track.failed) {
         diag_set(diag, "%zu of the manifest's functions cannot be tracked, and CALLMETER_STRICT is set", track.failed);

@@ -9,6 +9,7 @@
 
 #include "preload/callmeter/budget.h"
 #include "preload/callmeter/clock.h"
+#include "preload/callmeter/gauges.h"
 #include "preload/shim.h"
 #include "server/http.h"
 #include "symbols/manifest.h"
@@ -20,6 +21,19 @@ static struct http_config config;
 static void log_text(int level, const char *text)
 {
     shim->log((enum log_level)level, "%s", text);
+}
+
+static void before_snapshot(void)
+{
+    shim->lanes_reap();
+    gauges_refresh();
+}
+
+static const char *turn(void)
+{
+    const char *text = budget_turn();
+
+    return text ? text : gauges_trouble();
 }
 
 typedef int (*http_start_function)(const struct http_config *, char *, size_t);
@@ -71,9 +85,9 @@ void endpoint_prepare(const struct shim *given, const struct manifest *manifest,
         .revision = CALLMETER_REVISION,
         .start_time = (double)now.tv_sec + (double)now.tv_nsec * 1e-9,
         .enter_thread = given->enter_thread,
-        .before_snapshot = given->lanes_reap,
+        .before_snapshot = before_snapshot,
         .now_ticks = clock->now,
-        .periodic = budget_turn,
+        .periodic = turn,
         .periodic_ms = BUDGET_TURN_MS,
         .log = log_text,
     };

@@ -9,7 +9,7 @@
 #include "preload/callmeter/writer.h"
 #include "symbols/diag.h"
 
-static enum segment_value_type segment_type(uint8_t type)
+enum segment_value_type extras_value_type(uint8_t type)
 {
     switch (type) {
     case VALUE_BOOL:
@@ -140,7 +140,7 @@ static void write_label_tables(struct segment_header *segment, const struct mani
         values[i] = (struct segment_value){
             .name = writer_text(segment, label->name),
             .map = write_map(segment, label),
-            .type = segment_type(locations[positions[i]].type),
+            .type = extras_value_type(locations[positions[i]].type),
             .key_offset = bytes,
         };
         bytes += field_bytes(&locations[positions[i]]);
@@ -183,7 +183,7 @@ void extras_write_tables(struct segment_header *segment, const struct manifest_f
         struct value_location location = result_location(function->returns);
         struct segment_value value = {
             .name = writer_text(segment, "error_type"),
-            .type = segment_type(location.type),
+            .type = extras_value_type(location.type),
         };
 
         ret->error_values = write_table(segment, layout->capacity, &value, 1, SEGMENT_SCALAR_FIELD_BYTES);
@@ -241,7 +241,7 @@ static void add_gauge(struct extra *extra, const struct value_location *location
 {
     if (extra->gauge_count == EXTRA_GAUGES_MAX || location->type == VALUE_VOID)
         return; /* what could not be located stays unknown */
-    gauge->type = segment_type(location->type);
+    gauge->type = extras_value_type(location->type);
     extra->gauges[extra->gauge_count++] = (struct extra_gauge){*location, gauge};
 }
 
@@ -329,6 +329,16 @@ struct extra *extras_create(struct hook_arena *arena, struct segment_header *seg
         extra->skipped = layout->skipped ? sampling_cell + layout->skipped * 8 : 0;
     }
     return extra;
+}
+
+void extras_prepare(struct extra *extra, void (*prepare)(struct value_location *))
+{
+    for (uint32_t i = 0; i < extra->label_count; i++)
+        prepare(&extra->labels[i].location);
+    for (uint32_t i = 0; i < extra->gauge_count; i++)
+        prepare(&extra->gauges[i].location);
+    prepare(&extra->items_location);
+    prepare(&extra->error_location);
 }
 
 int extras_map_variants(struct extra *extra, enum extra_role role, const struct layout *layout, size_t bytes)

@@ -6,6 +6,9 @@
 #include "preload/callmeter/layout.h"
 #include "preload/extra.h"
 
+/* How the segment calls an enum value_type, as struct value_location holds it. */
+enum segment_value_type extras_value_type(uint8_t type);
+
 /* What one function has in the segment. Offsets, as in struct segment_series; 0 where there is none. */
 struct extras_tables {
     uint64_t values;
@@ -33,6 +36,9 @@ size_t extras_bytes(void);
 struct extra *extras_create(struct hook_arena *arena, struct segment_header *segment, const struct manifest *manifest,
                             const struct resolve_target *target, const struct layout *layout,
                             const struct extras_tables *tables, uint64_t cell);
+
+/* Has all its locations prepared (read_prepare). */
+void extras_prepare(struct extra *extra, void (*prepare)(struct value_location *));
 
 /* Maps room for the variants of a role's hooks, which take `bytes` each. -errno. */
 int extras_map_variants(struct extra *extra, enum extra_role role, const struct layout *layout, size_t bytes);

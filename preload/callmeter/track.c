@@ -408,6 +408,7 @@ static int make_hooks(struct track *track, size_t index, struct hooks *hooks)
         extras_write_tables(track->segment, function, layout, target->values, &build->tables[index]);
         hooks->extra = extras_create(&build->hooks, track->segment, track->manifest, target, layout,
                                      &build->tables[index], build->cells[index]);
+        extras_prepare(hooks->extra, track->shim->read_prepare);
     }
     for (enum extra_role role = EXTRA_TIMED; role <= last; role++) {
         hooks->roles[role] = make_hook(track, index, hooks->extra, role);

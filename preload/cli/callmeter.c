@@ -18,7 +18,7 @@ static const struct command commands[] = {
      "run [-m MANIFEST]... [-p PRESET]... [-l ADDRESS] [--strict] [--exe GLOB] [--] PROGRAM [ARGUMENT]...",
      "starts a program under callmeter",
      "  -m, --manifest FILE   which functions to meter; may be repeated, later files add to earlier ones\n"
-     "  -p, --preset NAME     the same, of a shipped manifest (`callmeter presets`); auto: of all that fit the program\n"
+     "  -p, --preset NAME     the same, of a shipped manifest (`callmeter presets`); auto: all that fit\n"
      "  -l, --listen ADDRESS  where to serve /metrics: host:port, [v6]:port, unix:/path or none\n"
      "      --strict          end with status 78 if some function cannot be tracked\n"
      "      --exe GLOB        instrument the programs of that name or path, instead of the manifest's `executables`\n"
