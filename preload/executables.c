@@ -201,7 +201,7 @@ bool executables_match_manifests(const char *paths)
             memcpy(path, paths, length);
             path[length] = '\0';
             one = match_file(path);
-            if (one >= 0)
+            if (one > answer)
                 answer = one;
         }
         paths += length + (paths[length] == ':');

@@ -96,8 +96,10 @@ struct manifest_function {
     double sample_rate;          /* (0, 1]; the default already applied */
     double *buckets;             /* seconds, strictly ascending, finite; defaults, if only of the kind, applied */
     size_t bucket_count;
-    double slo_objective; /* (0, 1); 0: no `slo` */
-    double slo_latency;   /* seconds, a bucket's bound; 0: none */
+    double slo_objective;   /* (0, 1); 0: no `slo` */
+    double slo_latency;     /* seconds, a bucket's bound; 0: none */
+    bool has_recover;       /* after a fault inside a call, return this to its caller */
+    uint64_t recover_value; /* as rax holds it */
     enum manifest_mode mode;
     bool is_optional;
     int line; /* where the entry begins in its file, from 1 */
@@ -129,6 +131,17 @@ struct manifest_resource {
     struct manifest_gauge limit; /* source NONE: not given */
 };
 
+/* What is done about fatal signals. Without `panics` in the document: the defaults. */
+struct manifest_panics {
+    int *signals; /* numbers; default SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT; none: nothing is caught */
+    size_t signal_count;
+    unsigned backtrace_depth; /* frames; 1 to 64 */
+    unsigned linger_seconds;  /* 0 to 30 */
+    char *report_dir;         /* absolute path, or NULL: no reports */
+    unsigned max_reports;     /* kept in report_dir; at least 1; default 20 */
+    unsigned max_recoveries;  /* default 5 */
+};
+
 struct manifest {
     char *namespace_;
     struct manifest_label *labels; /* constant labels of every series, sorted by name */
@@ -142,6 +155,8 @@ struct manifest {
     size_t function_count;
     struct manifest_resource *resources;
     size_t resource_count;
+    struct manifest_panics panics;
+    char *state_dir; /* absolute path, or NULL */
 };
 
 enum {
@@ -155,8 +170,8 @@ int manifest_parse(const char *text, size_t length, const char *file, struct man
                    struct diag *diag);
 
 /* Reads and merges the files of a `:`-separated list, in order: functions and resources are appended, constant labels
- * are united, `defaults` are for the functions of their own file, of other keys the last file that gives them wins.
- * -errno of a file that cannot be read, else as manifest_parse. Context: startup. */
+ * and executables are united, `defaults` are for the functions of their own file, of other keys the last file that
+ * gives them wins. -errno of a file that cannot be read, else as manifest_parse. Context: startup. */
 int manifest_load(const char *paths, struct manifest **ret_manifest, struct diag *diag);
 
 /* Checks an address as `listen` has it: host:port, [v6]:port, unix:/path or none. -EINVAL: the diag says what was

@@ -70,33 +70,26 @@ static int read_follow_exec(const struct document *document, const struct json_p
     return manifest_reader_bool(document->reader, path, value, &document->manifest->follow_exec);
 }
 
-static void free_executables(struct manifest *manifest)
-{
-    for (size_t i = 0; i < manifest->executable_count; i++)
-        free(manifest->executables[i]);
-    free(manifest->executables);
-    manifest->executables = NULL;
-    manifest->executable_count = 0;
-}
-
+/* Each document brings the programs that it is for. */
 static int read_executables(const struct document *document, const struct json_path *path, json_t *value)
 {
     struct manifest *manifest = document->manifest;
     const size_t count = json_array_size(value);
+    char **executables;
     int result = 0;
 
     if (!json_is_array(value))
         return manifest_reader_fail_type(document->reader, path, value, "an array of globs");
-    free_executables(manifest);
-    manifest->executables = calloc(count + 1, sizeof *manifest->executables);
-    if (!manifest->executables)
+    executables = reallocarray(manifest->executables, manifest->executable_count + count + 1, sizeof *executables);
+    if (!executables)
         return manifest_reader_fail_memory(document->reader);
-    manifest->executable_count = count;
+    manifest->executables = executables;
     for (size_t i = 0; result == 0 && i < count; i++) {
         const struct json_path step = {.parent = path, .index = i};
+        char **executable = &executables[manifest->executable_count++];
 
-        result =
-            manifest_reader_glob(document->reader, &step, json_array_get(value, i), &manifest->executables[i], NULL);
+        *executable = NULL;
+        result = manifest_reader_glob(document->reader, &step, json_array_get(value, i), executable, NULL);
     }
     return result;
 }

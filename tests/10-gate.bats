@@ -78,6 +78,17 @@ END
   release
 }
 
+@test "a manifest that is for other programs does not take away those of another one" {
+  manifest_json '{"version": 1, "executables": ["gre*"], "functions": [{"symbol": "greet"}]}'
+  printf '%s' '{"version": 1, "executables": ["nobody"], "functions": []}' >"$BATS_TEST_TMPDIR/other.json"
+  manifest=$manifest:$BATS_TEST_TMPDIR/other.json
+  start_metered "$(target greeter)" greet 3
+  wait_done
+  scrape
+  assert_truth greet success=3
+  release
+}
+
 @test "executables that do not match: nothing is served and nothing runs beside the program" {
   manifest_json '{"version": 1, "executables": ["nobody"], "functions": [{"symbol": "greet"}]}'
   start_idle CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=127.0.0.1:0

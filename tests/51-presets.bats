@@ -6,6 +6,7 @@ load lib/helper
 load lib/presets
 
 teardown() {
+  stop_nginx
   stop_postgres
   stop_all
 }
@@ -37,10 +38,13 @@ fitting() {
   assert_equal 'lua' "$(fitting lua5.4)" 'for lua5.4'
 }
 
-@test "auto: falls back on libc-io, and goes by a program's own name" {
+@test "auto: a preset fits by name and by function, and libc-io if nothing else does" {
+  require_program nginx
   assert_equal 'libc-io' "$(fitting dd)" 'for dd'
-  ln -s /usr/bin/dd "$BATS_TEST_TMPDIR/nginx"
-  assert_equal 'libc-io' "$(fitting "$BATS_TEST_TMPDIR/nginx")" 'for something called nginx'
+  cp /usr/bin/dd "$BATS_TEST_TMPDIR/nginx"
+  assert_equal 'libc-io' "$(fitting "$BATS_TEST_TMPDIR/nginx")" 'for dd by the name of nginx'
+  cp "$(command -v nginx)" "$BATS_TEST_TMPDIR/other"
+  assert_equal 'openssl zlib' "$(fitting "$BATS_TEST_TMPDIR/other")" 'for nginx by another name'
   run -127 "$callmeter" check -p auto no-such-program
   run -127 "$callmeter" run -p auto -- no-such-program
 }
@@ -196,7 +200,8 @@ is_reading() {
   before_step=$(total_of sqlite3_step) before_row=$(total_of sqlite3_step result=row)
   tell ".trace $trace --stmt --row"
   for i in {1..40}; do tell "insert into t values ($i, 'x');"; done
-  tell 'select a from t where a > 15;' 'select count(*) from t;' 'begin; delete from t where a = 7; commit;' '.trace off'
+  tell 'select a from t where a > 15;' 'select count(*) from t;' 'begin; delete from t where a = 7; commit;'
+  tell '.trace off'
   tell 'insert into t values (1, 2);' 'select nothing from t;' '.print done'
   wait_until said 'done'
   scrape
@@ -360,7 +365,7 @@ END
   start_with -p lua -- lua5.4 "$BATS_TEST_TMPDIR/script.lua"
   wait_done
   scrape
-  assert_metric 0 manifest_functions state=refused
+  assert_all_tracked
   assert_total "$(awk '/^calls/ { print $2 }' "$run_dir/out")" lua_pcallk
   assert_total "$(awk '/^errors/ { print $2 }' "$run_dir/out")" lua_pcallk outcome=error
   assert_total "$(awk '/^errors/ { print $2 }' "$run_dir/out")" lua_error

@@ -59,12 +59,7 @@ wait_total() {
   wait_until has_total "$@" || assert_total "$@"
 }
 
-# The functions that have finished calls, of those that the last scrape knows.
-called_functions() {
-  sed -n 's/^callmeter_calls_total{function="\([^"]*\)".* \([1-9][0-9.e+]*\)$/\1/p' "$run_dir/metrics" | sort -u
-}
-
-# assert_tracked_by PRESET: no function of it was refused or is missing, but for what is optional.
+# No function was refused or is missing, but for optional ones; and nothing was worth a warning.
 assert_all_tracked() {
   assert_metric 0 manifest_functions state=refused
   assert_lines 0 "$run_dir/err" '^callmeter'
@@ -85,6 +80,13 @@ start_nginx() {
   write_nginx_configuration "$folder" >"$folder/nginx.conf"
   start_with "$@" -- nginx -p "$folder" -c "$folder/nginx.conf" -e "$folder/error" -g 'daemon off;'
   wait_until fetch "$site" http://localhost/status
+}
+
+# Its workers would outlive a master that was killed.
+stop_nginx() {
+  local master
+  { read -r master <"$BATS_TEST_TMPDIR/nginx/pid"; } 2>/dev/null || return 0
+  kill -TERM "$master" && wait_until is_gone "$master"
 }
 
 # Peers that nobody listens at: an upstream that fails.

@@ -660,8 +660,9 @@ static void files_are_merged_in_order(void **state)
         assert_int_equal(manifest->labels[i].name[0], "abde"[i]);
         assert_int_equal(manifest->labels[i].value[0], "2122"[i]);
     }
-    assert_int_equal(manifest->executable_count, 1);
-    assert_string_equal(manifest->executables[0], "z");
+    assert_int_equal(manifest->executable_count, 3);
+    assert_string_equal(manifest->executables[0], "x");
+    assert_string_equal(manifest->executables[2], "z");
     assert_int_equal(manifest->function_count, 4);
     assert_true(manifest->functions[0].buckets[0] == 1);
     assert_true(manifest->functions[0].sample_rate == 0.5);
