@@ -88,10 +88,35 @@ static size_t room_at(const struct read_call *call, uintptr_t address)
     return room ? room : probe_room(address);
 }
 
+/* A load that may fault all the same: another thread unmaps, or the program forbids pages of its own. The handler of
+ * the fault (panic.c) finds the load in this table and goes on at its label. */
+#define LOAD(instruction, address, ret_value, fault)                                                                   \
+    __asm__ goto("1: " instruction " (%1), %0\n\t"                                                                     \
+                 ".pushsection hot_read_sites, \"a\", @progbits\n\t"                                                   \
+                 ".long 1b - ., %l2 - .\n\t"                                                                           \
+                 ".popsection"                                                                                         \
+                 : "=r"(ret_value)                                                                                     \
+                 : "r"(address)                                                                                        \
+                 : "memory"                                                                                            \
+                 : fault)
+
+/* Two distances each: from here to the load, from the second word to where it goes on. */
+extern const int32_t sites[][2] __asm__("__start_hot_read_sites") __attribute__((visibility("hidden")));
+extern const int32_t sites_end[][2] __asm__("__stop_hot_read_sites") __attribute__((visibility("hidden")));
+
+uintptr_t read_resume(uintptr_t address)
+{
+    for (const int32_t(*site)[2] = sites; site < sites_end; site++)
+        if ((uintptr_t) & (*site)[0] + (uintptr_t)(intptr_t)(*site)[0] == address)
+            return (uintptr_t) & (*site)[1] + (uintptr_t)(intptr_t)(*site)[1];
+    return 0;
+}
+
 /* Copies `bytes` (at most 8) from memory that may not be there. */
 static bool copy_small(const struct read_call *call, uintptr_t address, unsigned bytes, uint64_t *ret_word)
 {
     uint64_t word = 0;
+    uint64_t byte;
     size_t room = 0;
 
     for (unsigned i = 0; i < bytes; i++) {
@@ -100,10 +125,13 @@ static bool copy_small(const struct read_call *call, uintptr_t address, unsigned
         if (room == 0)
             return false;
         room--;
-        word |= (uint64_t)((const volatile uint8_t *)address)[i] << (i * 8);
+        LOAD("movzbq", address + i, byte, fault);
+        word |= byte << (i * 8);
     }
     *ret_word = word;
     return true;
+fault:
+    return false;
 }
 
 enum {
@@ -165,10 +193,6 @@ bool read_word(const struct read_call *call, const struct value_location *locati
 #define BYTE_ONES  UINT64_C(0x0101010101010101)
 #define BYTE_HIGHS UINT64_C(0x8080808080808080)
 
-struct unaligned_word {
-    uint64_t word;
-} __attribute__((packed, may_alias));
-
 /* Zeroes what lies behind `length`, up to the end of its word. */
 static void clear_rest(uint64_t *text, int length)
 {
@@ -181,21 +205,25 @@ static void clear_rest(uint64_t *text, int length)
 /* Copies a string word by word where all that may be looked at can be read; zeroes what follows its NUL in the last
  * word. Its length, at most `words` * 8. What is done with the words depends on their bytes alone, not on the length:
  * that comes later. */
-static inline unsigned copy_words(uintptr_t address, unsigned words, uint64_t *text)
+static inline int copy_words(uintptr_t address, unsigned words, uint64_t *text)
 {
     unsigned i;
 
     for (i = 0; i < words; i++) {
-        uint64_t word = ((const volatile struct unaligned_word *)address)[i].word;
-        uint64_t nul = (word - BYTE_ONES) & ~word & BYTE_HIGHS; /* exact up to the lowest one */
+        uint64_t word;
+        uint64_t nul;
 
+        LOAD("movq", address + i * 8, word, fault);
+        nul = (word - BYTE_ONES) & ~word & BYTE_HIGHS; /* exact up to the lowest one */
         if (nul) {
             text[i] = word & ((nul & -nul) - 1) >> 7;
-            return i * 8 + (unsigned)__builtin_ctzll(nul) / 8;
+            return (int)(i * 8 + (unsigned)__builtin_ctzll(nul) / 8);
         }
         text[i] = word;
     }
-    return i * 8;
+    return (int)(i * 8);
+fault:
+    return -1;
 }
 
 /* The same byte by byte; beyond a page or a range the next one is asked for. -1: they cannot be read. */
@@ -211,12 +239,14 @@ static int copy_bytes(const struct read_call *call, uintptr_t address, unsigned 
         if (room == 0)
             return -1;
         room--;
-        byte = ((const volatile uint8_t *)address)[i];
+        LOAD("movzbq", address + i, byte, fault);
         if (byte == 0)
             return (int)i;
         text[i / 8] = (i % 8 ? text[i / 8] : 0) | byte << (i % 8 * 8);
     }
     return (int)max;
+fault:
+    return -1;
 }
 
 /* The bytes of a string that lie below `max`, up to its NUL; -1: they cannot be read. `text` has room for whole words.
@@ -224,16 +254,16 @@ static int copy_bytes(const struct read_call *call, uintptr_t address, unsigned 
 static inline int copy_string(const struct read_call *call, uintptr_t address, unsigned max, uint64_t *text)
 {
     unsigned words = (max + 7) / 8;
-    unsigned length;
+    int length;
 
     if (heap_room(address) < words * 8 && range_room(address) < words * 8)
         return copy_bytes(call, address, max, text);
     length = copy_words(address, words, text);
-    if (length >= max) {
-        length = max;
-        clear_rest(text, (int)max);
+    if (length >= (int)max) {
+        length = (int)max;
+        clear_rest(text, length);
     }
-    return (int)length;
+    return length;
 }
 
 static bool is_continuation(const uint64_t *text, int position)

@@ -31,6 +31,10 @@ void read_init(const struct read_range *ranges, size_t count, uintptr_t break_lo
  */
 void read_prepare(struct value_location *location);
 
+/* Where a fault (SIGSEGV, SIGBUS) at that instruction is to go on, if it is one of the loads here; else 0. Context:
+ * signal. */
+uintptr_t read_resume(uintptr_t address);
+
 /* A number, extended to 64 bits as the location says; of a float, its bits. false: it could not be read. */
 bool read_word(const struct read_call *call, const struct value_location *location, uint64_t *ret_word);
 

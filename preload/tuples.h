@@ -67,8 +67,12 @@ static inline uint32_t tuples_find(const struct tuples *tuples, const uint64_t *
     uint32_t slot = 0;
     uint32_t place = tuples_look_up(tuples, key, words, hash, &slot);
 
-    if (place == tuples->capacity && __atomic_load_n(&tuples->values->count, __ATOMIC_ACQUIRE) < place)
+    if (place < tuples->capacity)
+        return place;
+    if (__atomic_load_n(&tuples->values->count, __ATOMIC_ACQUIRE) < place)
         place = tuples_add(tuples, key, words, hash);
+    if (place == tuples->capacity && !__atomic_load_n(&tuples->values->is_overflowed, __ATOMIC_RELAXED))
+        __atomic_store_n(&tuples->values->is_overflowed, 1, __ATOMIC_RELAXED);
     return place;
 }
 

@@ -1,6 +1,7 @@
 /* The segment: the one shared mapping through which the hot path speaks to the server. Layout only; plain data.
  *
- *   header | functions[] | series[] | resources[] | text arena (and tables) | owners[] | blocks[]
+ *   header | functions[] | series[] | resources[] | panics[] | recovered[] | text arena (and tables) | owners[] |
+ *   blocks[]
  *
  * A block belongs to one thread at a time, and only that thread writes it, with plain 8-byte stores. The reader sums a
  * counter over all blocks, whoever owns them now: a block is handed on unzeroed, so nothing is ever lost. Included by
@@ -56,6 +57,8 @@ struct segment_function {
     uint64_t reason; /* atomic: replaced when the state is; "" if there is nothing to say */
     uint32_t state;  /* atomic: enum segment_function_state */
     uint32_t is_optional;
+    uint32_t has_recover; /* a panic in it may be turned into a return */
+    uint32_t reserved;
 };
 
 /* What the bytes of a value mean. */
@@ -96,11 +99,11 @@ struct segment_values {
     uint32_t value_count;
     uint32_t key_bytes; /* a multiple of 8 */
     uint32_t slot_mask;
-    uint32_t reserved;
-    uint64_t lock;   /* writer's own, atomic: pid << 32 | tid of who adds a key, 0: nobody */
-    uint64_t slots;  /* writer's own, uint32_t[slot_mask + 1], atomic: index + 1 by hash; 0: free */
-    uint64_t keys;   /* offset of key_bytes * capacity bytes */
-    uint64_t values; /* struct segment_value[value_count] */
+    uint32_t is_overflowed; /* atomic: a value was folded into `_other` */
+    uint64_t lock;          /* writer's own, atomic: pid << 32 | tid of who adds a key, 0: nobody */
+    uint64_t slots;         /* writer's own, uint32_t[slot_mask + 1], atomic: index + 1 by hash; 0: free */
+    uint64_t keys;          /* offset of key_bytes * capacity bytes */
+    uint64_t values;        /* struct segment_value[value_count] */
 };
 
 /* How often calls of a function are timed. Both words change together, but not at once: a reader uses either. */
@@ -127,9 +130,9 @@ struct segment_series {
     uint32_t interval_word; /* sum of ticks between starts, then bucket_count + 1 words of their histogram */
     uint32_t errors_word;   /* error_count words: errors by type */
     uint32_t error_count;   /* SEGMENT_ERRNO_WORDS, or the capacity of error_values and one */
-    uint32_t last_start_word;   /* ticks; 0 in it: never */
-    uint32_t last_success_word; /* ticks; 0 in it: never */
-    uint32_t last_finish_word;  /* ticks * 2, and 1 more if the call succeeded; 0 in it: never */
+    uint32_t last_start_word;   /* ticks; 0 in it: never. Before the clock's start (of an earlier boot): negative */
+    uint32_t last_success_word; /* likewise */
+    uint32_t last_finish_word;  /* ticks * 2, and 1 more if the call succeeded; likewise */
     uint64_t sampling;          /* struct segment_sampling; 0: all calls are timed */
     uint64_t values;       /* struct segment_values of dynamic labels: cell i lies i * cell_words * 8 (rounded up to 64)
                               behind `cell`, that of `_other` last; 0: no such labels */
@@ -161,6 +164,28 @@ struct segment_resource {
     struct segment_gauge limit;
 };
 
+/* Why a state file could not be used. */
+enum segment_state_error {
+    STATE_ERROR_DAMAGED,  /* no segment, or one that contradicts itself */
+    STATE_ERROR_VERSION,  /* of another version of callmeter */
+    STATE_ERROR_MANIFEST, /* of another manifest, or of other programs */
+    STATE_ERROR_UNSAFE,   /* a symbolic link, no regular file, another owner, writable by others */
+    STATE_ERROR_BUSY,     /* another program is using it */
+    STATE_ERROR_IO,       /* the file system refused */
+    SEGMENT_STATE_ERRORS,
+};
+
+/* One moment by both clocks. */
+struct segment_moment {
+    uint64_t ticks;
+    int64_t unix_ns;
+};
+
+enum {
+    SEGMENT_SIGNALS_MAX = 16,
+    SEGMENT_USERS = 16,
+};
+
 struct segment_header {
     uint64_t magic;
     uint32_t version;
@@ -188,6 +213,19 @@ struct segment_header {
     uint32_t reclaim_at;  /* writer's own, atomic: look for dead owners when block_count has come this far */
     uint32_t is_overhead_known;
     uint64_t overhead_ratio; /* atomic, bits of a double: share of the CPU time */
+    uint32_t signal_count;   /* fatal signals that are looked at; 0: none */
+    uint32_t is_tainted;     /* atomic: a panic was turned into a return */
+    uint32_t signals[SEGMENT_SIGNALS_MAX];
+    uint64_t fatal_signals[SEGMENT_SIGNALS_MAX]; /* atomic, by position in signals */
+    uint64_t panics; /* uint64_t[function_capacity + 1][SEGMENT_SIGNALS_MAX], atomic: by the innermost tracked function
+                        (a row each, as functions[]; the last row: none) and position in signals */
+    uint64_t recovered; /* uint64_t[function_capacity], atomic: panics turned into a return */
+    uint64_t state_errors[SEGMENT_STATE_ERRORS];
+    uint64_t layout;      /* of a state file: hash of all that says what the counters mean; 0: the segment is no file */
+    uint32_t moment;      /* atomic: which of the moments is valid */
+    uint32_t user_count;  /* writer's own, atomic: processes that ever were noted in users */
+    struct segment_moment moments[2];
+    uint32_t users[SEGMENT_USERS]; /* writer's own, atomic: the processes that came last; others may be there */
 };
 
 /* Words at the start of each block, before the first cell. */
@@ -206,6 +244,12 @@ enum {
 static inline uint64_t segment_cell_bytes(uint32_t cell_words)
 {
     return ((uint64_t)cell_words * 8 + 63) & ~UINT64_C(63);
+}
+
+/* Of two moments in words of ticks, is `a` the later one? 0 is never. */
+static inline int segment_is_later(uint64_t a, uint64_t b)
+{
+    return a != 0 && (b == 0 || (int64_t)(a - b) > 0);
 }
 
 #endif

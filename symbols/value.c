@@ -79,13 +79,19 @@ int value_locate(const struct manifest_value *value, enum value_type returns, st
     return 0;
 }
 
-static const char *value_type_text(const struct value_location *location)
+const char *value_type_name(enum value_type type)
 {
     static const char *const names[] = {
-        [VALUE_BOOL] = "bool",   [VALUE_INT32] = "int32",   [VALUE_UINT32] = "uint32",
-        [VALUE_INT64] = "int64", [VALUE_UINT64] = "uint64", [VALUE_POINTER] = "pointer",
-        [VALUE_FLOAT] = "float", [VALUE_DOUBLE] = "double", [VALUE_CSTRING] = "char *",
+        [VALUE_VOID] = "void",     [VALUE_BOOL] = "bool",      [VALUE_INT32] = "int32",     [VALUE_UINT32] = "uint32",
+        [VALUE_INT64] = "int64",   [VALUE_UINT64] = "uint64",  [VALUE_POINTER] = "pointer", [VALUE_FLOAT] = "float",
+        [VALUE_DOUBLE] = "double", [VALUE_CSTRING] = "char *",
     };
+
+    return names[type];
+}
+
+static const char *value_type_text(const struct value_location *location)
+{
     bool is_signed = location->type == VALUE_INT32 || location->type == VALUE_INT64;
 
     if (location->type == VALUE_BOOL)
@@ -94,7 +100,7 @@ static const char *value_type_text(const struct value_location *location)
         return is_signed ? "int8" : "uint8";
     if (location->bytes == 2)
         return is_signed ? "int16" : "uint16";
-    return names[location->type];
+    return value_type_name(location->type);
 }
 
 static void value_place_text(const struct value_location *location, char *text, size_t bytes)

@@ -42,6 +42,9 @@ struct manifest_value;
 /* 1, 4 or 8; of a string those of its pointer. */
 uint8_t value_type_bytes(enum value_type type);
 
+/* "int32", "char *": for people; static. */
+const char *value_type_name(enum value_type type);
+
 /* The location of a value that is given by number, or is the result: all but MANIFEST_SOURCE_NONE and _PARAM. A result
  * of no type of its own is of type `returns`. The numbers are taken as if no other arguments lay on the stack. -EINVAL
  * with the reason: the type makes no sense there. */

@@ -14,8 +14,9 @@ entries() {
   manifest_json "{\"version\": 1, \"functions\": [$*]}"
 }
 
+# name_of [KEYS_OF_LABEL [KEYS]]
 name_of() {
-  entries "{\"symbol\": \"by_name\", \"labels\": {\"name\": {\"arg\": 1, \"type\": \"cstring\"${1:+, $1}}}}"
+  entries "{\"symbol\": \"by_name\", \"labels\": {\"name\": {\"arg\": 1, \"type\": \"cstring\"${1:+, $1}}}${2:+, $2}}"
 }
 
 ### Values
@@ -126,6 +127,9 @@ name_of() {
     'sample calls_total{function="by_int",value="_other",outcome="success"} 19890' \
     'sample call_duration_seconds_count{function="by_int",value="_other"} 19890' \
     'sample label_overflows_total{function="by_int",label="value"} 19890'
+  # The server thread says so, within a second. The next line of its kind would be there with a scrape after that.
+  wait_until grep -q ' warn: ' "$run_dir/err"
+  scrape
   assert_lines 1 "$run_dir/err" '^callmeter\[[0-9]+\]: warn: .*by_int.*value'
   release
 }
@@ -196,6 +200,11 @@ name_of() {
   meter_samples labels-strings bad
 }
 
+@test "pages that the program forbids within its data and its heap give the value invalid" {
+  name_of
+  meter_samples labels-strings guarded
+}
+
 @test "the program's own handlers for SIGSEGV and SIGBUS hear nothing of bad strings" {
   name_of
   meter_samples labels-strings handled
@@ -224,7 +233,7 @@ name_of() {
 }
 
 @test "threads that bring different new values at once lose none" {
-  name_of '"max_values": 1000'
+  name_of '"max_values": 4000, "high_cardinality": true' '"buckets": []'
   meter_samples labels-threads own
 }
 
@@ -238,8 +247,8 @@ name_of() {
   other=$(metric calls_total function=by_name name=_other outcome=success)
   overflows=$(metric label_overflows_total function=by_name label=name)
   assert_equal "$other" "$overflows" 'overflows'
-  # Of 720 values that come 200 times each, 670 have no place.
-  assert_equal $((670 * 200)) "$other" 'calls in _other'
+  # Of 4000 values that come 20 times each, 3950 have no place.
+  assert_equal $((3950 * 20)) "$other" 'calls in _other'
   release
 }
 
@@ -254,12 +263,12 @@ name_of() {
 }
 
 @test "children that are killed while they bring new values hold up nobody" {
-  name_of '"max_values": 40000, "high_cardinality": true'
+  name_of '"max_values": 10000, "high_cardinality": true' '"buckets": []'
   meter_samples labels-threads killed
 }
 
 @test "a signal handler that interrupts labelled calls makes such calls itself" {
-  name_of '"max_values": 1000'
+  name_of '"max_values": 5000, "high_cardinality": true' '"buckets": []'
   start_metered "$(target labels-threads)" interrupted
   wait_done
   scrape
@@ -409,48 +418,6 @@ meter_twice() {
   release
 }
 
-### The budget
-
-is_under_budget() {
-  scrape
-  awk -v ratio="$(metric overhead_ratio)" -v interval="$(metric sample_interval_calls function=tick)" -v budget="$1" \
-    'BEGIN { exit !(ratio ~ /^[0-9]/ && ratio > 0 && ratio < budget && interval > 1) }'
-}
-
-is_over_budget() {
-  scrape
-  awk -v ratio="$(metric overhead_ratio)" -v budget="$1" 'BEGIN { exit !(ratio ~ /^[0-9]/ && ratio > budget) }'
-}
-
-start_hot() {
-  start_metered "$(target labels-sampling)" hot
-  wait_until said running
-}
-
-stop_hot() {
-  kill -USR1 "$pid"
-  wait_done
-  scrape
-  assert_samples || return 1
-  release
-  assert_equal 0 "$exit_status" 'exit status'
-}
-
-@test "a loop that would spend most of its time in trampolines comes under the budget, and its counts stay exact" {
-  manifest_json '{"version": 1, "functions": [{"symbol": "tick"}, {"symbol": "judged"}]}'
-  start_hot
-  wait_until is_over_budget 0.7
-  assert_metric 1 sample_interval_calls function=tick
-  stop_hot
-
-  manifest_json '{"version": 1, "overhead_budget": 0.65, "functions": [{"symbol": "tick"}, {"symbol": "judged"}]}'
-  start_hot
-  wait_until is_under_budget 0.65
-  # What is called a thousandth as often is no part of the trouble.
-  assert_metric 1 sample_interval_calls function=judged
-  stop_hot
-}
-
 ### Resources
 
 # assert_resource NAME IN_USE [LIMIT]
@@ -520,6 +487,7 @@ assert_resource() {
   assert_resource good -3
   scrape
   assert_lines 1 "$run_dir/err" 'no_such_variable'
+  wait_until grep -q pool_wild "$run_dir/err"
   assert_lines 1 "$run_dir/err" 'pool_wild|resource.*wild'
   release
   assert_equal 0 "$exit_status" 'exit status'

@@ -10,6 +10,7 @@
 #include "preload/callmeter/budget.h"
 #include "preload/callmeter/clock.h"
 #include "preload/callmeter/gauges.h"
+#include "preload/callmeter/overflows.h"
 #include "preload/shim.h"
 #include "server/http.h"
 #include "symbols/manifest.h"
@@ -33,7 +34,9 @@ static const char *turn(void)
 {
     const char *text = budget_turn();
 
-    return text ? text : gauges_trouble();
+    if (!text)
+        text = gauges_trouble();
+    return text ? text : overflows_trouble();
 }
 
 typedef int (*http_start_function)(const struct http_config *, char *, size_t);
@@ -76,6 +79,7 @@ void endpoint_prepare(const struct shim *given, const struct manifest *manifest,
     if (strcmp(listen, "none") == 0)
         return;
     clock_gettime(CLOCK_REALTIME, &now);
+    overflows_init(segment);
     shim = given;
     config = (struct http_config){
         .segment = segment,

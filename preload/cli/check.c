@@ -10,6 +10,7 @@
 #include "preload/cli/cli.h"
 #include "preload/cli/libraries.h"
 #include "preload/cli/program.h"
+#include "preload/cli/resources.h"
 #include "symbols/demangle.h"
 #include "symbols/diag.h"
 #include "symbols/manifest.h"
@@ -200,10 +201,12 @@ static json_t *check_to_json(const struct manifest *manifest, const struct resol
     return result;
 }
 
-static int check_print_json(const struct manifest *manifest, const struct resolution *resolution)
+static int check_print_json(const struct manifest *manifest, const struct resolution *resolution,
+                            const struct check_objects *objects)
 {
     json_t *functions = json_array();
-    json_t *document = json_pack("{s:o}", "functions", functions);
+    json_t *document = json_pack("{s:o, s:o}", "functions", functions, "resources",
+                                 resources_to_json(manifest, objects->objects, objects->count));
     int result = document ? 0 : -1;
 
     for (size_t i = 0; i < resolution->count && result == 0; i++)
@@ -300,10 +303,12 @@ static int check_report(const struct check_options *options, const struct manife
         return CLI_EXIT_BROKEN;
     }
     is_well = check_is_well(manifest, &resolution);
-    if (options->is_json)
-        check_print_json(manifest, &resolution);
-    else
+    if (options->is_json) {
+        check_print_json(manifest, &resolution, objects);
+    } else {
         check_print_table(manifest, &resolution);
+        resources_print(manifest, objects->objects, objects->count);
+    }
     resolution_finish(&resolution);
     return is_well ? CLI_EXIT_OK : CLI_EXIT_UNTRACKED;
 }

@@ -76,13 +76,24 @@ def check_histograms(samples):
             fail(f"the last bucket of {name}{dict(labels)} is not its count")
 
 
-def find(samples, wanted):
+def index_by_label(samples):
+    """Keys of samples by name, and by name and label."""
+    index = {}
+    for key in samples:
+        index.setdefault((key[0], None), []).append(key)
+        for item in key[1]:
+            index.setdefault((key[0], item), []).append(key)
+    return index
+
+
+def find(samples, index, wanted):
     """Samples that have the labels of the series wanted."""
     name, labels = parse_series(wanted)
     present = {item for item in labels.items() if item[1]}
     absent = {label for label, content in labels.items() if not content}
-    return {key: value for key, value in samples.items()
-            if key[0] == NAMESPACE + name and present <= key[1] and not absent & {item[0] for item in key[1]}}
+    candidates = min((index.get((NAMESPACE + name, item), []) for item in present | {None}), key=len)
+    return {key: samples[key] for key in candidates
+            if present <= key[1] and not absent & {item[0] for item in key[1]}}
 
 
 def show(samples, wanted):
@@ -109,6 +120,7 @@ def judge(verb, found, numbers):
 def main():
     samples = parse_scrape(sys.argv[1])
     check_histograms(samples)
+    index = index_by_label(samples)
     checked = 0
     sys.stdin.reconfigure(errors="surrogateescape")
     for line in sys.stdin.read().split("\n"):
@@ -116,7 +128,7 @@ def main():
         if not match:
             continue
         verb, wanted, *numbers = [group for group in match.groups() if group is not None]
-        wrong = judge(verb, find(samples, wanted), [float(number) for number in numbers])
+        wrong = judge(verb, find(samples, index, wanted), [float(number) for number in numbers])
         if wrong:
             fail(f"expected: {line}", f"but {wrong}", show(samples, wanted))
         checked += 1

@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 enum {
@@ -142,39 +141,10 @@ static void lockstep(void)
     printf("slow %.0f %.0f\n", slow - 5 * deviation, slow + 5 * deviation);
 }
 
-static volatile sig_atomic_t is_over;
-
-static void end(int signal)
-{
-    (void)signal;
-    is_over = 1;
-}
-
-/* Works until it is told to stop by SIGUSR1: most of its time would go into being tracked. */
-static void hot(void)
-{
-    unsigned long long calls = 0;
-    int value = 0, sum = 0;
-
-    signal(SIGUSR1, end);
-    puts("running");
-    fflush(stdout);
-    while (!is_over) {
-        for (int i = 0; i < 1000; i++)
-            value = tick(value & 0xffff);
-        sum += judged(value);
-        calls += 1000;
-    }
-    CHECK(sum != 1);
-    printf("total calls_total{function=\"tick\"} %llu\n", calls);
-    printf("sample calls_total{function=\"tick\",outcome=\"success\"} %llu\n", calls);
-    printf("total calls_total{function=\"judged\"} %llu\n", calls / 1000);
-}
-
 int main(int argc, char **argv)
 {
-    static const struct victim_mode modes[] = {{"plain", plain},       {"outcomes", outcomes}, {"labels", labels},
-                                               {"lockstep", lockstep}, {"hot", hot},           {NULL, NULL}};
+    static const struct victim_mode modes[] = {
+        {"plain", plain}, {"outcomes", outcomes}, {"labels", labels}, {"lockstep", lockstep}, {NULL, NULL}};
 
     rate = argc > 2 ? atof(argv[2]) : 1;
     return victim_main(argc, argv, modes);

@@ -276,6 +276,29 @@ static void bad(void)
     say_all(3);
 }
 
+/* Pages that the program forbids where others may be read at any time: in its data and in its heap. */
+static void guarded(void)
+{
+    static char data[3 * PAGE] __attribute__((aligned(PAGE)));
+    char *heap = aligned_alloc(PAGE, (size_t)3 * PAGE);
+    char *const guards[] = {data + PAGE, heap + PAGE};
+
+    if (!heap)
+        abort();
+    for (unsigned i = 0; i < 2; i++) {
+        memset(guards[i] - 20, 'x', 20);
+        if (mprotect(guards[i], PAGE, PROT_NONE))
+            abort();
+        give(guards[i]);
+        give(guards[i] + 123);
+        give(guards[i] - 20);
+        give(guards[i] + PAGE);
+        mprotect(guards[i], PAGE, PROT_READ | PROT_WRITE);
+    }
+    free(heap);
+    say("invalid", 6 * ROUNDS);
+}
+
 static volatile sig_atomic_t faults;
 
 static void count_fault(int signal)
@@ -358,7 +381,7 @@ static void *flicker(void *page)
 static void flickering(void)
 {
     enum {
-        CALLS = 20000
+        CALLS = 300000
     };
     char *page = map_pages(1);
     pthread_t thread;
@@ -373,18 +396,12 @@ static void flickering(void)
 
 int main(int argc, char **argv)
 {
-    static const struct victim_mode modes[] = {{"places", places},
-                                               {"lengths", lengths},
-                                               {"alike", alike},
-                                               {"broken", broken},
-                                               {"escapes", escapes},
-                                               {"broken_long", broken_long},
-                                               {"bad", bad},
-                                               {"handled", handled},
-                                               {"blocked", blocked},
-                                               {"small_stack", small_stack},
-                                               {"flickering", flickering},
-                                               {NULL, NULL}};
+    static const struct victim_mode modes[] = {
+        {"places", places},   {"lengths", lengths},         {"alike", alike},
+        {"broken", broken},   {"escapes", escapes},         {"broken_long", broken_long},
+        {"bad", bad},         {"guarded", guarded},         {"handled", handled},
+        {"blocked", blocked}, {"small_stack", small_stack}, {"flickering", flickering},
+        {NULL, NULL}};
 
     return victim_main(argc, argv, modes);
 }

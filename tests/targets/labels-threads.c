@@ -7,14 +7,18 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 
 enum {
     THREADS = 8,
     CHILDREN = 8,
     VALUES = 90,
-    ROUNDS = 200
+    ROUNDS = 200,
+    OWN_VALUES = 500, /* of each thread */
+    OWN_ROUNDS = 20,
+    VICTIMS = 64,
+    VALUES_OF_VICTIM = 150,
+    SIGNALS = 1500
 };
 
 static pthread_barrier_t start_together;
@@ -72,28 +76,29 @@ static void same(void)
 
 static void *give_own(void *number)
 {
-    char prefix[] = {(char)('a' + (int)(intptr_t)number), '\0'};
+    const char prefix[] = {(char)('a' + (int)(intptr_t)number), '\0'};
 
     pthread_barrier_wait(&start_together);
-    for (int i = 0; i < VALUES * ROUNDS; i++)
-        call(prefix, i % VALUES);
+    for (int i = 0; i < OWN_VALUES * OWN_ROUNDS; i++)
+        call(prefix, i % OWN_VALUES);
     return NULL;
 }
 
+/* Each call of the first round brings a value. */
 static void own(void)
 {
     run_threads(give_own);
-    for (int i = 0; i < THREADS * VALUES; i++)
-        say((const char[]){(char)('a' + i / VALUES), '\0'}, i % VALUES, ROUNDS);
-    printf("series calls_active{function=\"by_name\"} %d\n", THREADS * VALUES);
+    for (int i = 0; i < THREADS * OWN_VALUES; i++)
+        say((const char[]){(char)('a' + i / OWN_VALUES), '\0'}, i % OWN_VALUES, OWN_ROUNDS);
+    printf("series calls_active{function=\"by_name\"} %d\n", THREADS * OWN_VALUES);
 }
 
 /* The same, of which most do not fit: whichever they are, the sum is exact. */
 static void folded(void)
 {
     run_threads(give_own);
-    printf("total calls_total{function=\"by_name\"} %d\n", THREADS * VALUES * ROUNDS);
-    printf("total call_duration_seconds_count{function=\"by_name\"} %d\n", THREADS * VALUES * ROUNDS);
+    printf("total calls_total{function=\"by_name\"} %d\n", THREADS * OWN_VALUES * OWN_ROUNDS);
+    printf("total call_duration_seconds_count{function=\"by_name\"} %d\n", THREADS * OWN_VALUES * OWN_ROUNDS);
     printf("total calls_active{function=\"by_name\"} 0\n");
 }
 
@@ -159,63 +164,78 @@ static void forked_amid(void)
         say("child", i, 1);
 }
 
-static pid_t start_endless_child(int number, atomic_int *calls)
+/* Brings a value with each call, and then waits to be killed. */
+static pid_t start_child(int number, atomic_int *calls)
 {
     pid_t child = fork();
 
-    if (child == 0) {
-        for (int i = 0;; i++) {
-            call("killed", 1000 * number + i % 900);
-            atomic_fetch_add(calls, 1);
-        }
+    if (child != 0)
+        return child;
+    for (int i = 0; i < VALUES_OF_VICTIM; i++) {
+        call("killed", 1000 * number + i);
+        atomic_fetch_add(calls, 1);
     }
-    return child;
+    for (;;)
+        pause();
 }
 
-/* Children are killed at any instruction, while they bring values too: the others go on. */
+/* Children are killed at any instruction while they bring values, some within the bringing: the others go on. */
 static void killed(void)
 {
     atomic_int *calls = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     int status;
 
     fflush(stdout);
-    for (int i = 0; i < 4 * CHILDREN; i++) {
-        pid_t child = start_endless_child(i, &calls[i]);
+    for (int i = 0; i < VICTIMS; i++) {
+        pid_t child = start_child(i, &calls[i]);
 
-        while (atomic_load(&calls[i]) < 20 * i)
-            call("v", i % VALUES);
+        while (atomic_load(&calls[i]) < i)
+            TOUCH();
         kill(child, SIGKILL);
         CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status));
         call("parent", i);
     }
-    for (int i = 0; i < 4 * CHILDREN; i++)
+    for (int i = 0; i < VICTIMS; i++)
         say("parent", i, 1);
 }
 
-static atomic_uint handled;
+static pthread_t interrupted_thread;
+static atomic_int handled;
 
 static void handle(int signal)
 {
     (void)signal;
-    call("h", (int)(handled++ % VALUES));
+    call("h", handled);
+    handled++;
 }
 
-/* A handler that interrupts labelled calls at any instruction makes such calls itself. */
+/* One signal after another, each as soon as the one before was handled. */
+static void *interrupt(void *unused)
+{
+    for (int i = 0; i < SIGNALS; i++) {
+        pthread_kill(interrupted_thread, SIGUSR1);
+        while (handled == i)
+            TOUCH();
+    }
+    return unused;
+}
+
+/* A handler interrupts calls that bring values at any instruction, and makes such calls itself. */
 static void interrupted(void)
 {
-    const struct itimerval often = {{0, 300}, {0, 300}}, never = {{0, 0}, {0, 0}};
-    unsigned calls = 0;
+    pthread_t thread;
+    int calls = 0;
 
-    signal(SIGALRM, handle);
-    setitimer(ITIMER_REAL, &often, NULL);
-    while (handled < 3 * VALUES)
-        call("v", (int)(calls++ % (3 * VALUES)));
-    setitimer(ITIMER_REAL, &never, NULL);
-    signal(SIGALRM, SIG_IGN);
-    printf("total calls_total{function=\"by_name\",outcome=\"success\"} %u\n", calls + handled);
+    interrupted_thread = pthread_self();
+    signal(SIGUSR1, handle);
+    pthread_create(&thread, NULL, interrupt, NULL);
+    while (handled < SIGNALS)
+        call("v", calls++ % (2 * SIGNALS));
+    pthread_join(thread, NULL);
+    printf("total calls_total{function=\"by_name\",outcome=\"success\"} %d\n", calls + handled);
     printf("total calls_active{function=\"by_name\"} 0\n");
-    for (unsigned i = 0; i < VALUES; i++)
-        say("h", (int)i, handled / VALUES + (i < handled % VALUES));
+    for (int i = 0; i < SIGNALS; i++)
+        say("h", i, 1);
 }
 
 int main(int argc, char **argv)

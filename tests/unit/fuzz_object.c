@@ -1,5 +1,6 @@
-/* symbols/object.h against damaged files: bytes of real objects are changed, and nothing may crash, hang or read out of
- * bounds (run it under ASan). Arguments: rounds, then the objects. The seed is fixed: a failure can be repeated. */
+/* symbols/object.h and variable.h against damaged files: bytes of real objects are changed, and nothing may crash, hang
+ * or read out of bounds (run it under ASan). Arguments: rounds, then the objects. The seed is fixed: a failure can be
+ * repeated. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include "symbols/manifest.h"
 #include "symbols/object.h"
 #include "symbols/resolve.h"
+#include "symbols/variable.h"
 
 static uint64_t random_state = 88172645463325252;
 
@@ -72,6 +74,26 @@ static void damage(uint8_t *bytes, size_t length)
     }
 }
 
+static void use_variables(struct object *object)
+{
+    static char *const names[] = {"variables_pool", "variables_untyped", "variables_thread", "variables_twice",
+                                  "ns::pool",       "shapes_sink",       "nowhere"};
+    struct variable_search *search = NULL;
+
+    if (variable_search_create(&object, 1, &search) < 0)
+        abort();
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        const struct manifest_gauge gauge = {
+            .source = MANIFEST_GAUGE_GLOBAL, .global = names[i], .offset = 8, .type = VALUE_UINT64};
+        struct variable variable;
+        struct diag diag = {0};
+
+        if (variable_find(search, &gauge, &variable, &diag) == 0 ? variable.object != object : diag.text[0] == '\0')
+            abort();
+    }
+    variable_search_destroy(search);
+}
+
 static void use_object(const struct object *object, const struct manifest *manifest)
 {
     static const struct resolve_options options = {0};
@@ -96,6 +118,7 @@ static void use_object(const struct object *object, const struct manifest *manif
     }
     if (resolve_manifest(manifest, objects, 1, &options, &resolution, &diag) == 0)
         resolution_finish(&resolution);
+    use_variables(objects[0]);
 }
 
 static void fuzz_round(int fd, const uint8_t *bytes, size_t length, const struct manifest *manifest)

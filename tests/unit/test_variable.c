@@ -227,6 +227,8 @@ static void says_why_there_is_none(void **state)
     refuse_name(&fixture, "variables_thread", NULL, -EINVAL,
                 "\"variables_thread\" in libvariables.so is thread-local: each thread has one of its own, and a gauge "
                 "is one number");
+    refuse_name(&fixture, "absolute_number", "libvariables.so", -ENOENT,
+                "no variable called \"absolute_number\" in libvariables.so");
     refuse_name(&fixture, "variables_code", "libvariables.so", -ENOENT,
                 "no variable called \"variables_code\" in libvariables.so; that is a function");
     fixture_finish(&fixture);

@@ -1,4 +1,4 @@
-/* Variables of every binding and size; two static ones have namesakes in another file. */
+/* Variables of every binding and size; some have namesakes in another file. */
 #include <stdint.h>
 
 #define KEPT __attribute__((used))
@@ -17,7 +17,7 @@ __thread int32_t variables_thread = 6;
 
 extern int32_t variables_alias __attribute__((alias("variables_number")));
 
-/* Without type and size; in code, where no variable is. */
+/* Without type and size; in code, where no variable is; and no address at all. */
 __asm__(".pushsection .data\n"
         ".globl variables_untyped\n"
         "variables_untyped: .quad 9\n"
@@ -25,7 +25,10 @@ __asm__(".pushsection .data\n"
         ".pushsection .text\n"
         ".globl variables_code\n"
         "variables_code: nop\n"
-        ".popsection\n");
+        ".popsection\n"
+        ".globl absolute_number\n"
+        ".type absolute_number, @object\n"
+        ".set absolute_number, 16\n");
 
 __attribute__((noinline, noclone)) int variables_count(void)
 {

@@ -1,4 +1,5 @@
-/* A namesake of a variable in variables.c. */
+/* Namesakes of a static variable in variables.c, and of one that is not. */
 #include <stdint.h>
 
 static __attribute__((used)) int32_t variables_twice = 2;
+static __attribute__((used)) int32_t variables_pool = 99;
