@@ -9,6 +9,7 @@
 #include "preload/counters.h"
 #include "preload/extra.h"
 #include "preload/record.h"
+#include "preload/sampling.h"
 #include "preload/slow.h"
 #include "preload/stack.h"
 #include "preload/x86_64/cpu.h"
@@ -307,6 +308,7 @@ int lanes_init(const struct lane_config *given)
     counters_init(given->segment, given->errno_offset);
     slow_init(given->now);
     extra_init(given->now, given->errno_offset);
+    sampling_init();
     lanes = map_private(capacity * sizeof(*lanes));
     block_refs = map_private(refs_bytes);
     if (!lanes || !block_refs)

@@ -10,6 +10,9 @@ struct sampling_decision {
     uint64_t how;
 };
 
+/* Before any call. Context: startup. */
+void sampling_init(void);
+
 /* The stub of a sampled function has counted down to nothing, or never began. Counts the call if it is SAMPLE_OUT. From
  * assembly. */
 struct sampling_decision sampling_decide(const struct hook *weighed);

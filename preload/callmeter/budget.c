@@ -1,17 +1,18 @@
 /* What tracking costs cannot be measured where it is spent, for a look at the clock is most of it. So it is reckoned:
  * the calls that the segment counted since the turn before, each at the price of its kind. A price is so many looks at
  * the clock and so many cycles, measured by tests/bench/call_cost.c in a loop of calls; how long a look and a cycle
- * take here is measured once. The CPU time is that of all processes that own a block of the segment. */
+ * take here is measured once. */
 #include "preload/callmeter/budget.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "preload/callmeter/clock.h"
+#include "preload/callmeter/cpu_time.h"
 #include "preload/callmeter/extras.h"
 #include "preload/callmeter/intervals.h"
 #include "server/buffer.h"
@@ -23,21 +24,27 @@ enum {
     CYCLES_TIMED = 30,
     CYCLES_UNTIMED = 23, /* judged, and not timed */
     CYCLES_PASSED = 2,   /* counted only */
-    CYCLES_DRAWN = 620,  /* on top of the above: the calls until the next timed one are drawn */
-    CYCLES_MORE = 25,    /* on top: items, errors by type, moments */
-    CYCLES_LABELS = 110, /* on top: labels whose values come from calls */
+    CYCLES_DRAWN = 55,   /* on top: the calls until the next timed one are drawn */
+    /* On top of either, for what only some functions have: */
+    CYCLES_ERRORS = 30,
+    CYCLES_ITEMS = 50,
+    CYCLES_INTERVAL = 55,
+    CYCLES_FINISH = 30,
+    CYCLES_LABELS = 80,
+    CYCLES_END_LABELS = 40,
 };
 
 enum {
     LOOKS = 64,
-    PROCESSES_MAX = 4096, /* of any more the CPU time is not known */
     CHAIN = 200,
     CHAIN_CYCLES = 3, /* of each link: a multiplication's latency, for many years */
     NAMED_MAX = 3,
+    BROKEN_TURNS = 3, /* in a row: then it is said that the budget cannot be kept */
 };
 
 static const double idle_seconds = 0.001; /* less CPU time than this in a turn says nothing */
 static const double own_share_most = 0.005;
+static const double named_least = 0.1;    /* of what the dearest function costs */
 static const double memory_of_turn = 0.5; /* what the turn before weighs in overhead_ratio */
 
 struct unit {
@@ -50,12 +57,6 @@ struct tracked {
     bool is_known;
     bool is_alias; /* its cell is another's, who answers for it */
     double calls;  /* up to the turn before */
-};
-
-struct process {
-    int pid;
-    bool is_seen;
-    double cpu_seconds; /* up to the turn before */
 };
 
 /* What one turn reads. */
@@ -75,12 +76,10 @@ static struct {
     struct tracked *tracked;     /* by series */
     struct interval_load *loads; /* by series */
     uint8_t *is_taken;           /* by the place of a cell: it has a series that answers for it */
-    struct process *processes;
-    size_t process_count;
-    double cost_seconds; /* of late: each turn weighs half as much as the one after it */
+    double cost_seconds;         /* of late: each turn weighs half as much as the one after it */
     double cpu_seconds;
-    double due; /* when the next turn is worth its own cost */
-    bool is_said;
+    double due;            /* when the next turn is worth its own cost */
+    unsigned broken_turns; /* in a row, in which the budget could not be kept */
     char text[512];
 } budget;
 
@@ -130,16 +129,25 @@ static double price(int looks, int cycles)
     return looks * budget.unit.look + cycles * budget.unit.cycle;
 }
 
-/* What calls of the series cost beyond those of a plain function. */
-static int more_cycles(const struct segment_series *series)
+/* What calls of the series cost beyond those of a plain function; `is_timed` ones have looked at the clock at their
+ * start. */
+static double more_price(const struct segment_series *series, bool is_timed)
 {
-    int cycles = 0;
+    double more = 0;
 
-    if (series->items_word || series->interval_word || series->errors_word || series->last_finish_word)
-        cycles += CYCLES_MORE;
+    if (series->errors_word)
+        more += price(0, CYCLES_ERRORS);
+    if (series->items_word)
+        more += price(0, CYCLES_ITEMS);
+    if (series->interval_word)
+        more += price(is_timed ? 0 : 1, CYCLES_INTERVAL);
+    if (series->last_finish_word)
+        more += price(1, CYCLES_FINISH);
     if (series->values)
-        cycles += CYCLES_LABELS;
-    return cycles;
+        more += price(0, CYCLES_LABELS);
+    if (series->entry_cells)
+        more += price(0, CYCLES_END_LABELS);
+    return more;
 }
 
 static struct segment_sampling *sampling_of(const struct segment_series *series)
@@ -154,24 +162,26 @@ static double interval_of(const struct segment_sampling *sampling)
 
 static void set_prices(struct interval_load *load, const struct segment_series *series)
 {
-    int more = more_cycles(series);
+    double counted = price(0, CYCLES_PASSED);
+    double judged = price(0, CYCLES_UNTIMED) + more_price(series, false);
+    double timed = price(2, CYCLES_TIMED) + more_price(series, true);
 
-    load->timed_cost = price(2, CYCLES_TIMED + more);
-    load->sampled_cost = price(2, CYCLES_TIMED + CYCLES_DRAWN + more);
-    load->passed_cost = price(0, series->skipped_word ? CYCLES_PASSED : CYCLES_UNTIMED + more);
-    if (series->has_no_duration)
-        load->timed_cost = price(0, CYCLES_PASSED + more);
+    load->timed_cost = series->has_no_duration ? counted + more_price(series, false) : timed;
+    load->sampled_cost = timed + price(0, CYCLES_DRAWN);
+    load->passed_cost = series->skipped_word ? counted : judged;
 }
 
 /* Calls ------------------------------------------------------------------------------------------------------------ */
 
+/* A call that was moved to where its labels belong is taken back from where it started, which the reader may see
+ * before it sees the start: CELL_STARTED is signed here. */
 static double calls_at(struct cells *cells, const struct segment_series *series, uint64_t offset)
 {
     const uint64_t *words = cells_find(cells, offset)->words;
 
     if (series->has_no_duration)
         return (double)words[CELL_SUCCESS];
-    return (double)words[CELL_STARTED] + (series->skipped_word ? (double)words[series->skipped_word] : 0);
+    return (double)(int64_t)words[CELL_STARTED] + (series->skipped_word ? (double)words[series->skipped_word] : 0);
 }
 
 static double calls_of_places(struct cells *cells, const struct segment_series *series, uint64_t cell,
@@ -250,86 +260,6 @@ static void turn_finish(struct turn *turn)
     pages_free(turn->series, turn->series_bytes);
 }
 
-/* CPU time --------------------------------------------------------------------------------------------------------- */
-
-static double seconds_on(clockid_t clock)
-{
-    struct timespec time;
-
-    return clock_gettime(clock, &time) == 0 ? (double)time.tv_sec + (double)time.tv_nsec * 1e-9 : -1;
-}
-
-/* Without this thread's, whose work is not the program's. Below 0: there is no such process any more. */
-static double process_seconds(int pid)
-{
-    clockid_t clock;
-
-    if (pid == getpid())
-        return seconds_on(CLOCK_PROCESS_CPUTIME_ID) - seconds_on(CLOCK_THREAD_CPUTIME_ID);
-    return clock_getcpuclockid(pid, &clock) == 0 ? seconds_on(clock) : -1;
-}
-
-/* One that was not there before began, as far as we know, with no CPU time: a child of fork. NULL: no room. */
-static struct process *find_process(int pid)
-{
-    for (size_t i = 0; i < budget.process_count; i++)
-        if (budget.processes[i].pid == pid)
-            return &budget.processes[i];
-    if (budget.process_count == PROCESSES_MAX)
-        return NULL;
-    budget.processes[budget.process_count] = (struct process){.pid = pid};
-    return &budget.processes[budget.process_count++];
-}
-
-static double spent_by(int pid)
-{
-    struct process *process = find_process(pid);
-    double before;
-    double now;
-
-    if (!process || process->is_seen)
-        return 0;
-    before = process->cpu_seconds;
-    now = process_seconds(pid);
-    process->is_seen = true;
-    if (now < before)
-        return 0;
-    process->cpu_seconds = now;
-    return now - before;
-}
-
-static void forget_processes(void)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < budget.process_count; i++) {
-        if (!budget.processes[i].is_seen)
-            continue;
-        budget.processes[count] = budget.processes[i];
-        budget.processes[count++].is_seen = false;
-    }
-    budget.process_count = count;
-}
-
-/* CPU time in this turn. Ours comes first: it may have no block yet. */
-static double cpu_spent(const struct view *view)
-{
-    const uint64_t *owners = (const void *)((const char *)budget.segment + budget.segment->owners);
-    int last = getpid();
-    double sum = spent_by(last);
-
-    for (uint32_t i = 0; i < view->block_count; i++) {
-        int pid = (int)(__atomic_load_n(&owners[i], __ATOMIC_RELAXED) >> 32);
-
-        if (pid != 0 && pid != last)
-            sum += spent_by(pid);
-        if (pid != 0)
-            last = pid;
-    }
-    forget_processes();
-    return sum;
-}
-
 /* Turns ------------------------------------------------------------------------------------------------------------ */
 
 static double total_cost(uint32_t series_count)
@@ -365,16 +295,21 @@ static void publish_intervals(const struct view *view)
     }
 }
 
-/* The function whose calls cost most by being counted alone, of those below `limit`. */
+static double passing_cost(const struct interval_load *load)
+{
+    return load->calls * load->passed_cost;
+}
+
+/* The series whose calls cost most by being counted alone, of those below `limit`; UINT32_MAX: there is none. */
 static uint32_t find_dearest(const struct view *view, double limit)
 {
     uint32_t dearest = UINT32_MAX;
     double most = 0;
 
     for (uint32_t i = 0; i < view->series_count; i++) {
-        double cost = budget.loads[i].calls * budget.loads[i].passed_cost;
+        double cost = passing_cost(&budget.loads[i]);
 
-        if (cost > most && cost < limit) {
+        if (cost > most && cost < limit && view->series[i].function < view->function_count) {
             most = cost;
             dearest = i;
         }
@@ -382,21 +317,22 @@ static uint32_t find_dearest(const struct view *view, double limit)
     return dearest;
 }
 
+/* The dearest, and those that come near it. */
 static void name_dearest(const struct view *view, char *text, size_t text_bytes)
 {
-    double limit = 1e300;
+    uint32_t dearest = find_dearest(view, HUGE_VAL);
+    double least = dearest == UINT32_MAX ? 0 : passing_cost(&budget.loads[dearest]) * named_least;
     size_t used = 0;
 
     text[0] = '\0';
-    for (int i = 0; i < NAMED_MAX && used < text_bytes; i++) {
-        uint32_t dearest = find_dearest(view, limit);
-        uint32_t function = dearest == UINT32_MAX ? UINT32_MAX : view->series[dearest].function;
+    for (int i = 0; i < NAMED_MAX && used < text_bytes && dearest != UINT32_MAX; i++) {
+        const struct interval_load *load = &budget.loads[dearest];
+        const char *name = view_text(view, view->functions[view->series[dearest].function].name);
 
-        if (function >= view->function_count)
+        if (passing_cost(load) < least)
             return;
-        limit = budget.loads[dearest].calls * budget.loads[dearest].passed_cost;
-        used += (size_t)snprintf(text + used, text_bytes - used, "%s%.64s", i ? ", " : "",
-                                 view_text(view, view->functions[function].name));
+        used += (size_t)snprintf(text + used, text_bytes - used, "%s%.64s", i ? ", " : "", name);
+        dearest = find_dearest(view, passing_cost(load));
     }
 }
 
@@ -404,13 +340,12 @@ static const char *say_not_kept(const struct view *view)
 {
     char names[256];
 
-    if (budget.is_said)
+    if (++budget.broken_turns != BROKEN_TURNS)
         return NULL;
-    budget.is_said = true;
     name_dearest(view, names, sizeof(names));
     snprintf(budget.text, sizeof(budget.text),
-             "the overhead budget of %g cannot be kept: calls that are counted and not timed take more by themselves, "
-             "most of it those of %s; take them out of the manifest, or raise overhead_budget",
+             "overhead_budget %g cannot be kept: counting the calls takes more than that already, most of it those of "
+             "%s; take them out of the manifest, or raise overhead_budget",
              budget.share, names);
     return budget.text;
 }
@@ -423,6 +358,8 @@ static const char *adapt(const struct view *view, double cpu)
         intervals_relax(budget.loads, view->series_count);
     else if (!intervals_choose(budget.loads, view->series_count, cpu, budget.share))
         text = say_not_kept(view);
+    else if (budget.broken_turns < BROKEN_TURNS)
+        budget.broken_turns = 0;
     publish_intervals(view);
     return text;
 }
@@ -433,7 +370,7 @@ static const char *take_turn(void)
     const char *text = NULL;
 
     if (turn_begin(&turn) == 0) {
-        double cpu = cpu_spent(&turn.view);
+        double cpu = cpu_time_spent(turn.view.block_count);
 
         read_loads(&turn);
         if (cpu >= idle_seconds)
@@ -447,8 +384,8 @@ static const char *take_turn(void)
 
 const char *budget_turn(void)
 {
-    double start = seconds_on(CLOCK_THREAD_CPUTIME_ID);
-    double now = seconds_on(CLOCK_MONOTONIC);
+    double start = cpu_time_on(CLOCK_THREAD_CPUTIME_ID);
+    double now = cpu_time_on(CLOCK_MONOTONIC);
     const char *text;
 
     if (now < budget.due)
@@ -458,7 +395,7 @@ const char *budget_turn(void)
         budget.unit.cycle = measure_cycle(budget.unit.look);
     }
     text = take_turn();
-    budget.due = now + (seconds_on(CLOCK_THREAD_CPUTIME_ID) - start) / own_share_most;
+    budget.due = now + (cpu_time_on(CLOCK_THREAD_CPUTIME_ID) - start) / own_share_most;
     return text;
 }
 
@@ -470,9 +407,7 @@ int budget_init(struct segment_header *segment, double share, const struct clock
     budget.tracked = pages_alloc(segment->series_capacity * sizeof(*budget.tracked));
     budget.loads = pages_alloc(segment->series_capacity * sizeof(*budget.loads));
     budget.is_taken = pages_alloc(segment->block_bytes / 64);
-    budget.processes = pages_alloc(PROCESSES_MAX * sizeof(*budget.processes));
-    if (!budget.tracked || !budget.loads || !budget.is_taken || !budget.processes)
+    if (!budget.tracked || !budget.loads || !budget.is_taken)
         return -ENOMEM;
-    find_process(getpid())->cpu_seconds = seconds_on(CLOCK_PROCESS_CPUTIME_ID);
-    return 0;
+    return cpu_time_init(segment);
 }

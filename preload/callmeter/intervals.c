@@ -140,17 +140,16 @@ bool intervals_choose(struct interval_load *loads, size_t count, double cpu_seco
     double room = own * share / (1 - share);
     double room_aimed = own * share * aim / (1 - share * aim);
     double cap = find_cap(loads, count, fmax(room_aimed, lowest));
-    bool is_over = cost > fmax(room, lowest / aim);
+    bool is_over = cost > room;
 
     for (size_t i = 0; i < count; i++)
-        if (!loads[i].is_fixed)
-            settle(&loads[i], capped(&loads[i], cap), is_over);
+        settle(&loads[i], capped(&loads[i], cap), is_over);
     return floor <= room;
 }
 
 void intervals_relax(struct interval_load *loads, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (!loads[i].is_fixed && loads[i].interval > loads[i].least)
+        if (loads[i].interval > loads[i].least)
             loads[i].interval = come_down(&loads[i], loads[i].least, relaxed);
 }

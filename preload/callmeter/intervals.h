@@ -18,7 +18,7 @@ struct interval_load {
     double passed_cost;  /* of one of those others; less than the two above */
     double least;        /* what sample_rate asks for; 1 or more */
     double interval;     /* calls per timed call in this turn; intervals_choose sets the next turn's */
-    bool is_fixed;       /* that never changes */
+    bool is_fixed;       /* that is `least`, and never changes */
 };
 
 /* What the calls of one load cost at its interval. */
