@@ -10,6 +10,7 @@
 #include "symbols/diag.h"
 #include "symbols/manifest_function.h"
 #include "symbols/manifest_label.h"
+#include "symbols/manifest_panics.h"
 #include "symbols/manifest_read.h"
 #include "symbols/manifest_resource.h"
 
@@ -20,8 +21,13 @@ static struct manifest *create_manifest(void)
 {
     struct manifest *manifest = calloc(1, sizeof *manifest);
 
-    if (manifest)
-        manifest->overhead_budget = 1;
+    if (!manifest)
+        return NULL;
+    manifest->overhead_budget = 1;
+    if (manifest_panics_init(&manifest->panics)) {
+        free(manifest);
+        return NULL;
+    }
     return manifest;
 }
 
@@ -179,5 +185,7 @@ void manifest_destroy(struct manifest *manifest)
     for (size_t i = 0; i < manifest->resource_count; i++)
         manifest_resource_finish(&manifest->resources[i]);
     free(manifest->resources);
+    manifest_panics_finish(&manifest->panics);
+    free(manifest->state_dir);
     free(manifest);
 }

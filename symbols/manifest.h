@@ -99,7 +99,7 @@ struct manifest_function {
     double slo_objective;   /* (0, 1); 0: no `slo` */
     double slo_latency;     /* seconds, a bucket's bound; 0: none */
     bool has_recover;       /* after a fault inside a call, return this to its caller */
-    uint64_t recover_value; /* as rax holds it */
+    uint64_t recover_value; /* as rax holds it; of narrow types, the bits above mean nothing */
     enum manifest_mode mode;
     bool is_optional;
     int line; /* where the entry begins in its file, from 1 */
@@ -171,7 +171,8 @@ int manifest_parse(const char *text, size_t length, const char *file, struct man
 
 /* Reads and merges the files of a `:`-separated list, in order: functions and resources are appended, constant labels
  * and executables are united, `defaults` are for the functions of their own file, of other keys the last file that
- * gives them wins. -errno of a file that cannot be read, else as manifest_parse. Context: startup. */
+ * gives them wins: `panics` and `state` whole. -errno of a file that cannot be read, else as manifest_parse. Context:
+ * startup. */
 int manifest_load(const char *paths, struct manifest **ret_manifest, struct diag *diag);
 
 /* Checks an address as `listen` has it: host:port, [v6]:port, unix:/path or none. -EINVAL: the diag says what was

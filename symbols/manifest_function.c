@@ -8,6 +8,7 @@
 #include "symbols/manifest.h"
 #include "symbols/manifest_kind.h"
 #include "symbols/manifest_label.h"
+#include "symbols/manifest_panics.h"
 #include "symbols/manifest_reader.h"
 #include "symbols/manifest_value.h"
 
@@ -23,7 +24,7 @@ static const struct manifest_key keys[] = {
     {"throttled_when", true}, {"error_type", true}, {"items", true},
     {"buckets", true},        {"mode", true},       {"optional", true},
     {"sample_rate", true},    {"slo", true},        {"native_histogram", false},
-    {"recover", false},       {NULL, false},
+    {"recover", true},        {NULL, false},
 };
 
 static const struct manifest_key items_keys[] = {
@@ -191,6 +192,19 @@ static int read_optional(const struct entry *entry, const struct json_path *path
     return manifest_reader_bool(entry->reader, path, value, &entry->function->is_optional);
 }
 
+/* A call that is not timed leaves no record of its caller, to whom the fault could be turned into a return. */
+static int read_recover(const struct entry *entry, const struct json_path *path, json_t *value)
+{
+    struct manifest_function *function = entry->function;
+
+    if (function->sample_rate > 0 && function->sample_rate < 1)
+        return manifest_reader_fail_key(
+            entry->reader, path,
+            "calls that are not timed cannot be left; expected no \"sample_rate\" below 1 beside it");
+    function->sample_rate = 1;
+    return manifest_panics_read_recover(entry->reader, path, value, function);
+}
+
 /* What the function returns if `returns` does not say: the type that some label or the items give the result, else what
  * conditions expect. */
 static enum value_type guess_returns(const json_t *value)
@@ -276,8 +290,8 @@ static int check_count_values(const struct entry *entry, const struct json_path 
  * items; of a health check nothing would be. */
 static int check_count_mode(const struct entry *entry, const struct json_path *path)
 {
-    static const char *const excluded[] = {"error_when",  "throttled_when", "error_type",
-                                           "sample_rate", "buckets",        "slo"};
+    static const char *const excluded[] = {"error_when", "throttled_when", "error_type", "sample_rate", "buckets",
+                                           "slo",        "recover"};
     const struct json_path kind = {.parent = path, .key = "kind"};
 
     if (entry->function->mode != MANIFEST_MODE_COUNT)
@@ -411,6 +425,7 @@ int manifest_function_read(const struct manifest_reader *reader, const struct js
         {"sample_rate", read_sample_rate},
         {"buckets", read_buckets},
         {"optional", read_optional},
+        {"recover", read_recover},
     };
     const struct entry entry = {.reader = reader, .value = value, .defaults = defaults, .function = function};
     int result = manifest_reader_check_keys(reader, path, value, keys);

@@ -12,6 +12,7 @@
 #include "symbols/manifest_function.h"
 #include "symbols/manifest_functions.h"
 #include "symbols/manifest_label.h"
+#include "symbols/manifest_panics.h"
 #include "symbols/manifest_reader.h"
 #include "symbols/manifest_resource.h"
 
@@ -19,13 +20,15 @@ static const struct manifest_key document_keys[] = {
     {"version", true},   {"namespace", true},   {"labels", true},
     {"listen", true},    {"executables", true}, {"follow_exec", true},
     {"defaults", true},  {"functions", true},   {"overhead_budget", true},
-    {"resources", true}, {"panics", false},     {"state", false},
+    {"resources", true}, {"panics", true},      {"state", true},
     {"web", false},      {NULL, false},
 };
 
 static const struct manifest_key defaults_keys[] = {
     {"buckets", true}, {"sample_rate", true}, {"max_label_values", true}, {"high_cardinality", true}, {NULL, false},
 };
+
+static const struct manifest_key state_keys[] = {{"dir", true}, {NULL, false}};
 
 /* A document that is being read. */
 struct document {
@@ -142,6 +145,24 @@ static int read_resources(const struct document *document, const struct json_pat
     return manifest_resource_read(document->reader, path, value, document->manifest);
 }
 
+static int read_panics(const struct document *document, const struct json_path *path, json_t *value)
+{
+    return manifest_panics_read(document->reader, path, value, &document->manifest->panics);
+}
+
+static int read_state(const struct document *document, const struct json_path *path, json_t *value)
+{
+    const struct json_path step = {.parent = path, .key = "dir"};
+    const int result = manifest_reader_check_keys(document->reader, path, value, state_keys);
+    const json_t *member = json_object_get(value, step.key);
+
+    if (result)
+        return result;
+    if (!member)
+        return manifest_reader_fail(document->reader, path, "\"dir\" is missing; expected the path of a directory");
+    return manifest_reader_directory(document->reader, &step, member, &document->manifest->state_dir);
+}
+
 /* Both are sorted by name; on success the result is, and `added` is empty. Of two of one name the added one stays. */
 static int unite_labels(struct manifest *manifest, struct manifest_label *added, size_t *added_count)
 {
@@ -225,6 +246,8 @@ static int read_root(const struct document *document, json_t *root)
         {"overhead_budget", read_overhead_budget},
         {"functions", read_functions},
         {"resources", read_resources},
+        {"panics", read_panics},
+        {"state", read_state},
     };
     const struct json_path version = {.key = "version"};
     json_t *value = json_object_get(root, version.key);

@@ -14,6 +14,7 @@
 
 enum {
     BUCKETS_MAX = 100,
+    DIRECTORY_BYTES_MAX = 3840, /* PATH_MAX, less the name of a file */
     MESSAGE_BYTES = sizeof(struct diag),
 };
 
@@ -240,19 +241,41 @@ int manifest_reader_object(const struct manifest_reader *reader, const struct js
     return result;
 }
 
-int manifest_reader_count(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
-                          size_t high, size_t *ret_count)
+int manifest_reader_whole(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
+                          size_t low, size_t high, size_t *ret_number)
 {
-    const json_int_t count = json_integer_value(value);
+    const json_int_t number = json_integer_value(value);
 
     if (!json_is_number(value))
         return manifest_reader_fail_type(reader, path, value, "a whole number");
     if (!json_is_integer(value))
-        return manifest_reader_fail(reader, path, "not a whole number; expected 1 to %zu, without a point or exponent",
+        return manifest_reader_fail(reader, path,
+                                    "not a whole number; expected %zu to %zu, without a point or exponent", low, high);
+    if (number < (json_int_t)low || number > (json_int_t)high)
+        return manifest_reader_fail(reader, path, "%lld is out of range; expected %zu to %zu", (long long)number, low,
                                     high);
-    if (count < 1 || (unsigned long long)count > high)
-        return manifest_reader_fail(reader, path, "%lld is out of range; expected 1 to %zu", (long long)count, high);
-    *ret_count = (size_t)count;
+    *ret_number = (size_t)number;
+    return 0;
+}
+
+int manifest_reader_count(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
+                          size_t high, size_t *ret_count)
+{
+    return manifest_reader_whole(reader, path, value, 1, high, ret_count);
+}
+
+int manifest_reader_directory(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
+                              char **string)
+{
+    const int result = manifest_reader_copy(reader, path, value, string);
+
+    if (result)
+        return result;
+    if (**string != '/')
+        return manifest_reader_fail(reader, path, "a relative path; expected the absolute path of a directory");
+    if (strlen(*string) > DIRECTORY_BYTES_MAX)
+        return manifest_reader_fail(reader, path, "the path is too long; expected at most %d bytes",
+                                    DIRECTORY_BYTES_MAX);
     return 0;
 }
 

@@ -77,9 +77,17 @@ int manifest_reader_glob(const struct manifest_reader *reader, const struct json
 int manifest_reader_object(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
                            char **string);
 
+/* A whole number from `low` to `high`, of which neither is beyond INT64_MAX. */
+int manifest_reader_whole(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
+                          size_t low, size_t high, size_t *ret_number);
+
 /* A whole number from 1 to `high`. */
 int manifest_reader_count(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
                           size_t high, size_t *ret_count);
+
+/* An absolute path that leaves room for names of files behind it, in place of what *string was. */
+int manifest_reader_directory(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
+                              char **string);
 
 /* A number in (0, 1]. */
 int manifest_reader_share(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,

@@ -55,3 +55,27 @@ examples() {
     grep -q "\`$key\`\|\"$key\"" "$root/docs/manifest.md" || fail "docs/manifest.md does not speak of $key"
   done < <(grep -hoE '\{"[a-z_]+", true\}' "$root"/symbols/manifest*.c | grep -oE '[a-z_]+' | grep -v '^true$' | sort -u)
 }
+
+@test "the metrics' documentation has each metric, and no other" {
+  local name
+  while read -r name; do
+    grep -q "^|.*\`$name\`.*|.*|" "$root/docs/running.md" || fail "docs/running.md does not have $name"
+  done < <(sed -nE 's/.*\] = \{"([a-z_]+)", .*/\1/p' "$root/server/metrics.c")
+  while read -r name; do
+    grep -q "{\"$name\"," "$root/server/metrics.c" || fail "there is no $name"
+  done < <(grep -oE '^\| `[a-z_]+`(, `[a-z_]+`)? \| (counter|gauge|histogram)' "$root/docs/running.md" | grep -oE '`[a-z_]+`' | tr -d '`')
+}
+
+@test "promtool accepts the alerting rules in the documentation" {
+  local number=0 page
+  command -v promtool >/dev/null || skip 'promtool is not installed'
+  for page in "$root"/docs/*.md; do
+    awk -v to="$BATS_TEST_TMPDIR/$(basename "$page")" '/^```yaml/ { file = to "." ++n ".yml"; next } /^```/ { file = "" } file { print > file }' "$page"
+  done
+  for page in "$BATS_TEST_TMPDIR"/*.yml; do
+    grep -q '^groups:' "$page" || continue
+    promtool check rules "$page" || fail "in $page"
+    number=$((number + 1))
+  done
+  ((number > 0)) || fail 'no rules were found'
+}
