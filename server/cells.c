@@ -259,7 +259,7 @@ static void combine(struct cell *cell, const uint64_t *source, uint32_t from, ui
     for (; i < to; i++) {
         uint64_t value = load(&source[i]);
 
-        if (value > cell->words[i])
+        if (segment_is_later(value, cell->words[i]))
             cell->words[i] = value;
     }
 }

@@ -247,7 +247,7 @@ static void add_active(struct draft *draft, struct snapshot_series *series, cons
 
 static void keep_latest(uint64_t *latest, const struct cell *cell, uint32_t word)
 {
-    if (word_of(cell, word) > *latest)
+    if (segment_is_later(word_of(cell, word), *latest))
         *latest = word_of(cell, word);
 }
 

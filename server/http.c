@@ -303,7 +303,9 @@ static int copy_config(const struct http_config *config)
     server.config.version = strdup(config->version);
     server.config.revision = strdup(config->revision);
     server.config.port_file = config->port_file ? absolute_path(config->port_file) : NULL;
+    server.config.panics = config->panics ? strdup(config->panics) : NULL;
     if (!server.config.listen || !server.config.version || !server.config.revision ||
+        (config->panics && !server.config.panics) ||
         (config->port_file && !server.config.port_file))
         return -ENOMEM;
     return 0;
@@ -315,6 +317,7 @@ static void free_config(void)
     free((void *)(uintptr_t)server.config.version);
     free((void *)(uintptr_t)server.config.revision);
     free((void *)(uintptr_t)server.config.port_file);
+    free((void *)(uintptr_t)server.config.panics);
 }
 
 static int start(const struct http_config *config)

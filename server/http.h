@@ -14,6 +14,7 @@ struct http_config {
     const struct segment_header *segment; /* mapped for the rest of the process's life */
     const char *listen;                   /* host:port, [v6]:port, unix:/path; port 0 picks one */
     const char *port_file;                /* or NULL: the address bound is written here, atomically */
+    const char *panics;                   /* folder of the reports of panics, absolute; or NULL */
     const char *version;
     const char *revision;
     double start_time; /* Unix time at which the process was instrumented; ready from then on */
@@ -28,6 +29,8 @@ struct http_config {
      * its address. Returns a line for the log (a warning), or NULL. NULL or 0: never. */
     const char *(*periodic)(void);
     unsigned periodic_ms;
+    /* For the names in reports, see panics.h. Server thread. */
+    char *(*demangle)(const char *name, size_t length);
     /* Called from any thread; level 0 error, 1 warn, 2 info, 3 debug. One line, no newline. */
     void (*log)(int level, const char *text);
 };

@@ -9,9 +9,11 @@
 #include "server/buffer.h"
 #include "server/format.h"
 #include "server/http.h"
+#include "server/panics.h"
 #include "server/snapshot.h"
 
 #define PLAIN_TEXT "text/plain; charset=utf-8"
+#define JSON       "application/json"
 
 enum {
     EXPOSITION_BYTES_MAX = 256 << 20,
@@ -87,8 +89,14 @@ static enum MHD_Result queue_text(const struct answer *answer, unsigned code, co
                  MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_PERSISTENT));
 }
 
+/* Of callmeter's own health, and of what it did to the program's: after a fault was turned into a return, nobody knows
+ * what the program's memory holds, but it does answer. */
 static enum MHD_Result answer_healthy(const struct answer *answer)
 {
+    const struct segment_header *segment = answer->routes->config->segment;
+
+    if (__atomic_load_n(&segment->is_tainted, __ATOMIC_RELAXED))
+        return queue_text(answer, MHD_HTTP_OK, "tainted\n");
     return queue_text(answer, MHD_HTTP_OK, "callmeter is healthy.\n");
 }
 
@@ -184,6 +192,21 @@ static enum MHD_Result answer_metrics(const struct answer *answer)
     return queue(answer, MHD_HTTP_OK, TEXT_CONTENT_TYPE, response);
 }
 
+static enum MHD_Result answer_panics(const struct answer *answer)
+{
+    const struct http_config *config = answer->routes->config;
+    char *text = panics_text(config->panics, config->demangle);
+    struct MHD_Response *response;
+
+    if (!text)
+        return queue_text(answer, MHD_HTTP_INTERNAL_SERVER_ERROR,
+                          "the reports cannot be read: out of memory, or no right to read the folder\n");
+    response = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+    if (!response)
+        free(text);
+    return queue(answer, MHD_HTTP_OK, JSON, response);
+}
+
 /* The path of a URL, which may be in absolute form (RFC 9112, 3.2.2). */
 static const char *path_of(const char *url)
 {
@@ -209,6 +232,7 @@ static route_function find_route(const char *path)
         {"/metrics", answer_metrics},
         {"/-/healthy", answer_healthy},
         {"/-/ready", answer_ready},
+        {"/api/v1/panics", answer_panics},
     };
 
     for (size_t i = 0; i < sizeof(routes) / sizeof(*routes); i++)

@@ -7,6 +7,7 @@
 #include "server/buffer.h"
 #include "server/cells.h"
 #include "server/drafts.h"
+#include "server/faults.h"
 #include "server/tallies.h"
 #include "server/view.h"
 
@@ -39,6 +40,13 @@ const char *snapshot_reason_name(enum segment_abandoned_reason reason)
 {
     static const char *const names[SEGMENT_ABANDONED_REASONS] = {"longjmp", "thread_exit", "exec", "process_exit",
                                                                  "process_death"};
+
+    return names[reason];
+}
+
+const char *snapshot_state_error_name(enum segment_state_error reason)
+{
+    static const char *const names[SEGMENT_STATE_ERRORS] = {"damaged", "version", "manifest", "unsafe", "busy", "io"};
 
     return names[reason];
 }
@@ -200,6 +208,8 @@ static void read_header(struct work *work)
     snapshot->overhead_ratio.is_shown = __atomic_load_n(&segment->is_overhead_known, __ATOMIC_ACQUIRE) != 0;
     snapshot->overhead_ratio.value =
         number_of(SEGMENT_VALUE_DOUBLE, __atomic_load_n(&segment->overhead_ratio, __ATOMIC_RELAXED));
+    for (int i = 0; i < SEGMENT_STATE_ERRORS; i++)
+        snapshot->state_errors[i] = __atomic_load_n(&segment->state_errors[i], __ATOMIC_RELAXED);
 }
 
 static int list_series(struct work *work)
@@ -227,6 +237,8 @@ static int take(struct work *work)
         error = tally_errors(&work->drafts, work->snapshot);
     if (!error)
         error = tally_overflows(&work->view, work->series, work->series_count, &work->cells, work->snapshot);
+    if (!error)
+        error = faults_read(&work->view, work->series, work->series_count, work->snapshot);
     if (!error)
         error = read_functions(work);
     if (!error)

@@ -84,6 +84,23 @@ struct snapshot_resource {
     struct snapshot_gauge limit;
 };
 
+/* A signal that is looked at. */
+struct snapshot_signal {
+    const char *name;  /* "SIGSEGV"; static */
+    uint32_t position; /* in the segment's signals[] */
+    uint64_t count;
+};
+
+/* Panics in one function; no two have equal texts. */
+struct snapshot_panics {
+    const char *function; /* "": in none */
+    const char *module;
+    uint64_t counts[SEGMENT_SIGNALS_MAX]; /* by snapshot_signal.position */
+    uint64_t recovered;
+    bool is_shown;    /* counts are */
+    bool has_recover; /* recovered is shown */
+};
+
 /* What became of one function; no two are alike in all members. */
 struct snapshot_function {
     const char *name;
@@ -100,7 +117,7 @@ struct snapshot_memory {
 };
 
 enum {
-    SNAPSHOT_MEMORIES = 5
+    SNAPSHOT_MEMORIES = 6
 };
 
 struct snapshot {
@@ -116,6 +133,11 @@ struct snapshot {
     size_t overflow_count;
     struct snapshot_resource *resources;
     size_t resource_count;
+    struct snapshot_signal signals[SEGMENT_SIGNALS_MAX];
+    size_t signal_count;
+    struct snapshot_panics *panics; /* those in none first */
+    size_t panics_count;
+    uint64_t state_errors[SEGMENT_STATE_ERRORS];
     struct snapshot_function *functions;
     size_t function_count;
     uint64_t states[SEGMENT_FUNCTION_STATES]; /* functions by state, duplicates too */
@@ -149,5 +171,8 @@ const char *snapshot_outcome_name(enum snapshot_outcome outcome);
 
 /* The word of a reason, such as "thread_exit"; static. */
 const char *snapshot_reason_name(enum segment_abandoned_reason reason);
+
+/* The word of a reason, such as "damaged"; static. */
+const char *snapshot_state_error_name(enum segment_state_error reason);
 
 #endif

@@ -181,6 +181,70 @@ static void write_resources(struct text_writer *writer, enum metric metric, size
     }
 }
 
+static void write_signals(struct text_writer *writer)
+{
+    const struct snapshot *snapshot = writer->snapshot;
+
+    if (snapshot->signal_count)
+        text_begin_family(writer, METRIC_FATAL_SIGNALS);
+    for (size_t i = 0; i < snapshot->signal_count; i++) {
+        const struct text_pair pair = {"signal", snapshot->signals[i].name};
+
+        text_begin_sample(writer, &pair, 1);
+        text_end_uint64(writer, snapshot->signals[i].count);
+    }
+}
+
+/* There is a row for those in no function wherever there are signals. */
+static void write_panics(struct text_writer *writer)
+{
+    const struct snapshot *snapshot = writer->snapshot;
+
+    if (snapshot->panics_count)
+        text_begin_family(writer, METRIC_PANICS);
+    for (size_t i = 0; i < snapshot->panics_count; i++) {
+        const struct snapshot_panics *panics = &snapshot->panics[i];
+
+        for (size_t j = 0; panics->is_shown && j < snapshot->signal_count; j++) {
+            const struct text_pair pairs[] = {
+                {"function", panics->function}, {"module", panics->module}, {"signal", snapshot->signals[j].name}};
+
+            text_begin_sample(writer, pairs, 3);
+            text_end_uint64(writer, panics->counts[snapshot->signals[j].position]);
+        }
+    }
+}
+
+static void write_recovered(struct text_writer *writer)
+{
+    const struct snapshot *snapshot = writer->snapshot;
+    bool is_begun = false;
+
+    for (size_t i = 0; i < snapshot->panics_count; i++) {
+        const struct snapshot_panics *panics = &snapshot->panics[i];
+        const struct text_pair pairs[] = {{"function", panics->function}, {"module", panics->module}};
+
+        if (!panics->has_recover)
+            continue;
+        if (!is_begun)
+            text_begin_family(writer, METRIC_PANICS_RECOVERED);
+        is_begun = true;
+        text_begin_sample(writer, pairs, 2);
+        text_end_uint64(writer, panics->recovered);
+    }
+}
+
+static void write_state_errors(struct text_writer *writer)
+{
+    text_begin_family(writer, METRIC_STATE_ERRORS);
+    for (int i = 0; i < SEGMENT_STATE_ERRORS; i++) {
+        const struct text_pair pair = {"reason", snapshot_state_error_name((enum segment_state_error)i)};
+
+        text_begin_sample(writer, &pair, 1);
+        text_end_uint64(writer, writer->snapshot->state_errors[i]);
+    }
+}
+
 static void write_functions(struct text_writer *writer)
 {
     const struct snapshot *snapshot = writer->snapshot;
@@ -255,9 +319,13 @@ void text_render(const struct snapshot *snapshot, const struct text_endpoint *en
         write_overflows(&writer);
         write_resources(&writer, METRIC_RESOURCE_IN_USE, offsetof(struct snapshot_resource, in_use));
         write_resources(&writer, METRIC_RESOURCE_LIMIT, offsetof(struct snapshot_resource, limit));
+        write_signals(&writer);
+        write_panics(&writer);
+        write_recovered(&writer);
         write_functions(&writer);
         if (snapshot->overhead_ratio.is_shown)
             write_gauge(&writer, METRIC_OVERHEAD_RATIO, snapshot->overhead_ratio.value);
+        write_state_errors(&writer);
         write_endpoint(&writer, endpoint);
         if (endpoint->process)
             write_process(&writer, endpoint->process);

@@ -244,6 +244,31 @@ const double *view_bounds(const struct view *view, const struct segment_series *
     return (const void *)((const char *)view->segment + series->bounds);
 }
 
+/* A table behind the header; NULL: it is not there (offset 0), or lies outside. */
+static const uint64_t *table_at(const struct view *view, uint64_t offset, uint64_t count, uint64_t item_bytes)
+{
+    if (offset < view->segment->header_bytes || !lies_inside(view->segment, offset, count, item_bytes))
+        return NULL;
+    return (const void *)((const char *)view->segment + offset);
+}
+
+const uint64_t *view_panics(const struct view *view, uint32_t function)
+{
+    const struct segment_header *segment = view->segment;
+    const uint64_t *table =
+        table_at(view, segment->panics, (uint64_t)segment->function_capacity + 1, SEGMENT_SIGNALS_MAX * sizeof(*table));
+
+    return table ? table + (uint64_t)function * SEGMENT_SIGNALS_MAX : NULL;
+}
+
+uint64_t view_recovered(const struct view *view, uint32_t function)
+{
+    const struct segment_header *segment = view->segment;
+    const uint64_t *table = table_at(view, segment->recovered, segment->function_capacity, sizeof(*table));
+
+    return table ? __atomic_load_n(&table[function], __ATOMIC_RELAXED) : 0;
+}
+
 const char *view_block(const struct view *view, uint32_t block)
 {
     return (const char *)view->segment + view->segment->blocks + block * view->segment->block_bytes;

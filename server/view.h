@@ -57,6 +57,13 @@ bool view_read_series(const struct view *view, const struct segment_series *seri
 /* The bounds of a valid series. */
 const double *view_bounds(const struct view *view, const struct segment_series *series);
 
+/* The panics of a function, by position in the segment's signals[]; those of none for function_capacity. NULL: there is
+ * no such table, or it lies outside. */
+const uint64_t *view_panics(const struct view *view, uint32_t function);
+
+/* How many panics of a function below function_count were turned into returns; 0 without such a table. */
+uint64_t view_recovered(const struct view *view, uint32_t function);
+
 /* The first byte of a block below block_count. */
 const char *view_block(const struct view *view, uint32_t block);
 

@@ -58,9 +58,13 @@ static void build(struct segment_builder *builder)
                                             .has_errors = true,
                                             .sample_interval = 3};
 
-    segment_builder_init(builder,
-                         &(struct segment_builder_options){
-                             .constant_labels = "team\0db\0", .blocks = 2, .block_bytes = 65536, .resources = 2});
+    segment_builder_init(builder, &(struct segment_builder_options){.constant_labels = "team\0db\0",
+                                                                    .blocks = 2,
+                                                                    .block_bytes = 65536,
+                                                                    .resources = 2,
+                                                                    .signals = (const int[]){11, 7, 0}});
+    segment_builder_function(builder, 0)->has_recover = 1;
+    segment_builder_panics(builder, 1)[0] = 3;
     segment_builder_add_function(builder, "one", "prog");
     segment_builder_add_function(builder, "two", "prog");
     segment_builder_add_series(builder, &series);

@@ -190,6 +190,7 @@ __attribute__((noreturn)) static void run_server(const struct server_process *se
     if (options->is_getfd_forbidden)
         forbid(SYS_pidfd_getfd);
     build_segment(&builder, options->functions ? options->functions : 1);
+    builder.segment->is_tainted = options->is_tainted;
     config.segment = builder.segment;
     error = http_start(&config, text, sizeof(text));
     if (write(control, &error, sizeof(error)) != sizeof(error) || write(control, text, sizeof(text)) != sizeof(text))

@@ -54,12 +54,16 @@ void segment_builder_init(struct segment_builder *builder, const struct segment_
         .block_bytes = options->block_bytes ? options->block_bytes : 8192,
     };
 
+    for (const int *signal = options->signals; signal && *signal; signal++)
+        header.signals[header.signal_count++] = (uint32_t)*signal;
     header.block_count = header.block_capacity;
     header.functions = sizeof(header);
     header.series = header.functions + header.function_capacity * sizeof(struct segment_function);
     header.resource_count = options->resources;
     header.resources = header.series + header.series_capacity * sizeof(struct segment_series);
-    header.text = header.resources + header.resource_count * sizeof(struct segment_resource);
+    header.panics = header.resources + header.resource_count * sizeof(struct segment_resource);
+    header.recovered = header.panics + (header.function_capacity + 1) * SEGMENT_SIGNALS_MAX * sizeof(uint64_t);
+    header.text = header.recovered + header.function_capacity * sizeof(uint64_t);
     header.text_bytes = 65536 + 256 * (uint64_t)header.series_capacity + round_up(options->table_bytes, 8);
     header.owners = round_up(header.text + header.text_bytes, 8);
     header.blocks = round_up(header.owners + 8 * (uint64_t)header.block_capacity, 4096);
@@ -103,6 +107,16 @@ struct segment_series *segment_builder_series(struct segment_builder *builder, u
 struct segment_resource *segment_builder_resource(struct segment_builder *builder, uint32_t resource)
 {
     return (struct segment_resource *)(void *)((char *)builder->segment + builder->segment->resources) + resource;
+}
+
+uint64_t *segment_builder_panics(struct segment_builder *builder, uint32_t function)
+{
+    return (uint64_t *)(void *)((char *)builder->segment + builder->segment->panics) + function * SEGMENT_SIGNALS_MAX;
+}
+
+uint64_t *segment_builder_recovered(struct segment_builder *builder, uint32_t function)
+{
+    return (uint64_t *)(void *)((char *)builder->segment + builder->segment->recovered) + function;
 }
 
 static uint64_t *cell_at(struct segment_builder *builder, uint32_t block, uint64_t cell)

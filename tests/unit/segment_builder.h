@@ -23,6 +23,7 @@ struct segment_builder_options {
     uint64_t block_bytes;
     uint32_t resources;
     uint64_t table_bytes; /* for tables of values with many tuples */
+    const int *signals;   /* ends with 0; default none */
 };
 
 struct segment_builder_series {
@@ -83,6 +84,11 @@ uint64_t segment_builder_add_text(struct segment_builder *builder, const char *t
 struct segment_function *segment_builder_function(struct segment_builder *builder, uint32_t function);
 struct segment_series *segment_builder_series(struct segment_builder *builder, uint32_t series);
 struct segment_resource *segment_builder_resource(struct segment_builder *builder, uint32_t resource);
+
+/* Counts of panics, by position in signals[]; of none for function_capacity. */
+uint64_t *segment_builder_panics(struct segment_builder *builder, uint32_t function);
+
+uint64_t *segment_builder_recovered(struct segment_builder *builder, uint32_t function);
 uint64_t *segment_builder_cell(struct segment_builder *builder, uint32_t block, uint32_t series);
 
 /* The cell of a tuple, and that of a tuple known at the start. */

@@ -96,6 +96,21 @@ static void each_page_has_its_status(void **state)
     server_stop(&server);
 }
 
+/* It answers, and a supervisor that restarts what is not healthy need not kill it: that is the operator's to decide. */
+static void a_recovered_program_is_tainted(void **state)
+{
+    struct server_process server;
+    struct http_answer answer;
+
+    (void)state;
+    start(&server, &(struct server_options){.is_tainted = true});
+    http_request(server.address, "GET /-/healthy", &answer);
+    assert_int_equal(http_status(&answer), 200);
+    assert_string_equal(http_body(&answer), "tainted\n");
+    free(answer.bytes);
+    server_stop(&server);
+}
+
 static void scrapes_are_counted_by_status(void **state)
 {
     struct server_process server;
@@ -604,6 +619,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_page_has_its_status),
+        cmocka_unit_test(a_recovered_program_is_tainted),
         cmocka_unit_test(scrapes_are_counted_by_status),
         cmocka_unit_test(moments_are_unix_times),
         cmocka_unit_test(the_periodic_function_is_called),

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <locale.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -150,6 +151,19 @@ static void bad_documents_are_refused_with_the_expected_message(void **state)
     assert_int_equal(failures, 0);
 }
 
+static void check_default_panics(const struct manifest_panics *panics)
+{
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+
+    assert_int_equal(panics->signal_count, sizeof signals / sizeof *signals);
+    assert_memory_equal(panics->signals, signals, sizeof signals);
+    assert_int_equal(panics->backtrace_depth, 64);
+    assert_int_equal(panics->linger_seconds, 0);
+    assert_null(panics->report_dir);
+    assert_int_equal(panics->max_reports, 20);
+    assert_int_equal(panics->max_recoveries, 5);
+}
+
 static void defaults_are_the_contracts(void **state)
 {
     static const double buckets[] = {1e-06, 1e-05, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
@@ -185,8 +199,11 @@ static void defaults_are_the_contracts(void **state)
     assert_true(function->sample_rate == 1);
     assert_true(function->slo_objective == 0 && function->slo_latency == 0);
     assert_null(function->build_id);
+    assert_false(function->has_recover);
     assert_true(manifest->overhead_budget == 1);
     assert_int_equal(manifest->resource_count, 0);
+    assert_null(manifest->state_dir);
+    check_default_panics(&manifest->panics);
     manifest_destroy(manifest);
 }
 
@@ -282,6 +299,19 @@ static void check_resources(const struct manifest *manifest)
     assert_int_equal(batch->limit.value.number, 3);
 }
 
+static void check_panics(const struct manifest_panics *panics)
+{
+    static const int signals[] = {SIGABRT, SIGSYS};
+
+    assert_int_equal(panics->signal_count, 2);
+    assert_memory_equal(panics->signals, signals, sizeof signals);
+    assert_int_equal(panics->backtrace_depth, 16);
+    assert_int_equal(panics->linger_seconds, 30);
+    assert_string_equal(panics->report_dir, "/tmp/panics");
+    assert_int_equal(panics->max_reports, 1000);
+    assert_int_equal(panics->max_recoveries, 0);
+}
+
 static void every_key_arrives(void **state)
 {
     struct corpus corpus;
@@ -304,12 +334,58 @@ static void every_key_arrives(void **state)
     assert_int_equal(manifest->functions[0].bucket_count, 7);
     check_full_function(&manifest->functions[1]);
     assert_int_equal(manifest->functions[2].bucket_count, 0);
+    assert_true(manifest->functions[2].has_recover);
+    assert_int_equal(manifest->functions[2].recover_value, 0);
     assert_int_equal(manifest->functions[3].mode, MANIFEST_MODE_COUNT);
     assert_true(manifest->functions[3].is_glob);
     check_worker(&manifest->functions[4]);
     assert_true(manifest->overhead_budget == 0.05);
     check_resources(manifest);
+    check_panics(&manifest->panics);
+    assert_string_equal(manifest->state_dir, "/tmp");
     manifest_destroy(manifest);
+}
+
+static void recovered_values_are_as_rax_holds_them(void **state)
+{
+    static const uint64_t values[] = {
+        0, 1, 0, (uint64_t)INT32_MIN, INT32_MAX, UINT32_MAX, (uint64_t)INT64_MIN, INT64_MAX, 0, UINT64_MAX};
+    struct corpus corpus;
+    struct manifest *manifest;
+
+    (void)state;
+    corpus_read(&corpus, corpus_folder, "good", ".json");
+    manifest = parse(corpus_find(&corpus, "panics.json")->text);
+    corpus_finish(&corpus);
+    assert_int_equal(manifest->function_count, sizeof values / sizeof *values);
+    for (size_t i = 0; i < manifest->function_count; i++) {
+        assert_true(manifest->functions[i].has_recover);
+        assert_true(manifest->functions[i].sample_rate == 1);
+        assert_int_equal(manifest->functions[i].recover_value, values[i]);
+    }
+    assert_int_equal(manifest->panics.signal_count, 0);
+    manifest_destroy(manifest);
+}
+
+static void every_signal_that_ends_a_program_has_its_number(void **state)
+{
+    static const int signals[] = {SIGSEGV, SIGBUS,  SIGFPE,    SIGILL,  SIGABRT, SIGTRAP, SIGSYS,  SIGHUP,
+                                  SIGINT,  SIGQUIT, SIGUSR1,   SIGUSR2, SIGPIPE, SIGALRM, SIGTERM, SIGSTKFLT,
+                                  SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGIO,   SIGPWR};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        char text[200];
+        struct manifest *manifest;
+
+        /* glibc says "POLL" of SIGIO. */
+        (void)snprintf(text, sizeof text, "{\"version\": 1, \"functions\": [], \"panics\": {\"signals\": [\"SIG%s\"]}}",
+                       signals[i] == SIGIO ? "IO" : sigabbrev_np(signals[i]));
+        manifest = parse(text);
+        assert_int_equal(manifest->panics.signal_count, 1);
+        assert_int_equal(manifest->panics.signals[0], signals[i]);
+        manifest_destroy(manifest);
+    }
 }
 
 static void globs_are_told_from_names(void **state)
@@ -681,6 +757,33 @@ static void files_are_merged_in_order(void **state)
     manifest_destroy(manifest);
 }
 
+/* Of two documents with `panics`, the later one's holds, and its defaults too; one without leaves all as it is. */
+static void the_last_panics_and_state_hold_whole(void **state)
+{
+    static const char with[] = "{\"version\": 1, \"functions\": [], \"panics\": {\"signals\": [\"SIGILL\"], "
+                               "\"report_dir\": \"/a\", \"linger_seconds\": 3}, \"state\": {\"dir\": \"/a\"}}";
+    struct manifest *manifest = NULL;
+    struct diag diag = {""};
+
+    assert_int_equal(load_two(*state, with, "{\"version\": 1, \"functions\": []}", &manifest, &diag), 0);
+    assert_int_equal(manifest->panics.signal_count, 1);
+    assert_int_equal(manifest->panics.linger_seconds, 3);
+    assert_string_equal(manifest->panics.report_dir, "/a");
+    assert_string_equal(manifest->state_dir, "/a");
+    manifest_destroy(manifest);
+    assert_int_equal(load_two(*state, with,
+                              "{\"version\": 1, \"functions\": [], \"panics\": {\"max_reports\": 7}, "
+                              "\"state\": {\"dir\": \"/b\"}}",
+                              &manifest, &diag),
+                     0);
+    assert_int_equal(manifest->panics.signal_count, 5);
+    assert_int_equal(manifest->panics.linger_seconds, 0);
+    assert_null(manifest->panics.report_dir);
+    assert_int_equal(manifest->panics.max_reports, 7);
+    assert_string_equal(manifest->state_dir, "/b");
+    manifest_destroy(manifest);
+}
+
 static void errors_in_a_list_name_their_file(void **state)
 {
     static const struct {
@@ -792,6 +895,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(bad_documents_are_refused_with_the_expected_message),
         cmocka_unit_test(defaults_are_the_contracts),
         cmocka_unit_test(every_key_arrives),
+        cmocka_unit_test(recovered_values_are_as_rax_holds_them),
+        cmocka_unit_test(every_signal_that_ends_a_program_has_its_number),
         cmocka_unit_test(globs_are_told_from_names),
         cmocka_unit_test(types_have_the_widths_of_the_platform),
         cmocka_unit_test(a_condition_implies_int),
@@ -806,6 +911,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(many_functions_are_read),
         cmocka_unit_test(long_paths_and_words_are_cut),
         cmocka_unit_test_setup_teardown(files_are_merged_in_order, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(the_last_panics_and_state_hold_whole, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(errors_in_a_list_name_their_file, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(files_that_cannot_be_read_are_errors, make_folder, remove_folder),
         cmocka_unit_test(every_failed_allocation_is_an_error),

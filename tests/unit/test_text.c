@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,7 +61,17 @@ static void assert_renders(struct segment_builder *builder, const struct text_en
 #define INFO_HEADER                                                                                                    \
     "# HELP callmeter_function_info What became of a function of the manifest, and why; always 1.\n"                   \
     "# TYPE callmeter_function_info gauge\n"
+#define STATE_ERRORS(labels)                                                                                           \
+    "# HELP callmeter_state_errors_total State files that could not be used, by reason.\n"                             \
+    "# TYPE callmeter_state_errors_total counter\n"                                                                    \
+    "callmeter_state_errors_total{reason=\"damaged\"" labels "} 0\n"                                                   \
+    "callmeter_state_errors_total{reason=\"version\"" labels "} 0\n"                                                   \
+    "callmeter_state_errors_total{reason=\"manifest\"" labels "} 0\n"                                                  \
+    "callmeter_state_errors_total{reason=\"unsafe\"" labels "} 0\n"                                                    \
+    "callmeter_state_errors_total{reason=\"busy\"" labels "} 0\n"                                                      \
+    "callmeter_state_errors_total{reason=\"io\"" labels "} 0\n"
 #define ENDPOINT                                                                                                       \
+    STATE_ERRORS("")                                                                                                   \
     "# HELP callmeter_build_info Version and revision of callmeter; always 1.\n"                                       \
     "# TYPE callmeter_build_info gauge\n"                                                                              \
     "callmeter_build_info{version=\"1.2.3\",revision=\"abc\"} 1\n"                                                     \
@@ -197,16 +208,17 @@ static void families_stay_in_one_piece(void **state)
         "callmeter_manifest_functions{state=\"pending\",team=\"db\"} 0\n" INFO_HEADER
         "callmeter_function_info{function=\"a\",module=\"prog\",symbol=\"a\",mode=\"count\",reason=\"setjmp\",team="
         "\"db\"} 1\n"
-        "callmeter_function_info{function=\"b\",module=\"prog\",symbol=\"b\",mode=\"full\",reason=\"\",team=\"db\"} 1\n"
-        "# HELP callmeter_build_info Version and revision of callmeter; always 1.\n"
-        "# TYPE callmeter_build_info gauge\n"
-        "callmeter_build_info{version=\"1.2.3\",revision=\"abc\",team=\"db\"} 1\n"
-        "# HELP callmeter_scrapes_total Answers to scrapes by HTTP status.\n"
-        "# TYPE callmeter_scrapes_total counter\n"
-        "callmeter_scrapes_total{code=\"200\",team=\"db\"} 0\n"
-        "# HELP callmeter_scrape_duration_seconds How long the last finished scrape took.\n"
-        "# TYPE callmeter_scrape_duration_seconds gauge\n"
-        "callmeter_scrape_duration_seconds{team=\"db\"} 0\n");
+        "callmeter_function_info{function=\"b\",module=\"prog\",symbol=\"b\",mode=\"full\",reason=\"\",team=\"db\"} "
+        "1\n" STATE_ERRORS(
+            ",team=\"db\"") "# HELP callmeter_build_info Version and revision of callmeter; always 1.\n"
+                            "# TYPE callmeter_build_info gauge\n"
+                            "callmeter_build_info{version=\"1.2.3\",revision=\"abc\",team=\"db\"} 1\n"
+                            "# HELP callmeter_scrapes_total Answers to scrapes by HTTP status.\n"
+                            "# TYPE callmeter_scrapes_total counter\n"
+                            "callmeter_scrapes_total{code=\"200\",team=\"db\"} 0\n"
+                            "# HELP callmeter_scrape_duration_seconds How long the last finished scrape took.\n"
+                            "# TYPE callmeter_scrape_duration_seconds gauge\n"
+                            "callmeter_scrape_duration_seconds{team=\"db\"} 0\n");
 #undef A
 #undef B
     segment_builder_finish(&builder);
@@ -221,9 +233,18 @@ static void build_rich(struct segment_builder *builder)
     uint64_t values;
     uint64_t *cell;
 
-    segment_builder_init(builder,
-                         &(struct segment_builder_options){.namespace_ = "x", .block_bytes = 16384, .resources = 2});
+    segment_builder_init(builder, &(struct segment_builder_options){.namespace_ = "x",
+                                                                    .block_bytes = 16384,
+                                                                    .resources = 2,
+                                                                    .signals = (const int[]){SIGSEGV, SIGABRT, 0}});
     segment_builder_add_function(builder, "run", "prog");
+    segment_builder_function(builder, 0)->has_recover = 1;
+    segment_builder_panics(builder, 0)[1] = 2;
+    segment_builder_panics(builder, builder->segment->function_capacity)[0] = 3;
+    *segment_builder_recovered(builder, 0) = 1;
+    builder->segment->fatal_signals[0] = 3;
+    builder->segment->fatal_signals[1] = 2;
+    builder->segment->state_errors[STATE_ERROR_UNSAFE] = 4;
     values = segment_builder_add_values(builder, queue, 1, 1);
     segment_builder_add_tuple(builder, values, &(struct segment_builder_value){.text = "a\"\n\\"});
     segment_builder_add_series(builder, &(struct segment_builder_series){.kind = "worker",

@@ -1,0 +1,666 @@
+/* Going on from a state file: what is carried over, what is refused, and that nothing in a damaged file does harm. And
+ * pages that a file loses while it is mapped. Argument: rounds of damage. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "preload/callmeter/restore.h"
+#include "preload/callmeter/state_layout.h"
+#include "preload/callmeter/statefile.h"
+#include "preload/callmeter/writer.h"
+#include "preload/counters.h"
+#include "preload/state_repair.h"
+#include "preload/tuples.h"
+#include "symbols/diag.h"
+
+enum {
+    CAPACITY = 4,
+    SLOTS = 8,
+    WORDS = CELL_BUCKETS + 3,
+    ERRORS_WORD = WORDS,
+    LAST_START_WORD = ERRORS_WORD + CAPACITY + 1,
+    LAST_FINISH_WORD,
+    CELL_WORDS,
+    PLAIN_CELL = SEGMENT_BLOCK_HEADER_BYTES,
+    STRIDE = (CELL_WORDS * 8 + 63) / 64 * 64,
+    LABELLED_CELL = PLAIN_CELL + STRIDE,
+    CELLS_END = LABELLED_CELL + STRIDE * (CAPACITY + 2),
+    DAMAGES_MAX = 8,
+};
+
+static unsigned rounds = 1000;
+static uint64_t random_state = 1;
+static char path[] = "/tmp/test_state.XXXXXX";
+
+/* splitmix64 */
+static uint64_t random_word(void)
+{
+    uint64_t word = random_state += UINT64_C(0x9E3779B97F4A7C15);
+
+    word = (word ^ word >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    word = (word ^ word >> 27) * UINT64_C(0x94D049BB133111EB);
+    return word ^ word >> 31;
+}
+
+uint32_t counters_opened(void)
+{
+    return 1;
+}
+
+/* Segments
+ * ---------------------------------------------------------------------------------------------------------------------------
+ */
+
+static void *at(struct segment_header *segment, uint64_t offset)
+{
+    return (char *)segment + offset;
+}
+
+static uint64_t make_values(struct segment_header *segment, enum segment_value_type type, uint32_t key_bytes)
+{
+    struct segment_value label = {.name = writer_text(segment, "label"), .type = (uint32_t)type};
+    struct segment_values values = {
+        .capacity = CAPACITY,
+        .value_count = 1,
+        .key_bytes = key_bytes,
+        .slot_mask = SLOTS - 1,
+        .slots = writer_reserve(segment, SLOTS * sizeof(uint32_t)),
+        .keys = writer_reserve(segment, CAPACITY * key_bytes),
+        .values = writer_bytes(segment, &label, sizeof(label)),
+    };
+
+    return writer_bytes(segment, &values, sizeof(values));
+}
+
+/* Two names of one function, and one with a label and errors by result. */
+static void make_series(struct segment_header *segment)
+{
+    static const double bounds[] = {0.001, 1};
+    struct segment_series series = {
+        .bucket_count = 2,
+        .kind = writer_text(segment, "function"),
+        .labels = writer_bytes(segment, "a\0b\0", 5),
+        .bounds = writer_bytes(segment, bounds, sizeof(bounds)),
+        .cell = PLAIN_CELL,
+        .cell_words = WORDS,
+        .summed_words = WORDS,
+    };
+
+    writer_add_series(segment, &series);
+    series.function = 1;
+    writer_add_series(segment, &series);
+    series.function = 2;
+    series.cell = LABELLED_CELL;
+    series.cell_words = CELL_WORDS;
+    series.summed_words = LAST_START_WORD;
+    series.errors_word = ERRORS_WORD;
+    series.error_count = CAPACITY + 1;
+    series.last_start_word = LAST_START_WORD;
+    series.last_finish_word = LAST_FINISH_WORD;
+    series.values = make_values(segment, SEGMENT_VALUE_STRING, SEGMENT_STRING_FIELD_BYTES);
+    series.error_values = make_values(segment, SEGMENT_VALUE_INT64, SEGMENT_SCALAR_FIELD_BYTES);
+    series.entry_cells = 1;
+    series.entry_cell = LABELLED_CELL + STRIDE * (CAPACITY + 1);
+    writer_add_series(segment, &series);
+}
+
+static struct segment_header *make_segment(int fd, double seconds_per_tick)
+{
+    const struct writer_size size = {.functions = 3, .series = 3, .text_bytes = 4096, .cell_bytes = CELLS_END};
+    struct segment_header *segment = NULL;
+
+    assert_int_equal(0, writer_create(&size, seconds_per_tick, fd, &segment));
+    assert_int_equal(0, mprotect(at(segment, segment->blocks), 3 * segment->block_bytes, PROT_READ | PROT_WRITE));
+    for (int i = 0; i < 3; i++) {
+        char name[] = {(char)('f' + i), '\0'};
+        struct segment_function function = {.name = writer_text(segment, name),
+                                            .module = writer_text(segment, "module"),
+                                            .symbol = writer_text(segment, name)};
+
+        writer_add_function(segment, &function);
+    }
+    make_series(segment);
+    segment->layout = state_layout(segment);
+    segment->signal_count = 2;
+    segment->signals[0] = SIGSEGV;
+    segment->signals[1] = SIGABRT;
+    return segment;
+}
+
+static void unmake(struct segment_header *segment)
+{
+    munmap(segment, segment->segment_bytes);
+}
+
+static uint64_t *cell(struct segment_header *segment, uint32_t block, uint64_t offset)
+{
+    return at(segment, segment->blocks + block * segment->block_bytes + offset);
+}
+
+static struct segment_values *values_of(struct segment_header *segment, bool is_errors)
+{
+    struct segment_series *series = (struct segment_series *)at(segment, segment->series) + 2;
+
+    return at(segment, is_errors ? series->error_values : series->values);
+}
+
+/* As tuples_add does, on one thread. */
+static uint32_t add_key(const struct tuples *tuples, const uint64_t *key, uint32_t words, uint64_t hash)
+{
+    uint32_t count = tuples->values->count;
+    uint32_t slot = 0;
+
+    if (count == tuples->capacity || tuples_look_up(tuples, key, words, hash, &slot) != tuples->capacity)
+        return tuples->capacity;
+    memcpy(tuples->keys + (uint64_t)count * tuples->key_words, key, words * 8);
+    tuples->values->count = count + 1;
+    atomic_store(&tuples->slots[slot], count + 1);
+    return count;
+}
+
+static uint32_t add_value(struct segment_header *segment, bool is_errors, const char *text, uint64_t number)
+{
+    struct segment_values *values = values_of(segment, is_errors);
+    struct tuples tuples = {
+        .values = values,
+        .slots = at(segment, values->slots),
+        .keys = at(segment, values->keys),
+        .slot_mask = values->slot_mask,
+        .key_words = values->key_bytes / 8,
+        .capacity = values->capacity,
+    };
+    uint64_t key[SEGMENT_STRING_FIELD_BYTES / 8] = {text ? strlen(text) : 0, number};
+    uint32_t words = text ? (uint32_t)(strlen(text) + 7) / 8 + 1 : 2;
+    uint32_t slot;
+    uint32_t place;
+
+    if (text)
+        memcpy(key + 1, text, strlen(text));
+    place = tuples_look_up(&tuples, key, words, tuples_hash(key, words), &slot);
+    return place < tuples.capacity ? place : add_key(&tuples, key, words, tuples_hash(key, words));
+}
+
+static uint64_t labelled(uint32_t place)
+{
+    return LABELLED_CELL + (uint64_t)STRIDE * place;
+}
+
+static int open_file(void)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    assert_true(fd >= 0);
+    return fd;
+}
+
+/* The file of a run that counted a little, in three blocks. Its clock had 2 ns ticks, and stood at 1e9 at Unix time
+ * 1e9. */
+static void write_file(int fd)
+{
+    struct segment_header *segment = make_segment(fd, 2e-9);
+    uint64_t *words;
+
+    segment->block_count = 3;
+    segment->moments[1] = (struct segment_moment){1000000000, INT64_C(1000000000) * 1000000000};
+    segment->moment = 1;
+    segment->fatal_signals[1] = 4;
+    ((uint64_t *)at(segment, segment->panics))[2 * SEGMENT_SIGNALS_MAX + 1] = 3;
+    ((uint64_t *)at(segment, segment->recovered))[2] = 2;
+    for (uint32_t block = 0; block < 3; block++) {
+        words = cell(segment, block, PLAIN_CELL);
+        words[CELL_STARTED] = 10;
+        words[CELL_SUCCESS] = 9;
+        words[CELL_SUM_TICKS] = 100;
+        words[CELL_BUCKETS] = 9;
+    }
+    assert_int_equal(0, add_value(segment, false, "one", 0));
+    assert_int_equal(1, add_value(segment, false, "twenty-two", 0));
+    assert_int_equal(0, add_value(segment, true, NULL, 7));
+    words = cell(segment, 2, labelled(1));
+    words[CELL_STARTED] = 5;
+    words[CELL_ERROR] = 5;
+    words[ERRORS_WORD] = 5;
+    words[LAST_START_WORD] = 500000000;
+    words[LAST_FINISH_WORD] = 500000000 * 2 + 1;
+    cell(segment, 1, labelled(CAPACITY))[CELL_STARTED] = 1;
+    cell(segment, 1, labelled(CAPACITY))[CELL_SUCCESS] = 1;
+    cell(segment, 1, labelled(CAPACITY + 1))[CELL_STARTED] = 2;
+    unmake(segment);
+}
+
+static int restore(struct segment_header *segment, int fd, enum segment_state_error *ret_error)
+{
+    const struct segment_moment now = {4000000000, INT64_C(1000000001) * 1000000000};
+    struct diag diag = {0};
+
+    return restore_counts(segment, fd, &now, add_key, ret_error, &diag);
+}
+
+/* Tests
+ * ------------------------------------------------------------------------------------------------------------------------------
+ */
+
+static void test_carried_over(void **state)
+{
+    int fd = open_file();
+    struct segment_header *segment = make_segment(-1, 1e-9);
+    enum segment_state_error error;
+    uint64_t *words;
+
+    (void)state;
+    write_file(fd);
+    /* This run has met another value first, and has counted already. */
+    assert_int_equal(0, add_value(segment, false, "three", 0));
+    assert_int_equal(0, add_value(segment, true, NULL, 8));
+    cell(segment, 0, PLAIN_CELL)[CELL_SUCCESS] = 1;
+    assert_int_equal(0, restore(segment, fd, &error));
+    words = cell(segment, 0, PLAIN_CELL);
+    assert_int_equal(30, words[CELL_STARTED]);
+    assert_int_equal(28, words[CELL_SUCCESS]);
+    assert_int_equal(3, words[CELL_ABANDONED + ABANDONED_PROCESS_DEATH]);
+    assert_int_equal(600, words[CELL_SUM_TICKS]);
+    assert_int_equal(27, words[CELL_BUCKETS]);
+    assert_int_equal(2, add_value(segment, false, "twenty-two", 0));
+    words = cell(segment, 0, labelled(2));
+    assert_int_equal(5, words[CELL_ERROR]);
+    assert_int_equal(0, words[ERRORS_WORD]);
+    assert_int_equal(5, words[ERRORS_WORD + 1]);
+    /* It was a second before the other clock's moment, and that a second before this one. */
+    assert_int_equal(4000000000 - 2000000000, words[LAST_START_WORD]);
+    assert_int_equal((4000000000 - 2000000000) * 2 + 1, words[LAST_FINISH_WORD]);
+    assert_int_equal(1, cell(segment, 0, labelled(CAPACITY))[CELL_SUCCESS]);
+    assert_int_equal(2, cell(segment, 0, labelled(CAPACITY + 1))[CELL_ABANDONED + ABANDONED_PROCESS_DEATH]);
+    assert_int_equal(4, segment->fatal_signals[1]);
+    assert_int_equal(3, ((uint64_t *)at(segment, segment->panics))[2 * SEGMENT_SIGNALS_MAX + 1]);
+    assert_int_equal(2, ((uint64_t *)at(segment, segment->recovered))[2]);
+    unmake(segment);
+    close(fd);
+}
+
+static void test_signals_by_number(void **state)
+{
+    int fd = open_file();
+    struct segment_header *segment = make_segment(-1, 1e-9);
+    enum segment_state_error error;
+
+    (void)state;
+    write_file(fd);
+    segment->signals[0] = SIGABRT;
+    segment->signals[1] = SIGBUS;
+    assert_int_equal(0, restore(segment, fd, &error));
+    assert_int_equal(4, segment->fatal_signals[0]);
+    assert_int_equal(0, segment->fatal_signals[1]);
+    assert_int_equal(3, ((uint64_t *)at(segment, segment->panics))[2 * SEGMENT_SIGNALS_MAX]);
+    unmake(segment);
+    close(fd);
+}
+
+/* A kill between two words that belong together, a page that did not come to the disk. */
+static void test_fewer_starts_than_ends(void **state)
+{
+    int fd = open_file();
+    struct segment_header *segment = make_segment(-1, 2e-9);
+    struct segment_header old;
+    uint64_t zero = 0;
+    enum segment_state_error error;
+
+    (void)state;
+    write_file(fd);
+    assert_int_equal(sizeof(old), pread(fd, &old, sizeof(old), 0));
+    for (uint32_t block = 0; block < 3; block++)
+        assert_int_equal(8, pwrite(fd, &zero, 8, (off_t)(old.blocks + block * old.block_bytes + PLAIN_CELL)));
+    assert_int_equal(0, restore(segment, fd, &error));
+    assert_int_equal(27, cell(segment, 0, PLAIN_CELL)[CELL_STARTED]);
+    assert_int_equal(0, cell(segment, 0, PLAIN_CELL)[CELL_ABANDONED + ABANDONED_PROCESS_DEATH]);
+    unmake(segment);
+    close(fd);
+}
+
+/* A moment is never later than now, and 0 once it is too old to be told. */
+static void test_moments_of_other_clocks(void **state)
+{
+    static const struct {
+        uint64_t then;
+        int64_t unix_seconds;
+        int64_t expected;
+    } cases[] = {
+        {1000000000, 1000000000, 3000000000},                /* the moment of the header */
+        {9000000000, 1000000000, 4000000000},                /* behind it, beyond now */
+        {1000000000, 1000000005, 4000000000},                /* the wall clock was set back */
+        {1000000000, 999999000, 4000000000 - 1001000000000}, /* before this clock's start */
+        {1000000000, 1, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int fd = open_file();
+        struct segment_header *segment = make_segment(-1, 1e-9);
+        struct segment_header old;
+        enum segment_state_error error;
+
+        write_file(fd);
+        assert_int_equal(sizeof(old), pread(fd, &old, sizeof(old), 0));
+        old.moments[1].unix_ns = cases[i].unix_seconds * 1000000000;
+        assert_int_equal(sizeof(old), pwrite(fd, &old, sizeof(old), 0));
+        assert_int_equal(8, pwrite(fd, &cases[i].then, 8,
+                                   (off_t)(old.blocks + 2 * old.block_bytes + labelled(1) + LAST_START_WORD * 8)));
+        assert_int_equal(0, restore(segment, fd, &error));
+        assert_int_equal(cases[i].expected, (int64_t)cell(segment, 0, labelled(1))[LAST_START_WORD]);
+        unmake(segment);
+        close(fd);
+    }
+}
+
+struct refusal {
+    size_t offset;
+    uint64_t value;
+    size_t bytes;
+    enum segment_state_error error;
+};
+
+#define HEADER(field, value, error)                                                                                    \
+    {                                                                                                                  \
+        offsetof(struct segment_header, field), value, sizeof(((struct segment_header *)0)->field), error              \
+    }
+
+static void test_refused(void **state)
+{
+    static const struct refusal refusals[] = {
+        HEADER(magic, 1, STATE_ERROR_DAMAGED),
+        HEADER(version, 1, STATE_ERROR_VERSION),
+        HEADER(header_bytes, 400, STATE_ERROR_VERSION),
+        HEADER(layout, 0, STATE_ERROR_DAMAGED),
+        HEADER(layout, 1, STATE_ERROR_MANIFEST),
+        HEADER(seconds_per_tick, 0, STATE_ERROR_DAMAGED),
+        HEADER(seconds_per_tick, UINT64_MAX, STATE_ERROR_DAMAGED),
+        HEADER(blocks, 0, STATE_ERROR_DAMAGED),
+        HEADER(blocks, UINT64_C(1) << 63, STATE_ERROR_DAMAGED),
+        HEADER(blocks, UINT64_MAX - 4095, STATE_ERROR_DAMAGED),
+        HEADER(blocks, 1, STATE_ERROR_DAMAGED),
+        HEADER(block_bytes, 0, STATE_ERROR_DAMAGED),
+        HEADER(block_count, 0, STATE_ERROR_DAMAGED),
+        HEADER(block_count, UINT32_MAX, STATE_ERROR_DAMAGED),
+        HEADER(moment, 2, STATE_ERROR_DAMAGED),
+        HEADER(signal_count, SEGMENT_SIGNALS_MAX + 1, STATE_ERROR_DAMAGED),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        const struct refusal *refusal = &refusals[i];
+        int fd = open_file();
+        struct segment_header *segment = make_segment(-1, 1e-9);
+        enum segment_state_error error = SEGMENT_STATE_ERRORS;
+
+        write_file(fd);
+        assert_int_equal(refusal->bytes, pwrite(fd, &refusal->value, refusal->bytes, (off_t)refusal->offset));
+        assert_int_equal(-EINVAL, restore(segment, fd, &error));
+        assert_int_equal(refusal->error, error);
+        assert_int_equal(0, cell(segment, 0, PLAIN_CELL)[CELL_SUCCESS]);
+        unmake(segment);
+        close(fd);
+    }
+}
+
+/* What was changed leads to other hashes. */
+static void test_layouts_differ(void **state)
+{
+    struct segment_header *segment = make_segment(-1, 1e-9);
+    struct segment_series *series = (struct segment_series *)at(segment, segment->series) + 2;
+    uint64_t layout = segment->layout;
+
+    (void)state;
+    assert_int_equal(layout, state_layout(segment));
+    ((double *)at(segment, series->bounds))[1] = 2;
+    assert_int_not_equal(layout, state_layout(segment));
+    ((double *)at(segment, series->bounds))[1] = 1;
+    *(char *)at(segment, ((struct segment_function *)at(segment, segment->functions))->name) = 'z';
+    assert_int_not_equal(layout, state_layout(segment));
+    *(char *)at(segment, ((struct segment_function *)at(segment, segment->functions))->name) = 'f';
+    *(char *)at(segment, series->labels) = 'z';
+    assert_int_not_equal(layout, state_layout(segment));
+    *(char *)at(segment, series->labels) = 'a';
+    series->items_word = 3;
+    assert_int_not_equal(layout, state_layout(segment));
+    series->items_word = 0;
+    values_of(segment, false)->capacity--;
+    assert_int_not_equal(layout, state_layout(segment));
+    values_of(segment, false)->capacity++;
+    assert_int_equal(layout, state_layout(segment));
+    unmake(segment);
+}
+
+/* Somewhere in what is looked at: the header, the tables, the blocks. */
+static void damage(int fd, const struct segment_header *old)
+{
+    const uint64_t tempting[] = {0, 1, UINT32_MAX, UINT64_MAX, INT64_MAX, UINT64_C(1) << 32, CAPACITY + 1, 64, 65};
+    uint64_t starts[] = {0, old->functions, old->blocks};
+    uint64_t lengths[] = {sizeof(*old), old->text + old->text_used - old->functions, 3 * old->block_bytes};
+    size_t region = random_word() % 3;
+    uint64_t value = random_word() % 2 ? tempting[random_word() % 9] : random_word();
+    size_t bytes = random_word() % 2 ? 8 : 4;
+
+    assert_int_equal(bytes,
+                     pwrite(fd, &value, bytes, (off_t)(starts[region] + random_word() % (lengths[region] / 4) * 4)));
+    if (random_word() % 8 == 0)
+        assert_int_equal(0, ftruncate(fd, (off_t)(random_word() % old->segment_bytes)));
+}
+
+static void check_unharmed(struct segment_header *segment, uint64_t layout)
+{
+    assert_int_equal(layout, state_layout(segment));
+    assert_true(values_of(segment, false)->count <= CAPACITY && values_of(segment, true)->count <= CAPACITY);
+    for (int i = 0; i < SLOTS; i++)
+        assert_true(((uint32_t *)at(segment, values_of(segment, false)->slots))[i] <= CAPACITY);
+    for (unsigned word = CELL_STARTED; word < CELL_BUCKETS; word++)
+        assert_true(word == CELL_SUM_TICKS || cell(segment, 0, PLAIN_CELL)[word] < UINT64_C(1) << 60);
+}
+
+static void test_damage(void **state)
+{
+    unsigned taken = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < rounds; i++) {
+        int fd = open_file();
+        struct segment_header *segment = make_segment(-1, 1e-9);
+        struct segment_header old;
+        uint64_t layout = segment->layout;
+        enum segment_state_error error = SEGMENT_STATE_ERRORS;
+
+        write_file(fd);
+        assert_int_equal(sizeof(old), pread(fd, &old, sizeof(old), 0));
+        for (uint64_t n = random_word() % DAMAGES_MAX; n-- > 0;)
+            damage(fd, &old);
+        assert_int_equal(8, pwrite(fd, &layout, 8, offsetof(struct segment_header, layout)));
+        if (restore(segment, fd, &error) == 0)
+            taken++;
+        else
+            assert_true(error < SEGMENT_STATE_ERRORS);
+        check_unharmed(segment, layout);
+        unmake(segment);
+        close(fd);
+    }
+    assert_true(taken > 0 && taken < rounds);
+}
+
+/* The directory
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
+
+static void count_error(void *context, enum segment_state_error error, const char *text)
+{
+    ((unsigned *)context)[error]++;
+    assert_true(strlen(text) > 0);
+}
+
+/* A run that ended, whose file names this process as its user if told to. Returns the file. */
+static int leave_file(const char *directory, bool is_user)
+{
+    struct statefile file;
+    unsigned errors[SEGMENT_STATE_ERRORS] = {0};
+    struct segment_header header = {.magic = SEGMENT_MAGIC};
+    int fd;
+
+    if (is_user)
+        header.users[3] = (uint32_t)getpid();
+    assert_int_equal(0, statefile_open(&file, directory, "stem", count_error, errors));
+    assert_string_equal("stem.state", file.name);
+    assert_int_equal(0, statefile_reserve(file.fresh, 65536, 4096));
+    assert_int_equal(sizeof(header), pwrite(file.fresh, &header, sizeof(header), 0));
+    fd = dup(file.fresh);
+    assert_int_equal(0, statefile_publish(&file));
+    statefile_close(&file);
+    return fd;
+}
+
+/* The file that the next start gets. */
+static void next_name(const char *directory, char *name, unsigned *errors)
+{
+    struct statefile file;
+
+    assert_int_equal(0, statefile_open(&file, directory, "stem", count_error, errors));
+    memcpy(name, file.name, sizeof(file.name));
+    statefile_close(&file);
+}
+
+static bool are_leases_known(int fd)
+{
+    bool are_known = fcntl(fd, F_SETLEASE, F_WRLCK) == 0;
+
+    fcntl(fd, F_SETLEASE, F_UNLCK);
+    return are_known;
+}
+
+static void reopen_for_reading(const char *directory, int *fd)
+{
+    char name[PATH_MAX];
+
+    close(*fd);
+    snprintf(name, sizeof(name), "%s/stem.state", directory);
+    *fd = open(name, O_RDONLY | O_CLOEXEC);
+    assert_true(*fd >= 0);
+}
+
+static void remove_directory(const char *directory)
+{
+    static const char *const names[] = {"stem.state", "stem.2.state", "stem.lock"};
+    char name[PATH_MAX];
+
+    for (int i = 0; i < 3; i++) {
+        snprintf(name, sizeof(name), "%s/%s", directory, names[i]);
+        unlink(name);
+    }
+    assert_int_equal(0, rmdir(directory));
+}
+
+/* A mapping is enough, no descriptor is needed: one for writing is seen by the kernel, others where the file says to
+ * look. */
+static void test_use_is_seen(void **state)
+{
+    (void)state;
+    for (int is_user = 0; is_user < 2; is_user++) {
+        char directory[] = "/tmp/test_state_dir.XXXXXX";
+        unsigned errors[SEGMENT_STATE_ERRORS] = {0};
+        char name[STATEFILE_NAME_BYTES];
+        bool is_seen = is_user;
+        void *memory;
+        int fd;
+
+        assert_non_null(mkdtemp(directory));
+        fd = leave_file(directory, is_user);
+        is_seen |= are_leases_known(fd);
+        if (is_user)
+            reopen_for_reading(directory, &fd);
+        memory = mmap(NULL, 4096, is_user ? PROT_READ : PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        assert_true(memory != MAP_FAILED);
+        close(fd);
+        next_name(directory, name, errors);
+        assert_string_equal(is_seen ? "stem.2.state" : "stem.state", name);
+        assert_int_equal(is_seen, errors[STATE_ERROR_BUSY]);
+        munmap(memory, 4096);
+        next_name(directory, name, errors);
+        assert_string_equal("stem.state", name);
+        remove_directory(directory);
+    }
+}
+
+static void answer(int signal_number, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (!state_repair(info->si_addr)) {
+        signal(signal_number, SIG_DFL);
+        raise(signal_number);
+    }
+}
+
+static void test_repair(void **state)
+{
+    struct sigaction action = {.sa_sigaction = answer, .sa_flags = SA_SIGINFO};
+    struct sigaction before;
+    int fd = open_file();
+    struct segment_header *segment = make_segment(fd, 1e-9);
+    uint64_t layout = segment->layout;
+
+    (void)state;
+    state_watch(segment);
+    cell(segment, 0, PLAIN_CELL)[CELL_SUCCESS] = 5;
+    sigaction(SIGBUS, &action, &before);
+    assert_false(state_repair(&action));
+    assert_false(state_repair(at(segment, segment->segment_bytes)));
+    assert_int_equal(0, ftruncate(fd, 0));
+    cell(segment, 0, PLAIN_CELL)[CELL_SUCCESS]++;
+    cell(segment, 2, labelled(1))[CELL_SUCCESS]++;
+    assert_int_equal(1, cell(segment, 0, PLAIN_CELL)[CELL_SUCCESS]);
+    assert_int_equal(1, cell(segment, 2, labelled(1))[CELL_SUCCESS]);
+    assert_int_equal(layout, state_layout(segment));
+    assert_int_equal(SEGMENT_NO_OWNER, ((uint64_t *)at(segment, segment->owners))[5]);
+    assert_true(segment->state_errors[STATE_ERROR_DAMAGED] > 0 && state_repairs() > 0);
+    sigaction(SIGBUS, &before, NULL);
+    unmake(segment);
+    close(fd);
+}
+
+static int finish(void **state)
+{
+    (void)state;
+    return unlink(path);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_carried_over),
+        cmocka_unit_test(test_signals_by_number),
+        cmocka_unit_test(test_fewer_starts_than_ends),
+        cmocka_unit_test(test_moments_of_other_clocks),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_layouts_differ),
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_use_is_seen),
+        cmocka_unit_test(test_repair),
+    };
+    int fd = mkstemp(path);
+
+    if (fd < 0)
+        return 1;
+    close(fd);
+    if (argc > 1)
+        rounds = (unsigned)atoi(argv[1]);
+    if (argc > 2)
+        random_state = strtoull(argv[2], NULL, 0);
+    return cmocka_run_group_tests(tests, NULL, finish);
+}
