@@ -12,6 +12,8 @@ enum {
     CHUNKS_LOOKED_AT = 4
 };
 
+_Static_assert(CELL_PANIC + 1 == CELL_ABANDONED && RECORD_PANICKED + 1 == RECORD_ABANDONED, "chain_finish");
+
 bool chain_is_exit(const void *address)
 {
 #define IS_EXIT(kind) || address == hot_exit_##kind || address == hot_exit_tail_##kind
@@ -107,7 +109,7 @@ static void records_collect(struct lane *lane, struct chunk *chunk)
     for (uint64_t used = ~chunk->free & ~UINT64_C(1); used; used &= used - 1) {
         struct record *record = (struct record *)chunk + __builtin_ctzll(used);
 
-        if (atomic_load(&record->state) >= RECORD_ABANDONED && is_provably_dead(record, chunk, stack))
+        if (atomic_load(&record->state) >= RECORD_PANICKED && is_provably_dead(record, chunk, stack))
             record_free(chunk, record);
     }
 }
@@ -115,7 +117,7 @@ static void records_collect(struct lane *lane, struct chunk *chunk)
 static bool has_abandoned(const struct chunk *chunk)
 {
     for (uint64_t used = ~chunk->free & ~UINT64_C(1); used; used &= used - 1)
-        if (atomic_load(&((const struct record *)chunk + __builtin_ctzll(used))->state) >= RECORD_ABANDONED)
+        if (atomic_load(&((const struct record *)chunk + __builtin_ctzll(used))->state) >= RECORD_PANICKED)
             return true;
     return false;
 }
@@ -204,8 +206,8 @@ void chain_finish(struct lane *lane, struct record *record)
         chain_remove(lane, record);
     }
     state = atomic_exchange(&record->state, RECORD_FINISHED);
-    if (state >= RECORD_ABANDONED)
-        counters_add(lane, record->hook, CELL_ABANDONED + (unsigned)(state - RECORD_ABANDONED), UINT64_MAX);
+    if (state >= RECORD_PANICKED)
+        counters_add(lane, record->hook, CELL_PANIC + (unsigned)(state - RECORD_PANICKED), UINT64_MAX);
     if (chunk->lane == lane)
         record_free(chunk, record);
     else

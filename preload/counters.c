@@ -7,22 +7,45 @@
 #include "preload/x86_64/cpu.h"
 
 enum {
-    RECLAIM_AT_FIRST = 64
+    RECLAIM_AT_FIRST = 64,
+    REFUSED_RETRY = 1024, /* a power of 2 */
+#ifdef MADV_POPULATE_WRITE
+    POPULATE_WRITE = MADV_POPULATE_WRITE,
+#else
+    POPULATE_WRITE = 23, /* Linux 5.14 */
+#endif
 };
 
 static struct segment_header *segment;
-static _Atomic uint32_t opened; /* blocks that are in bounds */
+/* Where the segment has its blocks. Not to be read there: it may be a file, which others can cut short. */
+static uint64_t blocks_start;
+static uint64_t block_bytes;
+static uint32_t block_capacity;
+static _Atomic uint64_t *owners;
+static bool is_file;
+static _Atomic uint32_t refused; /* times that there was no space for a block, or it was not asked for */
+static _Atomic uint32_t opened;  /* blocks that are in bounds */
 static ptrdiff_t errno_offset;
 
-void counters_init(struct segment_header *given_segment, ptrdiff_t given_errno_offset)
+void counters_init(struct segment_header *given_segment, ptrdiff_t given_errno_offset, bool given_is_file)
 {
     segment = given_segment;
+    blocks_start = segment->blocks;
+    block_bytes = segment->block_bytes;
+    block_capacity = segment->block_capacity;
+    owners = (_Atomic uint64_t *)((uint8_t *)segment + segment->owners);
+    is_file = given_is_file;
     errno_offset = given_errno_offset;
 }
 
 static uint8_t *block_at(uint32_t index)
 {
-    return (uint8_t *)segment + segment->blocks + index * segment->block_bytes;
+    return (uint8_t *)segment + blocks_start + index * block_bytes;
+}
+
+uint32_t counters_opened(void)
+{
+    return atomic_load(&opened);
 }
 
 /* Opens the blocks below `count` to this process: until then they are out of bounds, so that a program that locks all
@@ -33,8 +56,7 @@ bool counters_open(uint32_t count)
 
     if (count <= seen)
         return true;
-    if (cpu_syscall(SYS_mprotect, (long)block_at(0), (long)(count * segment->block_bytes), PROT_READ | PROT_WRITE, 0, 0,
-                    0) != 0)
+    if (cpu_syscall(SYS_mprotect, (long)block_at(0), (long)(count * block_bytes), PROT_READ | PROT_WRITE, 0, 0, 0) != 0)
         return false;
     while (seen < count && !atomic_compare_exchange_weak(&opened, &seen, count))
         ;
@@ -44,8 +66,6 @@ bool counters_open(uint32_t count)
 /* Takes the first block below `end` that nobody owns. Its index, or `end`. */
 static uint32_t claim_below(uint32_t end, uint64_t owner)
 {
-    _Atomic uint64_t *owners = (_Atomic uint64_t *)((uint8_t *)segment + segment->owners);
-
     for (uint32_t i = 0; i < end; i++) {
         uint64_t nobody = 0;
 
@@ -75,24 +95,49 @@ void counters_reclaim(int pid)
         reclaim_blocks(segment, count, pid);
 }
 
+/* Opens a block, and has space for it on the disk: a write to a hole in the file for which there is none would raise
+ * SIGBUS. Kernels before 5.14 cannot tell; they have what was reserved at the start. */
+static bool open_block(uint32_t index)
+{
+    if (!counters_open(index + 1))
+        return false;
+    return !is_file || cpu_syscall(SYS_madvise, (long)block_at(index), (long)block_bytes, POPULATE_WRITE, 0, 0, 0) == 0;
+}
+
+/* Where there is no space now, there will be none for the next call. */
+static bool is_to_be_tried(void)
+{
+    uint32_t before = atomic_load(&refused);
+
+    return before == 0 || atomic_fetch_add(&refused, 1) % REFUSED_RETRY == 0;
+}
+
+static uint8_t *refuse_block(uint32_t index)
+{
+    atomic_store(&owners[index], 0);
+    atomic_fetch_add(&refused, 1);
+    return NULL;
+}
+
 uint8_t *counters_claim_block(int pid)
 {
-    _Atomic uint64_t *owners = (_Atomic uint64_t *)((uint8_t *)segment + segment->owners);
     _Atomic uint32_t *block_count = (_Atomic uint32_t *)&segment->block_count;
     uint32_t count = atomic_load(block_count);
     uint64_t owner = (uint64_t)pid << 32 | (uint32_t)cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
-    uint32_t index = claim_below(count, owner);
+    uint32_t index;
 
+    if (!is_to_be_tried())
+        return NULL;
+    index = claim_below(count, owner);
     if (index == count) {
         reclaim_in_time(count, pid);
-        index = claim_below(segment->block_capacity, owner);
+        index = claim_below(block_capacity, owner);
     }
-    if (index == segment->block_capacity)
+    if (index == block_capacity)
         return NULL;
-    if (!counters_open(index + 1)) {
-        atomic_store(&owners[index], 0);
-        return NULL;
-    }
+    if (!open_block(index))
+        return refuse_block(index);
+    atomic_store(&refused, 0);
     while (count <= index && !atomic_compare_exchange_weak(block_count, &count, index + 1))
         ;
     ++((uint64_t *)block_at(index))[BLOCK_EPOCH];

@@ -5,8 +5,12 @@
 
 #include "preload/hot.h"
 
-/* `errno_offset` is that of errno from the thread pointer, the same in all threads. Context: startup. */
-void counters_init(struct segment_header *segment, ptrdiff_t errno_offset);
+/* `errno_offset` is that of errno from the thread pointer, the same in all threads. `is_file`: the segment is a file,
+ * and blocks need space on the disk. Context: startup. */
+void counters_init(struct segment_header *segment, ptrdiff_t errno_offset, bool is_file);
+
+/* How many blocks this process has opened. */
+uint32_t counters_opened(void);
 
 /* Makes the blocks below `count` accessible to this process. false: it cannot be done (limits). */
 bool counters_open(uint32_t count);
@@ -14,7 +18,7 @@ bool counters_open(uint32_t count);
 /* Frees the blocks of processes that are gone (reclaim.h). `pid` is this process. */
 void counters_reclaim(int pid);
 
-/* A block for the calling thread of process `pid`, or NULL if all are taken. */
+/* A block for the calling thread of process `pid`, or NULL if all are taken, or there is no space for one. */
 uint8_t *counters_claim_block(int pid);
 
 /* Adds to a word (enum segment_cell_word) of the hook's home cell in the lane's block; by an atomic instruction to the

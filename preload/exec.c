@@ -18,6 +18,7 @@
 
 #include "preload/executables.h"
 #include "preload/self.h"
+#include "preload/signals.h"
 
 #define PRELOAD "LD_PRELOAD="
 #define OWN     "CALLMETER_"
@@ -185,12 +186,25 @@ static int environment_end(const struct enriched *enriched, int result)
     return result;
 }
 
+static int exec_end(const struct enriched *enriched, int result)
+{
+    signals_exec_failed();
+    return environment_end(enriched, result);
+}
+
+static int spawn_end(const struct enriched *enriched, int result)
+{
+    signals_spawn_end();
+    return environment_end(enriched, result);
+}
+
 static int exec_path(const char *path, char *const *arguments, char *const *variables)
 {
     struct enriched enriched;
     char *const *environment = environment_begin(&enriched, is_wanted(path, false), variables);
 
-    return environment_end(&enriched, real_execve(path, arguments, environment));
+    signals_exec_begin();
+    return exec_end(&enriched, real_execve(path, arguments, environment));
 }
 
 static int exec_name(const char *name, char *const *arguments, char *const *variables)
@@ -198,7 +212,8 @@ static int exec_name(const char *name, char *const *arguments, char *const *vari
     struct enriched enriched;
     char *const *environment = environment_begin(&enriched, is_wanted(name, true), variables);
 
-    return environment_end(&enriched, real_execvpe(name, arguments, environment));
+    signals_exec_begin();
+    return exec_end(&enriched, real_execvpe(name, arguments, environment));
 }
 
 /* An open file has a name in /proc, which says what it is. */
@@ -250,7 +265,8 @@ PUBLIC int fexecve(int fd, char *const arguments[], char *const variables[])
     struct enriched enriched;
     char *const *environment = environment_begin(&enriched, is_wanted_fd(fd), variables);
 
-    return environment_end(&enriched, real_fexecve(fd, arguments, environment));
+    signals_exec_begin();
+    return exec_end(&enriched, real_fexecve(fd, arguments, environment));
 }
 
 PUBLIC int execveat(int fd, const char *path, char *const arguments[], char *const variables[], int flags)
@@ -259,7 +275,8 @@ PUBLIC int execveat(int fd, const char *path, char *const arguments[], char *con
     bool wanted = (flags & AT_EMPTY_PATH) && *path == '\0' ? is_wanted_fd(fd) : is_wanted(path, false);
     char *const *environment = environment_begin(&enriched, wanted, variables);
 
-    return environment_end(&enriched, real_execveat(fd, path, arguments, environment, flags));
+    signals_exec_begin();
+    return exec_end(&enriched, real_execveat(fd, path, arguments, environment, flags));
 }
 
 PUBLIC int posix_spawn(pid_t *restrict pid, const char *restrict path,
@@ -269,7 +286,8 @@ PUBLIC int posix_spawn(pid_t *restrict pid, const char *restrict path,
     struct enriched enriched;
     char *const *environment = environment_begin(&enriched, is_wanted(path, false), variables);
 
-    return environment_end(&enriched, real_posix_spawn(pid, path, actions, attributes, arguments, environment));
+    signals_spawn_begin();
+    return spawn_end(&enriched, real_posix_spawn(pid, path, actions, attributes, arguments, environment));
 }
 
 PUBLIC int posix_spawnp(pid_t *restrict pid, const char *restrict name,
@@ -280,7 +298,8 @@ PUBLIC int posix_spawnp(pid_t *restrict pid, const char *restrict name,
     struct enriched enriched;
     char *const *environment = environment_begin(&enriched, is_wanted(name, true), variables);
 
-    return environment_end(&enriched, real_posix_spawnp(pid, name, actions, attributes, arguments, environment));
+    signals_spawn_begin();
+    return spawn_end(&enriched, real_posix_spawnp(pid, name, actions, attributes, arguments, environment));
 }
 
 /* exec(3)'s list forms: the arguments up to NULL as an array, which is mapped, since it may be long and the stack

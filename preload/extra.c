@@ -284,8 +284,9 @@ static void move_call(struct ending *ending)
         place = find_place(extra, &extra->at_end, &ending->call, 0, extra->label_count, key);
     }
     ending->cell = place_cell(extra, &extra->at_end, place);
-    counters_add_at(ending->lane, ending->cell, ending->outcome, 1);
+    /* Whoever dies or is looked at in between has no fewer starts than ends. */
     counters_add_at(ending->lane, ending->cell, CELL_STARTED * 8, 1);
+    counters_add_at(ending->lane, ending->cell, ending->outcome, 1);
     counters_add_at(ending->lane, hook->home, CELL_STARTED * 8, UINT64_MAX);
     if (is_timed(hook))
         counters_add_duration_at(ending->lane, hook, ending->cell, ending->record->start,

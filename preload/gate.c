@@ -15,8 +15,10 @@
 #include "preload/interpose.h"
 #include "preload/log.h"
 #include "preload/module.h"
+#include "preload/panic.h"
 #include "preload/self.h"
 #include "preload/shim.h"
+#include "preload/signals.h"
 #include "preload/x86_64/cpu.h"
 
 static uint64_t clock_unset(void)
@@ -29,6 +31,7 @@ uint64_t (*hot_clock)(void) __attribute__((visibility("hidden"))) = clock_unset;
 static void enter_thread(void)
 {
     lane_enter();
+    panic_enter_thread();
 }
 
 static int count_object(struct dl_phdr_info *info, size_t size, void *context)
@@ -87,6 +90,7 @@ static void shim_fill(struct shim *shim)
     shim->listen = environment_copy("CALLMETER_LISTEN");
     shim->port_file = environment_copy("CALLMETER_PORT_FILE");
     shim->executables = environment_copy("CALLMETER_EXE");
+    shim->state_dir = environment_copy("CALLMETER_STATE_DIR");
     shim->is_strict = is_set("CALLMETER_STRICT");
     dl_iterate_phdr(count_object, &shim->objects_before);
     shim->lanes_init = lanes_init;
@@ -106,9 +110,16 @@ static void shim_fill(struct shim *shim)
     shim->read_init = read_init;
     shim->read_prepare = read_prepare;
     shim->count_slow = hot_count_slow;
+    shim->tuples_add = tuples_add;
+    shim->state_watch = state_watch;
+    shim->state_repairs = state_repairs;
+    shim->trampolines = hot_pages;
+    shim->trampolines_end = hot_pages_end;
+    shim->lane_at = lane_at;
     shim->clock = &hot_clock;
     shim->before_main = &interpose_before_main;
     shim->exec_init = exec_init;
+    shim->panic_init = panic_init;
     shim->module_open = module_open;
     shim->log = log_line;
 }
@@ -153,6 +164,7 @@ __attribute__((constructor)) static void gate(void)
 
     interpose_init();
     exec_resolve();
+    signals_resolve();
     if (!manifests || !*manifests || is_set("CALLMETER_DISABLE") || is_out_of_place() || !is_meant(manifests)) {
         errno = saved_errno;
         return;

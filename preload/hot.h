@@ -101,6 +101,7 @@ struct hook {
 enum record_state {
     RECORD_LIVE,
     RECORD_FINISHED,  /* its call ended on another thread; the owner still has to unlink it */
+    RECORD_PANICKED,  /* counted as panic; as RECORD_ABANDONED else */
     RECORD_ABANDONED, /* counted as abandoned, without proof that it is dead: kept, should it return after all */
 };
 
@@ -150,8 +151,9 @@ struct lane {
     uintptr_t stack_low; /* the thread's own stack; both 0: not asked yet; both 1: not to be found out */
     uintptr_t stack_high;
     uintptr_t thread_pointer;
-    uint64_t random; /* state of sampling.c's generator; never 0 once it is attached */
-    unsigned probes; /* system calls to find out whether memory can be read */
+    uint64_t random;    /* state of sampling.c's generator; never 0 once it is attached */
+    unsigned probes;    /* system calls to find out whether memory can be read */
+    uintptr_t altstack; /* top of the alternate signal stack that the lane's threads get; 0: not mapped yet */
 };
 
 /* What a thread has at hand in its static TLS. */

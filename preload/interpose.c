@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "preload/lane.h"
+#include "preload/recover.h"
 
 /* The jumps themselves are in assembly (entry.S), which tail-jumps through these; it must not change what the caller
  * left in registers. */
@@ -37,11 +38,23 @@ void interpose_init(void)
     interpose_resolve();
 }
 
-/* Leaves no frame of its own: what main's caller looks like is as without us. */
+static int watched_main(int argc, char **argv, char **envp)
+{
+    int status;
+
+    recover_begin();
+    status = program_main(argc, argv, envp);
+    recover_end();
+    return status;
+}
+
+/* Leaves no frame of its own, unless it must know when main returns: what main's caller looks like is as without us. */
 static int before_main(int argc, char **argv, char **envp)
 {
     if (interpose_before_main)
         interpose_before_main();
+    if (recover_is_wanted())
+        return watched_main(argc, argv, envp);
     return program_main(argc, argv, envp);
 }
 
@@ -53,5 +66,6 @@ int __libc_start_main(main_function main, int argc, char **argv, void (*init)(vo
 
     *(void **)&real = dlsym(RTLD_NEXT, "__libc_start_main");
     program_main = main;
-    return real(interpose_before_main ? before_main : main, argc, argv, init, fini, rtld_fini, stack_end);
+    return real(interpose_before_main || recover_is_wanted() ? before_main : main, argc, argv, init, fini, rtld_fini,
+                stack_end);
 }

@@ -5,10 +5,12 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "preload/altstack.h"
 #include "preload/chain.h"
 #include "preload/counters.h"
 #include "preload/extra.h"
 #include "preload/record.h"
+#include "preload/signals.h"
 #include "preload/sampling.h"
 #include "preload/slow.h"
 #include "preload/stack.h"
@@ -27,6 +29,7 @@ struct record lane_bottom = {.sp = UINTPTR_MAX};
 struct lane lane_none = {.current = &lane_bottom, .chunk = &lane_no_chunk, .block_ref = &no_block};
 struct lane lane_ours = {.current = &lane_bottom, .chunk = &lane_no_chunk, .block_ref = &no_block};
 __thread struct hot_thread hot_thread __attribute__((tls_model("initial-exec"))) = {&lane_none, &no_block};
+__thread struct signals_thread signals_thread __attribute__((tls_model("initial-exec")));
 
 static struct lane_config config;
 static struct lane *lanes;
@@ -70,6 +73,11 @@ void lane_leave(struct lane *before)
     hot_thread.block_ref = before->block_ref;
     atomic_signal_fence(memory_order_seq_cst);
     hot_thread.lane = before;
+}
+
+const struct lane *lane_at(size_t index)
+{
+    return index < atomic_load(&lanes_used) ? &lanes[index] : NULL;
 }
 
 static bool is_thread_gone(int tid)
@@ -214,6 +222,7 @@ static void lane_attach(void)
         ++((uint64_t *)*lane->block_ref)[BLOCK_EPOCH]; /* it was another thread's, and changes hands with the lane */
     if (is_forked)
         lane_balance(lane);
+    altstack_attach(&lane->altstack);
     atomic_store(&lane->state, LANE_ATTACHED);
     hot_thread.block_ref = lane->block_ref;
     hot_thread.lane = lane;
@@ -224,9 +233,14 @@ static bool is_forked_unnoticed(void)
     return block_refs[lane_capacity] == NULL;
 }
 
+/* Noted in the segment, for the next start to see who uses it. */
 static void process_begin(void)
 {
-    atomic_store(&process_id, (int)cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0));
+    uint32_t user = __atomic_fetch_add(&config.segment->user_count, 1, __ATOMIC_RELAXED);
+    int id = (int)cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
+
+    atomic_store(&process_id, id);
+    __atomic_store_n(&config.segment->users[user % SEGMENT_USERS], (uint32_t)id, __ATOMIC_RELAXED);
     block_refs[lane_capacity] = &not_wiped;
 }
 
@@ -270,7 +284,7 @@ static void process_check(void)
 }
 
 /* A child of vfork runs on its parent's memory: it must leave no trace there but counts. */
-static bool is_borrowed_memory(void)
+bool lane_is_borrowed(void)
 {
     return !is_forked_unnoticed() && cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) != atomic_load(&process_id);
 }
@@ -284,7 +298,7 @@ struct lane *lane_here(void)
         return hot_thread.lane;
     lane_signals_block(&mask);
     process_check();
-    if (!is_borrowed_memory())
+    if (!lane_is_borrowed())
         lane_attach();
     lane_signals_restore(&mask);
     return hot_thread.lane;
@@ -305,7 +319,7 @@ int lanes_init(const struct lane_config *given)
     long result;
 
     config = *given;
-    counters_init(given->segment, given->errno_offset);
+    counters_init(given->segment, given->errno_offset, given->is_file);
     slow_init(given->now);
     extra_init(given->now, given->errno_offset);
     sampling_init();

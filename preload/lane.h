@@ -19,6 +19,7 @@ struct lane_config {
     struct segment_header *segment;
     uint64_t (*now)(void);  /* ticks, as the trampoline in use reads them; general registers only */
     ptrdiff_t errno_offset; /* of errno from the thread pointer, the same in all threads */
+    bool is_file;           /* the segment is a file (counters.h) */
     bool is_data_scanned;   /* a garbage collector looks for pointers in .bss: records lie there or nowhere */
     uintptr_t main_thread_pointer;
     uintptr_t main_stack; /* any address on the first thread's stack */
@@ -44,6 +45,13 @@ struct lane *lane_here(void);
 
 /* The thread's own stack, asked of the kernel once; empty where it cannot be told. Context: hot. */
 struct stack_range lane_stack(struct lane *lane);
+
+/* The lanes there are, one after the other, attached or not; NULL behind the last one. They never go away. Another
+ * thread may be changing what is read. Context: signal. */
+const struct lane *lane_at(size_t index);
+
+/* True in a child of vfork, which runs on its parent's memory. Context: any, once there are lanes. */
+bool lane_is_borrowed(void);
 
 /* No handler of this thread may run between the two: it could need the same. Context: hot. */
 void lane_signals_block(uint64_t *ret_mask);

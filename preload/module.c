@@ -28,6 +28,7 @@ struct image {
 struct images {
     struct image at[OBJECTS_MAX];
     size_t count;
+    size_t before; /* those that were there before the module */
 };
 
 static uintptr_t dynamic_value(const struct link_map *map, ElfW(Sxword) tag)
@@ -140,7 +141,8 @@ static bool may_provide(bool is_program, const ElfW(Sym) * symbol, const char *s
 }
 
 /* The name of an import that an object outside the marked ones provides, in place of a library that is no libc; or
- * NULL. */
+ * NULL. What came with the module may serve each other: libunwind and its kind for other processes have many names in
+ * common. */
 static const char *captured_in(struct images *images, const struct image *image, const ElfW(Rela) * table, size_t bytes)
 {
     for (const ElfW(Rela) *relocation = table; relocation && (uintptr_t)relocation < (uintptr_t)table + bytes;
@@ -156,7 +158,8 @@ static const char *captured_in(struct images *images, const struct image *image,
         if (symbol->st_name == 0 || (symbol->st_shndx == SHN_UNDEF && ELF64_ST_BIND(symbol->st_info) == STB_WEAK))
             continue;
         provider = image_of(images, *(const uintptr_t *)(image->map->l_addr + relocation->r_offset));
-        if (provider && !provider->is_seen && !may_provide(provider == &images->at[0], symbol, image->strings))
+        if (provider && !provider->is_seen && provider < &images->at[images->before] &&
+            !may_provide(provider == &images->at[0], symbol, image->strings))
             return image->strings + symbol->st_name;
     }
     return NULL;
@@ -171,6 +174,7 @@ static const char *captured_name(struct link_map *module, size_t objects_before)
     if (!images)
         return NULL;
     images_init(images, module);
+    images->before = objects_before;
     for (size_t i = objects_before; i < images->count && !name; i++) {
         struct image *image = &images->at[i];
 

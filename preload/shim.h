@@ -11,8 +11,11 @@
 #include <stdint.h>
 
 #include "preload/lane.h"
+#include "preload/panic.h"
 #include "preload/personality.h"
 #include "preload/read.h"
+#include "preload/state_repair.h"
+#include "preload/tuples.h"
 
 #define SHIM_VERSION       1
 #define SHIM_CONTROL_START "callmeter_control_start"
@@ -45,6 +48,7 @@ struct shim {
     const char *listen;
     const char *port_file;
     const char *executables; /* CALLMETER_EXE */
+    const char *state_dir;   /* CALLMETER_STATE_DIR */
     const char *path;        /* of libcallmeter.so */
     const char *directory;   /* where it lies, no slash at the end */
     bool is_strict;
@@ -65,9 +69,16 @@ struct shim {
     void (*read_prepare)(struct value_location *);
     void (*read_init)(const struct read_range *, size_t, uintptr_t, void *const *);
     const void *count_slow;
-    uint64_t (**clock)(void);   /* hot_clock */
+    uint32_t (*tuples_add)(const struct tuples *, const uint64_t *, uint32_t, uint64_t);
+    void (*state_watch)(struct segment_header *);
+    uint32_t (*state_repairs)(void);
+    const void *trampolines; /* all code that may stand between a tracked function and its caller */
+    const void *trampolines_end;
+    const struct lane *(*lane_at)(size_t index); /* lane.h */
+    uint64_t (**clock)(void);                    /* hot_clock */
     void (**before_main)(void); /* called when the program's constructors have run; NULL: nothing to do */
-    void (*exec_init)(const char *const *patterns, size_t count);                           /* exec.h */
+    void (*exec_init)(const char *const *patterns, size_t count); /* exec.h */
+    void (*panic_init)(const struct panic_config *);
     int (*module_open)(const char *path, void **ret_handle, char *text, size_t text_bytes); /* module.h */
     void (*log)(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 };

@@ -4,6 +4,7 @@
 #include "preload/counters.h"
 #include "preload/extra.h"
 #include "preload/lane.h"
+#include "preload/signals.h"
 #include "preload/stack.h"
 
 static uint64_t (*now_ticks)(void);
@@ -151,6 +152,7 @@ void slow_longjmp(uintptr_t target, uintptr_t from)
     struct record **link = &lane->current;
     struct jump jump;
 
+    signals_jumped(target);
     if (lane->current == &lane_bottom)
         return;
     jump_init(&jump, lane, target, from);

@@ -16,6 +16,9 @@
 #include "preload/callmeter/gauges.h"
 #include "preload/callmeter/loaded.h"
 #include "preload/callmeter/memory.h"
+#include "preload/callmeter/panic_load.h"
+#include "preload/callmeter/panic_module.h"
+#include "preload/callmeter/state.h"
 #include "preload/callmeter/track.h"
 #include "preload/callmeter/unwinders.h"
 #include "preload/shim.h"
@@ -33,10 +36,11 @@ enum {
 __attribute__((visibility("default"))) int callmeter_control_start(const struct shim *shim);
 
 static int lanes_start(const struct shim *shim, const struct clock *clock, const struct loaded *loaded,
-                       struct segment_header *segment)
+                       struct segment_header *segment, bool is_file)
 {
     struct lane_config config = {
         .segment = segment,
+        .is_file = is_file,
         .now = clock->now,
         .errno_offset = (char *)&errno - (char *)cpu_thread_pointer(),
         .is_data_scanned = runtime_scans_data(loaded->objects, loaded->count),
@@ -113,12 +117,52 @@ static void report(const struct shim *shim, const struct manifest *manifest, con
     }
 }
 
+/* By the targets' places, which their hooks know. */
+static struct recover_config recover_values(const struct manifest *manifest, const struct resolution *resolution,
+                                            const struct panic_module *module)
+{
+    struct recover_config config = {.count = resolution->count, .max_recoveries = manifest->panics.max_recoveries};
+    struct recover_value *values = module ? calloc(resolution->count + 1, sizeof(*values)) : NULL;
+    bool is_wanted = false;
+
+    for (size_t i = 0; values && i < resolution->count; i++) {
+        const struct manifest_function *function = &manifest->functions[resolution->targets[i].function];
+
+        values[i] = (struct recover_value){function->has_recover, function->recover_value};
+        is_wanted |= function->has_recover;
+    }
+    if (is_wanted) {
+        config.values = values;
+        config.unwind = module->unwind_to_record;
+    } else {
+        free(values);
+    }
+    return config;
+}
+
+static void panics_start(const struct shim *shim, const struct manifest *manifest, const struct loaded *loaded,
+                         const struct resolution *resolution, struct segment_header *segment)
+{
+    const struct object *program = loaded->count > 0 ? loaded->objects[0] : NULL;
+    const struct panic_module *module = panic_load(shim, manifest, program, segment, track_stubs());
+    struct panic_config config = {
+        .segment = segment,
+        .linger_seconds = manifest->panics.linger_seconds,
+        .recover = recover_values(manifest, resolution, module),
+        .report = module ? module->report : NULL,
+    };
+
+    shim->panic_init(&config);
+}
+
 static int instrument(const struct shim *shim, const struct manifest *manifest, struct clock *clock, struct diag *diag)
 {
     struct resolve_options options = {.ifunc = loaded_ifunc, .has_shadow_stack = has_shadow_stack()};
     struct loaded loaded;
     struct resolution resolution;
-    struct track track = {.shim = shim, .manifest = manifest, .resolution = &resolution, .clock = clock};
+    struct state state;
+    struct track track = {
+        .shim = shim, .manifest = manifest, .resolution = &resolution, .clock = clock, .state = &state};
     int result = loaded_init(&loaded, shim);
 
     if (result != 0)
@@ -127,25 +171,29 @@ static int instrument(const struct shim *shim, const struct manifest *manifest, 
     if (result != 0)
         goto loaded;
     clock_calibrate(clock);
+    state_begin(&state, shim, clock, shim->state_dir ? shim->state_dir : manifest->state_dir);
     result = track_prepare(&track, diag);
     if (result != 0)
-        goto resolution;
+        goto state;
     gauges_prepare(shim, manifest, loaded.objects, loaded.count, track.segment);
     report(shim, manifest, &resolution);
     if (shim->is_strict && track.failed) {
         diag_set(diag, "%zu of the manifest's functions cannot be tracked, and CALLMETER_STRICT is set", track.failed);
         result = -ENOENT;
-        goto resolution;
+        goto state;
     }
-    result = lanes_start(shim, clock, &loaded, track.segment);
+    result = lanes_start(shim, clock, &loaded, track.segment, state.file.fresh >= 0);
     if (result != 0) {
         diag_set(diag, "no memory for the calls in progress: %s", strerror(-result));
-        goto resolution;
+        goto state;
     }
     memory_init(shim);
     track_apply(&track);
+    state_publish(&state, track.segment);
+    panics_start(shim, manifest, &loaded, &resolution, track.segment);
     endpoint_prepare(shim, manifest, clock, track.segment);
-resolution:
+state:
+    state_finish(&state);
     track_finish(&track);
     resolution_finish(&resolution);
 loaded:

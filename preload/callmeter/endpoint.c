@@ -11,8 +11,10 @@
 #include "preload/callmeter/clock.h"
 #include "preload/callmeter/gauges.h"
 #include "preload/callmeter/overflows.h"
+#include "preload/callmeter/state.h"
 #include "preload/shim.h"
 #include "server/http.h"
+#include "symbols/demangle.h"
 #include "symbols/manifest.h"
 #include "version.h"
 
@@ -28,6 +30,7 @@ static void before_snapshot(void)
 {
     shim->lanes_reap();
     gauges_refresh();
+    state_refresh();
 }
 
 static const char *turn(void)
@@ -36,7 +39,15 @@ static const char *turn(void)
 
     if (!text)
         text = gauges_trouble();
-    return text ? text : overflows_trouble();
+    if (!text)
+        text = overflows_trouble();
+    state_refresh();
+    return text ? text : state_trouble();
+}
+
+static char *demangle_full(const char *name, size_t length)
+{
+    return demangle(name, length, DEMANGLE_FULL);
 }
 
 typedef int (*http_start_function)(const struct http_config *, char *, size_t);
@@ -85,6 +96,7 @@ void endpoint_prepare(const struct shim *given, const struct manifest *manifest,
         .segment = segment,
         .listen = strdup(listen),
         .port_file = given->port_file,
+        .panics = manifest->panics.report_dir ? strdup(manifest->panics.report_dir) : NULL,
         .version = CALLMETER_VERSION,
         .revision = CALLMETER_REVISION,
         .start_time = (double)now.tv_sec + (double)now.tv_nsec * 1e-9,
@@ -93,6 +105,7 @@ void endpoint_prepare(const struct shim *given, const struct manifest *manifest,
         .now_ticks = clock->now,
         .periodic = turn,
         .periodic_ms = BUDGET_TURN_MS,
+        .demangle = demangle_full,
         .log = log_text,
     };
     if (budget_init(segment, manifest->overhead_budget, clock) != 0) {

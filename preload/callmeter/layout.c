@@ -83,8 +83,9 @@ void layout_init(struct layout *layout, const struct manifest_function *function
 {
     uint32_t places;
 
-    *layout =
-        (struct layout){.is_sampled = target->plan.mode == PLAN_FULL && (function->sample_rate < 1 || has_budget)};
+    /* A sampled-out call leaves no record to return through, so what is to recover is timed always. */
+    *layout = (struct layout){.is_sampled = target->plan.mode == PLAN_FULL && !function->has_recover &&
+                                            (function->sample_rate < 1 || has_budget)};
     count_labels(layout, function);
     place_words(layout, function, target);
     layout->stride = segment_cell_bytes(layout->cell_words);

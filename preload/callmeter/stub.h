@@ -44,6 +44,7 @@ struct stub {
     void *original;       /* the relocated instructions, for hook->original or extra->original */
     void *bypass;         /* for hook->bypass */
     size_t bytes;
+    uint8_t offsets[PLAN_WINDOW_INSTRUCTIONS_MAX]; /* where each instruction of the window went, from `original` on */
 };
 
 /* Writes the stub of a function that is timed (plan->mode full) or counted, to `memory`, which has STUB_BYTES_MAX bytes

@@ -11,9 +11,12 @@
 #include "preload/callmeter/hooks.h"
 #include "preload/callmeter/layout.h"
 #include "preload/callmeter/near.h"
+#include "preload/callmeter/panic_load.h"
 #include "preload/callmeter/patch.h"
 #include "preload/callmeter/span.h"
+#include "preload/callmeter/state.h"
 #include "preload/callmeter/stub.h"
+#include "preload/callmeter/stub_map.h"
 #include "preload/callmeter/writer.h"
 #include "preload/shim.h"
 #include "symbols/diag.h"
@@ -35,6 +38,8 @@ struct track_build {
     struct patch *patches;
     size_t patch_count;
 };
+
+static struct stub_map stub_places; /* empty where nobody asks */
 
 static const struct manifest_function *function_of(const struct track *track, const struct resolve_target *target)
 {
@@ -119,6 +124,7 @@ static bool is_alike(const struct track *track, const struct resolve_target *a, 
         return true;
     return is_same_condition(&first->error_when, &second->error_when) &&
            is_same_condition(&first->throttled_when, &second->throttled_when) && is_same_buckets(first, second) &&
+           first->has_recover == second->has_recover && first->recover_value == second->recover_value &&
            !has_extra(track, a) && !has_extra(track, b);
 }
 
@@ -243,6 +249,7 @@ static uint32_t write_function(const struct track *track, const struct resolve_t
         .reason = writer_text(segment, target->reason),
         .state = state_of(target),
         .is_optional = function->is_optional,
+        .has_recover = function->has_recover,
     };
 
     return writer_add_function(segment, &entry);
@@ -288,11 +295,35 @@ static void write_series(const struct track *track, const struct resolve_target 
     writer_add_series(segment, &entry);
 }
 
+static void write_signals(const struct track *track)
+{
+    const struct manifest_panics *panics = &track->manifest->panics;
+    struct segment_header *segment = track->segment;
+
+    for (size_t i = 0; i < panics->signal_count && i < SEGMENT_SIGNALS_MAX; i++)
+        segment->signals[segment->signal_count++] = (uint32_t)panics->signals[i];
+}
+
+/* In the state file; where that is not possible, in memory. */
+static int make_segment(struct track *track, const struct writer_size *size)
+{
+    double seconds_per_tick = track->clock->seconds_per_tick;
+
+    if (track->state->file.fresh >= 0) {
+        int result = writer_create(size, seconds_per_tick, track->state->file.fresh, &track->segment);
+
+        if (result == 0)
+            return 0;
+        state_give_up(track->state, result);
+    }
+    return writer_create(size, seconds_per_tick, -1, &track->segment);
+}
+
 static int write_segment(struct track *track, struct diag *diag)
 {
     const struct manifest *manifest = track->manifest;
     struct writer_size size = size_of(track);
-    int result = writer_create(&size, track->clock->seconds_per_tick, &track->segment);
+    int result = make_segment(track, &size);
 
     if (result != 0) {
         diag_set(diag, "no address space for the counters (%s)", strerror(-result));
@@ -300,6 +331,7 @@ static int write_segment(struct track *track, struct diag *diag)
     }
     track->segment->namespace_ = writer_text(track->segment, manifest->namespace_);
     track->segment->constant_labels = write_labels(track->segment, manifest->labels, manifest->label_count, NULL, 0);
+    write_signals(track);
     for (size_t i = 0; i < manifest->resource_count; i++)
         ((struct segment_resource *)((char *)track->segment + track->segment->resources))[i].name =
             writer_text(track->segment, manifest->resources[i].name);
@@ -484,6 +516,7 @@ static void build_stub(struct track *track, size_t index, uint8_t **stubs)
         return;
     }
     set_originals(track, &hooks, &stub);
+    stub_map_add(&stub_places, &target->plan, *stubs, &stub);
     build->is_built[index] = true;
     build->patches[build->patch_count++] = (struct patch){
         .plan = &target->plan,
@@ -561,12 +594,18 @@ int track_prepare(struct track *track, struct diag *diag)
     result = write_segment(track, diag);
     if (result != 0)
         return result;
+    result = stub_map_init(&stub_places, panic_load_is_wanted(track->manifest) ? resolution->count : 0);
+    if (result != 0) {
+        diag_set(diag, "no memory for the places of %zu functions", resolution->count);
+        return result;
+    }
     for (size_t i = 0; i < resolution->count; i++)
         check_memory(&resolution->targets[i]);
     for (size_t i = 0; i < resolution->count; i++)
         if (is_hooked(&resolution->targets[i]) && !track->build->is_built[i])
             build_object(track, i);
     hook_arena_seal(&track->build->hooks);
+    stub_map_seal(&stub_places);
     for (size_t i = 0; i < resolution->count; i++)
         check_alias(track, &resolution->targets[i]);
     count_failures(track);
@@ -605,6 +644,7 @@ void track_apply(struct track *track)
     for (size_t i = 0; i < resolution->count; i++)
         check_alias(track, &resolution->targets[i]);
     count_failures(track);
+    /* Each target's row in functions[] is its place here, which its hook knows: panics are counted by it. */
     for (size_t i = 0; i < resolution->count; i++) {
         const struct resolve_target *target = &resolution->targets[i];
         uint32_t index = write_function(track, target);
@@ -612,6 +652,11 @@ void track_apply(struct track *track)
         if (is_tracked(target))
             write_series(track, target, index);
     }
+}
+
+const struct stub_map *track_stubs(void)
+{
+    return &stub_places;
 }
 
 void track_finish(struct track *track)

@@ -10,7 +10,9 @@
 
 struct diag;
 struct segment_header;
+struct stub_map;
 struct shim;
+struct state;
 struct track_build;
 
 /* Embedded by the caller, who sets the inputs and zeroes the rest. */
@@ -19,6 +21,7 @@ struct track {
     const struct manifest *manifest;
     struct resolution *resolution;
     const struct clock *clock;
+    struct state *state;
     struct segment_header *segment; /* out */
     struct track_build *build;      /* private, from track_prepare to track_finish */
     size_t failed;                  /* out: functions that are not optional and cannot be tracked */
@@ -31,6 +34,9 @@ int track_prepare(struct track *track, struct diag *diag);
 
 /* Patches what was prepared, and says in the segment what became of it. Context: startup. */
 void track_apply(struct track *track);
+
+/* Where the stubs are, for what asks in a handler (panic_load.h); stays for ever. */
+const struct stub_map *track_stubs(void);
 
 /* Frees what is not needed any more; the segment, hooks and stubs stay. After track_prepare, whatever it returned. */
 void track_finish(struct track *track);

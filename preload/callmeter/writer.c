@@ -4,13 +4,16 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "preload/callmeter/statefile.h"
+
 enum {
     BLOCKS_MAX = 32768,
     BLOCKS_MIN = 64,
     PAGE = 4096,
 };
 
-#define MAPPING_MAX (UINT64_C(1) << 38)
+#define MAPPING_MAX     (UINT64_C(1) << 38)
+#define FILE_BLOCKS_MAX (UINT64_C(1) << 30) /* bytes of all blocks in a file */
 
 static uint64_t align(uint64_t value, uint64_t to)
 {
@@ -29,7 +32,9 @@ static void lay_out(struct segment_header *header, const struct writer_size *siz
     header->series = align(header->functions + (uint64_t)size->functions * sizeof(struct segment_function), 64);
     header->resource_count = size->resources;
     header->resources = align(header->series + (uint64_t)size->series * sizeof(struct segment_series), 64);
-    header->text = align(header->resources + (uint64_t)size->resources * sizeof(struct segment_resource), 64);
+    header->panics = align(header->resources + (uint64_t)size->resources * sizeof(struct segment_resource), 64);
+    header->recovered = header->panics + ((uint64_t)size->functions + 1) * SEGMENT_SIGNALS_MAX * sizeof(uint64_t);
+    header->text = align(header->recovered + (uint64_t)size->functions * sizeof(uint64_t), 64);
     header->text_bytes = align(size->text_bytes + 16, 8);
     header->text_used = 8; /* offset 0 of the arena is the empty text */
     header->owners = header->text + header->text_bytes;
@@ -39,32 +44,62 @@ static void lay_out(struct segment_header *header, const struct writer_size *siz
     header->segment_bytes = header->blocks + blocks * header->block_bytes;
 }
 
-int writer_create(const struct writer_size *size, double seconds_per_tick, struct segment_header **ret_segment)
+uint32_t writer_file_blocks(uint64_t block_bytes)
+{
+    uint64_t count = FILE_BLOCKS_MAX / block_bytes;
+
+    return count < BLOCKS_MIN ? BLOCKS_MIN : count > BLOCKS_MAX ? BLOCKS_MAX : (uint32_t)count;
+}
+
+/* -errno. Blocks are opened one by one as they are needed, but for the shared one. */
+static int map(const struct segment_header *header, int fd, void **ret_memory)
+{
+    int flags = fd < 0 ? MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED;
+    void *memory;
+    int result = 0;
+
+    if (header->segment_bytes > MAPPING_MAX)
+        return -ENOMEM;
+    if (fd >= 0)
+        result = statefile_reserve(fd, header->segment_bytes, header->blocks + header->block_bytes);
+    if (result != 0)
+        return result;
+    memory = mmap(NULL, header->segment_bytes, PROT_NONE, flags, fd, 0);
+    if (memory == MAP_FAILED)
+        return -errno;
+    madvise(memory, header->segment_bytes, MADV_DONTDUMP);
+    if (mprotect(memory, header->blocks + header->block_bytes, PROT_READ | PROT_WRITE) != 0) {
+        result = -errno;
+        munmap(memory, header->segment_bytes);
+        return result;
+    }
+    *ret_memory = memory;
+    return 0;
+}
+
+int writer_create(const struct writer_size *size, double seconds_per_tick, int fd, struct segment_header **ret_segment)
 {
     struct segment_header header;
+    uint32_t blocks = BLOCKS_MAX;
+    void *memory = NULL;
+    int result;
 
-    for (uint32_t blocks = BLOCKS_MAX; blocks >= BLOCKS_MIN; blocks /= 2) {
-        void *memory;
-
+    lay_out(&header, size, blocks);
+    if (fd >= 0)
+        blocks = writer_file_blocks(header.block_bytes);
+    do {
         lay_out(&header, size, blocks);
-        if (header.segment_bytes > MAPPING_MAX)
-            continue;
-        memory = mmap(NULL, header.segment_bytes, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (memory == MAP_FAILED)
-            continue;
-        madvise(memory, header.segment_bytes, MADV_DONTDUMP);
-        if (mprotect(memory, header.blocks + header.block_bytes, PROT_READ | PROT_WRITE) != 0) {
-            munmap(memory, header.segment_bytes);
-            continue;
-        }
-        header.seconds_per_tick = seconds_per_tick;
-        header.block_count = SEGMENT_SHARED_BLOCK + 1;
-        memcpy(memory, &header, sizeof(header));
-        ((uint64_t *)((char *)memory + header.owners))[SEGMENT_SHARED_BLOCK] = SEGMENT_NO_OWNER;
-        *ret_segment = memory;
-        return 0;
-    }
-    return -ENOMEM;
+        result = map(&header, fd, &memory);
+        blocks /= 2;
+    } while (result != 0 && blocks >= BLOCKS_MIN);
+    if (result != 0)
+        return result;
+    header.seconds_per_tick = seconds_per_tick;
+    header.block_count = SEGMENT_SHARED_BLOCK + 1;
+    memcpy(memory, &header, sizeof(header));
+    ((uint64_t *)((char *)memory + header.owners))[SEGMENT_SHARED_BLOCK] = SEGMENT_NO_OWNER;
+    *ret_segment = memory;
+    return 0;
 }
 
 uint64_t writer_bytes(struct segment_header *segment, const void *bytes, size_t count)

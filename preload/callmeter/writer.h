@@ -17,9 +17,13 @@ struct writer_size {
 };
 
 /* Maps a shared segment, inherited by forked children; nothing holds a file descriptor for it. As many blocks as
- * address space and limits allow, at most 32 768. -ENOMEM: not even 64 blocks fit. The mapping stays for ever. Context:
- * startup. */
-int writer_create(const struct writer_size *size, double seconds_per_tick, struct segment_header **ret_segment);
+ * address space and limits allow, at most 32 768. `fd` is an empty file that the segment is to be in, of which the
+ * first block and what comes before it have their space on the disk, or -1: in memory. -ENOMEM, or what the file system
+ * says: not even 64 blocks fit. The mapping stays for ever. Context: startup. */
+int writer_create(const struct writer_size *size, double seconds_per_tick, int fd, struct segment_header **ret_segment);
+
+/* The largest number of blocks in a file. */
+uint32_t writer_file_blocks(uint64_t block_bytes);
 
 /* Puts a text in the arena; its offset, or 0 (the empty text) if the arena is full. */
 uint64_t writer_text(struct segment_header *segment, const char *text);

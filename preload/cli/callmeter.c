@@ -43,6 +43,11 @@ static const struct command commands[] = {
      "  pending  the library is not loaded at the start\n"
      "The exit code is 0 if all is well, 1 if some function that is not optional is refused or missing, else as of\n"
      "`callmeter run`.\n"},
+    {"panics", cli_panics, "panics [--json] [URL|FOLDER]", "shows the reports of panics, newest first",
+     "      --json            prints JSON: {\"panics\": [...]}\n"
+     "\n"
+     "URL is an endpoint, http://host:port or unix:/path; FOLDER is what the manifest calls `report_dir`. Without\n"
+     "either: http://127.0.0.1:9464. The exit code is 0, or 69 if that cannot be read.\n"},
     {"presets", cli_presets, "presets [PROGRAM]", "lists the shipped manifests and what each shows",
      "With PROGRAM: those that `-p auto` takes for it.\n"},
     {"schema", cli_schema, "schema", "prints the JSON Schema of manifests", ""},

@@ -11,6 +11,7 @@
 #include "preload/cli/libraries.h"
 #include "preload/cli/program.h"
 #include "preload/cli/resources.h"
+#include "preload/cli/warnings.h"
 #include "symbols/demangle.h"
 #include "symbols/diag.h"
 #include "symbols/manifest.h"
@@ -205,8 +206,9 @@ static int check_print_json(const struct manifest *manifest, const struct resolu
                             const struct check_objects *objects)
 {
     json_t *functions = json_array();
-    json_t *document = json_pack("{s:o, s:o}", "functions", functions, "resources",
-                                 resources_to_json(manifest, objects->objects, objects->count));
+    json_t *document = json_pack("{s:o, s:o, s:o}", "functions", functions, "resources",
+                                 resources_to_json(manifest, objects->objects, objects->count), "warnings",
+                                 warnings_to_json(manifest, resolution));
     int result = document ? 0 : -1;
 
     for (size_t i = 0; i < resolution->count && result == 0; i++)
@@ -308,6 +310,7 @@ static int check_report(const struct check_options *options, const struct manife
     } else {
         check_print_table(manifest, &resolution);
         resources_print(manifest, objects->objects, objects->count);
+        warnings_print(manifest, &resolution);
     }
     resolution_finish(&resolution);
     return is_well ? CLI_EXIT_OK : CLI_EXIT_UNTRACKED;

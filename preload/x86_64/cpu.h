@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <ucontext.h>
 
 /* Trampolines (entry.S). A stub pushes rbx, puts its hook there and jumps to an entry; originals return to the exit, or
  * to the other one if a tracked function's tail call called them. In each, the instructions that link a record in and
@@ -28,6 +29,8 @@ extern const char hot_sample_tsc[], hot_sample_clock[], hot_sample_late_tsc[], h
 extern const char hot_extra_tsc[], hot_extra_clock[], hot_extra_untimed[];
 extern const char hot_count_slow[];
 extern const char hot_landing[];
+/* All of the above but hot_count_slow and hot_landing: [hot_pages, hot_pages_end). */
+extern const char hot_pages[], hot_pages_end[];
 
 /* The clock behind hot_entry_clock, in nanoseconds; general registers only. */
 extern uint64_t (*hot_clock)(void);
@@ -35,6 +38,8 @@ extern uint64_t (*hot_clock)(void);
 /* Makes the trampolines find struct hot_thread at that offset from the thread pointer. Nothing may run in them yet.
  * -errno: code cannot be written here. Context: startup, once. */
 int cpu_bind_thread(ptrdiff_t thread_offset);
+
+#define CPU_FLAG_DIRECTION 0x400 /* of rflags */
 
 /* One instruction, so that a signal handler of the same thread sees it done or not begun. No lock: one thread writes.
  */
@@ -101,5 +106,16 @@ static inline long cpu_syscall(long number, long a, long b, long c, long d, long
                      : "rcx", "r11", "memory", "cc");
     return result;
 }
+
+/* Calls function(context) on another stack, which ends below `top` (a multiple of 16). Context: signal. */
+void cpu_call_on_stack(void (*function)(void *), void *context, void *top);
+
+/* Copies a signal's frame, as the kernel made it on an alternate stack, to where it would have made it at `sp` without
+ * one. Returns how far all in it has moved, modulo 2^64; 0: there is no room. Context: signal. */
+uintptr_t cpu_move_signal_frame(const ucontext_t *context, uintptr_t sp);
+
+/* Calls handler(signal, info, context) as the kernel does, in the frame that `context` is part of. Does not return.
+ * Context: signal. */
+void cpu_resume_handler(int signal, uintptr_t info, uintptr_t context, uintptr_t handler) __attribute__((noreturn));
 
 #endif

@@ -224,6 +224,7 @@ int stub_write(const struct stub_config *config, const struct stub_request *requ
         return result;
     put(&writer, relocated.code, relocated.code_bytes);
     stub.bytes = (size_t)(writer.at - writer.begin);
+    memcpy(stub.offsets, relocated.offsets, sizeof(stub.offsets));
     *ret_stub = stub;
     return 0;
 }

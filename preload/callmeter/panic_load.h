@@ -1,0 +1,23 @@
+/* Brings in the panic module, where the manifest asks for what it does. */
+#ifndef CALLMETER_PRELOAD_CALLMETER_PANIC_LOAD_H
+#define CALLMETER_PRELOAD_CALLMETER_PANIC_LOAD_H
+
+#include <stdbool.h>
+
+struct manifest;
+struct object;
+struct panic_module;
+struct segment_header;
+struct shim;
+struct stub_map;
+
+/* True if reports are to be written, or some function has `recover`, and signals are caught at all. */
+bool panic_load_is_wanted(const struct manifest *manifest);
+
+/* Loads the module, on the first thread. `program` is the executable, or NULL if its file could not be read; the stubs
+ * and the segment stay valid for ever. NULL: not wanted, or it cannot be had, which was logged. Context: startup. */
+const struct panic_module *panic_load(const struct shim *shim, const struct manifest *manifest,
+                                      const struct object *program, const struct segment_header *segment,
+                                      const struct stub_map *stubs);
+
+#endif

@@ -1,0 +1,572 @@
+#include "preload/panic.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "preload/abort.h"
+#include "preload/altstack.h"
+#include "preload/counters.h"
+#include "preload/lane.h"
+#include "preload/log.h"
+#include "preload/read.h"
+#include "preload/signals.h"
+#include "preload/state_repair.h"
+#include "preload/x86_64/cpu.h"
+
+#define SIGNAL_BIT(number) (UINT64_C(1) << ((number)-1))
+#define FAULTS             (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGILL))
+#define SECOND_NS          UINT64_C(1000000000)
+#define REPORT_NS          SECOND_NS /* then it is left; others wait no longer */
+#define WAIT_STEP_NS       UINT64_C(1000000)
+
+enum {
+    KERNEL_MASK_BYTES = 8,
+    CRASH_STACK_BYTES = 128 * 1024,
+    SIGSETXID = 33, /* libc's, by which all threads change their user: it waits for each of them */
+    RECORDS_MAX = 100000,
+    NAME_BYTES_MAX = 256,
+};
+
+/* A panic that is being handled. */
+struct panic_frame {
+    int signal;
+    siginfo_t *info;
+    ucontext_t *context;
+    struct recover_plan plan;
+    const char *refusal; /* NULL: the call is left */
+    bool is_recoverable; /* the signal can be taken back: it has not been the program's own handler's */
+    uint64_t mask;       /* of the thread, before */
+    int timer;           /* -1: none */
+    unsigned faults;     /* of our own, in the handling */
+    bool is_owner;       /* of the crash lock */
+    void *escape[5];
+};
+
+static struct panic_config config;
+static struct segment_header *segment; /* NULL: nothing is caught */
+static uintptr_t crash_stack;          /* top */
+static _Atomic uint64_t crash_owner;   /* pid << 32 | tid of who reports */
+static _Atomic uint64_t crash_until;   /* monotonic ns: others wait until then */
+static _Atomic bool has_lingered;
+static _Atomic int server_pid;  /* where our thread runs */
+static siginfo_t passed_on[65]; /* by our own thread: who had sent it */
+static _Atomic uint64_t is_passed_on;
+static const char timer_tag; /* its address tells our timer's signals */
+
+/* Where from ------------------------------------------------------------------------------------------------------- */
+
+static int own_pid(void)
+{
+    return (int)cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
+}
+
+static int own_tid(void)
+{
+    return (int)cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+}
+
+bool panic_is_from_outside(siginfo_t *info)
+{
+    uint64_t bit = SIGNAL_BIT(info->si_signo);
+
+    if (info->si_code != SI_USER && info->si_code != SI_TKILL && info->si_code != SI_QUEUE)
+        return false;
+    if (info->si_pid == own_pid() && info->si_code == SI_USER && (atomic_fetch_and(&is_passed_on, ~bit) & bit))
+        *info = passed_on[info->si_signo];
+    return info->si_pid != own_pid();
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    cpu_syscall(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&now, 0, 0, 0, 0);
+    return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+static void set_mask(uint64_t mask, uint64_t *ret_old)
+{
+    cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, (long)ret_old, KERNEL_MASK_BYTES, 0, 0);
+}
+
+/* Counting --------------------------------------------------------------------------------------------------------- */
+
+/* The innermost call in progress of the interrupted thread. A record whose slot lies below the interrupted stack
+ * pointer was left by a jump that nobody saw. */
+static struct record *innermost(const ucontext_t *context)
+{
+    struct lane *lane = hot_thread.lane;
+    uintptr_t sp = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+    struct stack_range own;
+    struct record *record;
+
+    if (lane == &lane_none || lane == &lane_ours)
+        return NULL;
+    own = lane_stack(lane);
+    record = lane->current;
+    for (unsigned i = 0; i < RECORDS_MAX && record != &lane_bottom; i++, record = record->outer)
+        if (atomic_load(&record->state) == RECORD_LIVE &&
+            !(stack_range_has(own, sp) && stack_range_has(own, record_slot(record)) && record_slot(record) < sp))
+            return record;
+    return NULL;
+}
+
+static void count_call(struct record *record)
+{
+    struct lane *lane = hot_thread.lane;
+    uint8_t live = RECORD_LIVE;
+
+    if (lane_is_borrowed() || !atomic_compare_exchange_strong(&record->state, &live, RECORD_PANICKED))
+        return; /* in a child of vfork: the call is its parent's */
+    if (!*lane->block_ref)
+        counters_add(lane, record->hook, CELL_STARTED, 1); /* forked unnoticed: the parent counted its own */
+    counters_add(lane, record->hook, CELL_PANIC, 1);
+}
+
+/* -1: not one of the segment's. */
+static int position_of(int signal)
+{
+    for (uint32_t i = 0; i < segment->signal_count && i < SEGMENT_SIGNALS_MAX; i++)
+        if (segment->signals[i] == (uint32_t)signal)
+            return (int)i;
+    return -1;
+}
+
+static void count_panic(int signal, const struct hook *hook)
+{
+    uint64_t *panics = (uint64_t *)((uint8_t *)segment + segment->panics);
+    uint32_t row = segment->function_capacity;
+    int position = position_of(signal);
+
+    if (position < 0)
+        return;
+    __atomic_fetch_add(&segment->fatal_signals[position], 1, __ATOMIC_RELAXED);
+    if (hook && hook->index < row)
+        row = hook->index;
+    if (segment->panics)
+        __atomic_fetch_add(&panics[(uint64_t)row * SEGMENT_SIGNALS_MAX + (unsigned)position], 1, __ATOMIC_RELAXED);
+}
+
+static void count(struct panic_frame *frame)
+{
+    struct record *record = innermost(frame->context);
+
+    frame->plan = (struct recover_plan){frame->signal, frame->info, frame->context, record, 0, 0, 0, 0, 0, 0};
+    count_panic(frame->signal, record ? record->hook : NULL);
+    if (record)
+        count_call(record);
+}
+
+/* The line --------------------------------------------------------------------------------------------------------- */
+
+struct line {
+    char text[3 * NAME_BYTES_MAX];
+    size_t length;
+};
+
+static void line_add(struct line *line, const char *text)
+{
+    for (size_t i = 0; i < NAME_BYTES_MAX && text[i] && line->length < sizeof(line->text) - 1; i++)
+        line->text[line->length++] = text[i];
+}
+
+static void line_add_number(struct line *line, uint64_t value, unsigned base)
+{
+    char digits[24];
+    char *digit = digits + sizeof(digits) - 1;
+
+    *digit = '\0';
+    do {
+        *--digit = "0123456789abcdef"[value % base];
+        value /= base;
+    } while (value);
+    line_add(line, digit);
+}
+
+static void write_line(const struct panic_event *event)
+{
+    const struct segment_function *functions = (const void *)((const char *)segment + segment->functions);
+    const char *name = sigabbrev_np(event->signal);
+    struct line line;
+
+    line.length = 0;
+    line_add(&line, "callmeter[");
+    line_add_number(&line, (uint64_t)own_pid(), 10);
+    line_add(&line, "]: error: SIG");
+    line_add(&line, name ? name : "?");
+    if (event->info->si_code > 0) {
+        line_add(&line, " at 0x");
+        line_add_number(&line, (uint64_t)(uintptr_t)event->info->si_addr, 16);
+    }
+    line_add(&line, " in ");
+    if (event->hook && event->hook->index < segment->function_count) {
+        line_add(&line, (const char *)segment + functions[event->hook->index].name);
+        line_add(&line, " (");
+        line_add(&line, (const char *)segment + functions[event->hook->index].module);
+        line_add(&line, ")");
+    } else {
+        line_add(&line, "no tracked function");
+    }
+    if (event->is_in_callmeter)
+        line_add(&line, ", in callmeter's own code");
+    line_add(&line, "\n");
+    event->write_line(line.text, line.length);
+}
+
+static void write_error(const char *text, size_t bytes)
+{
+    log_write(STDERR_FILENO, text, bytes);
+}
+
+/* Reporting -------------------------------------------------------------------------------------------------------- */
+
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char __etext[] __attribute__((visibility("hidden")));
+
+static void report(void *context)
+{
+    struct panic_frame *frame = context;
+    uintptr_t ip = (uintptr_t)frame->context->uc_mcontext.gregs[REG_RIP];
+    struct panic_event event = {
+        .signal = frame->signal,
+        .info = frame->info,
+        .context = frame->context,
+        .hook = frame->plan.record ? frame->plan.record->hook : NULL,
+        .is_in_callmeter = ip >= (uintptr_t)__ehdr_start && ip < (uintptr_t)__etext,
+        .write_line = write_error,
+    };
+
+    if (frame->is_recoverable)
+        frame->refusal = recover_prepare(&frame->plan);
+    event.recovered = frame->refusal;
+    if (config.report)
+        config.report(&event);
+    else
+        write_line(&event);
+}
+
+/* A signal of our own comes after that time: -1 where there is no such timer. */
+static int timer_start(int signal, uint64_t after_ns)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = signal};
+    struct itimerspec at = {
+        .it_value = {.tv_sec = (time_t)(after_ns / SECOND_NS), .tv_nsec = (long)(after_ns % SECOND_NS)}};
+    int timer = -1;
+
+    event.sigev_value.sival_ptr = (void *)(uintptr_t)&timer_tag;
+    event._sigev_un._tid = own_tid();
+    if (cpu_syscall(SYS_timer_create, CLOCK_MONOTONIC, (long)&event, (long)&timer, 0, 0, 0) != 0)
+        return -1;
+    cpu_syscall(SYS_timer_settime, timer, 0, (long)&at, 0, 0, 0);
+    return timer;
+}
+
+static void timer_stop(int timer)
+{
+    if (timer >= 0)
+        cpu_syscall(SYS_timer_delete, timer, 0, 0, 0, 0, 0);
+}
+
+/* Asks until the deadline, which the owner may put off. An owner in another process is left from before a fork. */
+static bool crash_lock(void)
+{
+    uint64_t pid = (uint64_t)own_pid();
+    uint64_t self = pid << 32 | (uint32_t)own_tid();
+    uint64_t limit_ns = now_ns() + REPORT_NS;
+    struct timespec step = {.tv_nsec = (long)WAIT_STEP_NS};
+
+    for (;;) {
+        uint64_t owner = atomic_load(&crash_owner);
+        uint64_t now = now_ns();
+
+        if (owner >> 32 != pid && atomic_compare_exchange_strong(&crash_owner, &owner, self))
+            return true;
+        if (now > limit_ns && now > atomic_load(&crash_until))
+            return false;
+        cpu_syscall(SYS_nanosleep, (long)&step, 0, 0, 0, 0, 0);
+    }
+}
+
+/* Those of the signals that end programs which are not ignored. */
+static uint64_t signals_to_stop(void)
+{
+    static const uint8_t numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP};
+    uint64_t set = 0;
+
+    for (size_t i = 0; i < sizeof(numbers); i++) {
+        uintptr_t action[4] = {0};
+
+        cpu_syscall(SYS_rt_sigaction, numbers[i], 0, (long)action, KERNEL_MASK_BYTES, 0, 0);
+        if (action[0] != (uintptr_t)SIG_IGN)
+            set |= SIGNAL_BIT(numbers[i]);
+    }
+    return set;
+}
+
+/* The server thread goes on serving; whoever wants the program to end need not wait. */
+static void linger(void)
+{
+    uint64_t set = signals_to_stop();
+    uint64_t until_ns;
+
+    if (config.linger_seconds == 0 || atomic_load(&server_pid) != own_pid() || atomic_exchange(&has_lingered, true))
+        return;
+    until_ns = now_ns() + config.linger_seconds * SECOND_NS;
+    atomic_store(&crash_until, until_ns + REPORT_NS);
+    for (uint64_t now; (now = now_ns()) < until_ns;) {
+        struct timespec left = {.tv_sec = (time_t)((until_ns - now) / SECOND_NS),
+                                .tv_nsec = (long)((until_ns - now) % SECOND_NS)};
+
+        if (cpu_syscall(SYS_rt_sigtimedwait, (long)&set, 0, (long)&left, KERNEL_MASK_BYTES, 0, 0) != -EINTR)
+            break;
+    }
+}
+
+/* Writing to a pipe that nobody reads any more must not change what the program dies of. */
+static void drop_broken_pipe(bool was_pending)
+{
+    uint64_t set = SIGNAL_BIT(SIGPIPE);
+    struct timespec none = {0};
+
+    if (!was_pending)
+        cpu_syscall(SYS_rt_sigtimedwait, (long)&set, 0, (long)&none, KERNEL_MASK_BYTES, 0, 0);
+}
+
+static bool is_pending(int signal)
+{
+    uint64_t pending = 0;
+
+    cpu_syscall(SYS_rt_sigpending, (long)&pending, KERNEL_MASK_BYTES, 0, 0, 0, 0);
+    return pending & SIGNAL_BIT(signal);
+}
+
+/* Everything but faults of our own, the timer's signal and libc's, until the mask is put back. Nothing is opened: what
+ * the program's handler has raised again waits for its end. */
+static void block_signals(struct panic_frame *frame)
+{
+    uint64_t mask =
+        ~(FAULTS | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGSETXID) | SIGNAL_BIT(frame->signal));
+
+    cpu_syscall(SYS_rt_sigprocmask, SIG_BLOCK, (long)&mask, (long)&frame->mask, KERNEL_MASK_BYTES, 0, 0);
+}
+
+/* One of ours that is not blocked; 0: none. */
+static int signal_of_timer(const struct panic_frame *frame)
+{
+    if (!(frame->mask & SIGNAL_BIT(frame->signal)))
+        return frame->signal;
+    for (uint32_t i = 0; i < segment->signal_count && i < SEGMENT_SIGNALS_MAX; i++)
+        if (FAULTS & ~frame->mask & SIGNAL_BIT(segment->signals[i]))
+            return (int)segment->signals[i];
+    return 0;
+}
+
+static void report_in_time(struct panic_frame *frame)
+{
+    int signal = signal_of_timer(frame);
+
+    frame->timer = signal ? timer_start(signal, REPORT_NS) : -1;
+    if (crash_stack)
+        cpu_call_on_stack(report, frame, (void *)crash_stack);
+    else
+        report(frame);
+}
+
+static bool is_recovered(const struct panic_frame *frame)
+{
+    return frame->is_owner && frame->faults == 0 && !frame->refusal;
+}
+
+static void recover(struct panic_frame *frame)
+{
+    uint64_t *recovered = (uint64_t *)((uint8_t *)segment + segment->recovered);
+
+    if (segment->recovered)
+        __atomic_fetch_add(&recovered[frame->plan.record->hook->index], 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&segment->is_tainted, 1, __ATOMIC_RELAXED);
+    recover_apply(&frame->plan, frame->context);
+}
+
+/* true: the program goes on. Comes back into the middle when callmeter itself faults, or takes too long: see
+ * panic_is_own. Who reports a panic that ends the program keeps the lock. */
+static bool handle(struct panic_frame *frame)
+{
+    bool was_pending = is_pending(SIGPIPE);
+
+    frame->timer = -1;
+    signals_thread.frame = frame;
+    block_signals(frame);
+    if (__builtin_setjmp(frame->escape) == 0) {
+        count(frame);
+        frame->is_owner = !lane_is_borrowed() && crash_lock();
+        if (frame->is_owner)
+            report_in_time(frame);
+        else if (frame->is_recoverable)
+            frame->refusal = "another panic is under way";
+    }
+    timer_stop(frame->timer);
+    drop_broken_pipe(was_pending);
+    if (is_recovered(frame)) {
+        recover(frame);
+        atomic_store(&crash_owner, 0);
+    } else if (frame->is_owner) {
+        linger();
+    }
+    signals_thread.frame = NULL;
+    set_mask(frame->mask, NULL);
+    return is_recovered(frame);
+}
+
+/* The kernel delivers it when the handler returns: in the frame that it came from, with the default action. */
+static void redeliver(int signal, siginfo_t *info, ucontext_t *context)
+{
+    int pid = own_pid();
+    int tid = own_tid();
+
+    set_mask(UINT64_MAX, NULL);
+    signals_set_default(signal);
+    *(uint64_t *)&context->uc_sigmask &= ~SIGNAL_BIT(signal);
+    if (cpu_syscall(SYS_rt_tgsigqueueinfo, pid, tid, signal, (long)info, 0, 0) != 0 && info->si_code <= 0)
+        cpu_syscall(SYS_tgkill, pid, tid, signal, 0, 0, 0);
+}
+
+void panic_take(int signal, siginfo_t *info, ucontext_t *context)
+{
+    if (!panic_is_from_outside(info) && !signals_thread.is_ending && !signals_is_sent_on(signal, info, context)) {
+        struct panic_frame frame = {.signal = signal, .info = info, .context = context, .is_recoverable = true};
+
+        if (handle(&frame))
+            return;
+    }
+    redeliver(signal, info, context);
+}
+
+void panic_end(int signal, siginfo_t *info, ucontext_t *context)
+{
+    struct panic_frame frame = {
+        .signal = signal, .info = info, .context = context, .refusal = "the program ends by itself"};
+
+    if (panic_is_from_outside(info) || signals_thread.is_ending)
+        return;
+    signals_thread.is_ending = true;
+    handle(&frame);
+}
+
+/* Faults in the handling ------------------------------------------------------------------------------------------- */
+
+static bool is_timers(const siginfo_t *info)
+{
+    return info->si_code == SI_TIMER && info->si_ptr == (void *)(uintptr_t)&timer_tag;
+}
+
+/* The first time what was begun is left; then the program dies of what it had come with. */
+static void give_up(struct panic_frame *frame, ucontext_t *context)
+{
+    if (frame->faults++ == 0)
+        __builtin_longjmp(frame->escape, 1);
+    redeliver(frame->signal, frame->info, context);
+}
+
+/* A signal for the process may pick our thread when all others block it. It is sent again, and waits for them. */
+static void pass_on(int signal, const siginfo_t *info, ucontext_t *context)
+{
+    set_mask(UINT64_MAX, NULL);
+    *(uint64_t *)&context->uc_sigmask |= SIGNAL_BIT(signal);
+    if (info->si_code != SI_USER)
+        return;
+    passed_on[signal] = *info;
+    atomic_fetch_or(&is_passed_on, SIGNAL_BIT(signal));
+    cpu_syscall(SYS_kill, own_pid(), signal, 0, 0, 0, 0);
+}
+
+/* Descriptors are the thread's own (server/descriptors.h): standard error is opened for the one line. */
+static void park(void)
+{
+    static const char text[] = "error: callmeter's own thread failed, and is stopped: there is no endpoint any more";
+    struct line line;
+    int fd;
+
+    line.length = 0;
+    line_add(&line, "callmeter[");
+    line_add_number(&line, (uint64_t)own_pid(), 10);
+    line_add(&line, "]: ");
+    line_add(&line, text);
+    line_add(&line, "\n");
+    set_mask(UINT64_MAX, NULL);
+    fd = (int)cpu_syscall(SYS_openat, AT_FDCWD, (long)"/proc/self/fd/2",
+                          O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0, 0, 0);
+    if (fd >= 0)
+        log_write(fd, line.text, line.length);
+    for (;;)
+        cpu_syscall(SYS_ppoll, 0, 0, 0, 0, 0, 0);
+}
+
+/* A load of an argument's bytes, where the program has just unmapped or forbidden the page (read.c). */
+static bool is_resumed(int signal, const siginfo_t *info, ucontext_t *context)
+{
+    greg_t *ip = &context->uc_mcontext.gregs[REG_RIP];
+    uintptr_t resume;
+
+    if ((signal != SIGSEGV && signal != SIGBUS) || info->si_code <= 0)
+        return false;
+    resume = read_resume((uintptr_t)*ip);
+    if (resume)
+        *ip = (greg_t)resume;
+    return resume != 0;
+}
+
+bool panic_is_own(int signal, siginfo_t *info, ucontext_t *context)
+{
+    struct panic_frame *frame = signals_thread.frame;
+
+    if (is_resumed(signal, info, context))
+        return true;
+
+    if (signal == SIGBUS && info->si_code > 0 && state_repair(info->si_addr))
+        return true;
+    if (signals_thread.is_own) {
+        if (info->si_code > 0)
+            park();
+        pass_on(signal, info, context);
+        return true;
+    }
+    if (!frame)
+        return is_timers(info);
+    if (panic_is_from_outside(info))
+        redeliver(signal, info, context);
+    else
+        give_up(frame, context);
+    return true;
+}
+
+/* Start ------------------------------------------------------------------------------------------------------------ */
+
+void panic_enter_thread(void)
+{
+    uint64_t faults = FAULTS;
+
+    signals_thread.is_own = true;
+    if (!segment)
+        return;
+    atomic_store(&server_pid, own_pid());
+    cpu_syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&faults, 0, KERNEL_MASK_BYTES, 0, 0);
+}
+
+void panic_init(const struct panic_config *given)
+{
+    if (given->segment->signal_count == 0)
+        return;
+    config = *given;
+    segment = given->segment;
+    crash_stack = altstack_map(CRASH_STACK_BYTES);
+    altstack_init(getauxval(AT_MINSIGSTKSZ));
+    abort_init();
+    recover_init(&config.recover);
+    for (uint32_t i = 0; i < segment->signal_count && i < SEGMENT_SIGNALS_MAX; i++)
+        signals_claim((int)segment->signals[i]);
+}

@@ -1,0 +1,696 @@
+#include "preload/signals.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "preload/abort.h"
+#include "preload/altstack.h"
+#include "preload/lane.h"
+#include "preload/panic.h"
+#include "preload/recover.h"
+#include "preload/x86_64/cpu.h"
+
+#define SIGNAL_BIT(number) (UINT64_C(1) << ((number)-1))
+#define KERNEL_MASK_BYTES  8
+#define CALLER_STACK_BYTES (UINT64_C(8) << 20) /* how far below its signal's frame a handler may have come */
+
+enum {
+    SIGNALS = 65,
+    RESTORER_FLAG = 0x04000000, /* SA_RESTORER of the kernel, which libc sets in every action */
+    READS_MAX = 1000,
+};
+
+/* As rt_sigaction(2) has it. */
+struct action {
+    uintptr_t handler;
+    uint64_t flags;
+    uintptr_t restorer;
+    uint64_t mask;
+};
+
+static _Atomic uint64_t claimed;
+static _Atomic uint64_t ignored; /* of those: by the program, but not in the kernel */
+static struct action actions[SIGNALS];
+static _Atomic uint32_t action_version; /* odd while one is being changed */
+static _Atomic uint64_t lock_owner;     /* pid << 32 | tid */
+static uint64_t interrupting;           /* siginterrupt(3); libc's own set of these is not to be seen */
+static uintptr_t restorer;              /* libc's */
+static uint64_t known_flags;            /* those that the kernel keeps */
+static unsigned spawning;
+
+static int (*real_sigaction)(int, const struct sigaction *, struct sigaction *);
+static __sighandler_t (*real_signal)(int, __sighandler_t);
+static __sighandler_t (*real_sysv_signal)(int, __sighandler_t);
+static __sighandler_t (*real_sigset)(int, __sighandler_t);
+static int (*real_sigignore)(int);
+static int (*real_siginterrupt)(int, int);
+static void (*real_exit)(int);
+static void (*real_quick_exit)(int);
+static void (*real_exit_now)(int);
+
+void signals_resolve(void)
+{
+    *(void **)&real_signal = dlsym(RTLD_NEXT, "signal");
+    *(void **)&real_sysv_signal = dlsym(RTLD_NEXT, "__sysv_signal");
+    *(void **)&real_sigset = dlsym(RTLD_NEXT, "sigset");
+    *(void **)&real_sigignore = dlsym(RTLD_NEXT, "sigignore");
+    *(void **)&real_siginterrupt = dlsym(RTLD_NEXT, "siginterrupt");
+    *(void **)&real_exit = dlsym(RTLD_NEXT, "exit");
+    *(void **)&real_quick_exit = dlsym(RTLD_NEXT, "quick_exit");
+    *(void **)&real_exit_now = dlsym(RTLD_NEXT, "_exit");
+    *(void **)&real_sigaction = dlsym(RTLD_NEXT, "sigaction");
+}
+
+static bool is_claimed(int signal)
+{
+    return signal > 0 && signal < SIGNALS && (atomic_load(&claimed) & SIGNAL_BIT(signal));
+}
+
+static bool is_function(uintptr_t handler)
+{
+    return handler != (uintptr_t)SIG_DFL && handler != (uintptr_t)SIG_IGN;
+}
+
+/* The kernel raises these itself, and abort(3) its own: ignoring them does not keep the program alive. */
+static bool is_forced(int signal)
+{
+    return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL || signal == SIGTRAP ||
+           signal == SIGSYS || signal == SIGABRT;
+}
+
+/* The kernel's actions ----------------------------------------------------------------------------------------------
+ */
+
+static void entry(int signal, siginfo_t *info, void *context);
+
+static void kernel_set(int signal, const struct action *action)
+{
+    cpu_syscall(SYS_rt_sigaction, signal, (long)action, 0, KERNEL_MASK_BYTES, 0, 0);
+}
+
+static void kernel_get(int signal, struct action *ret_action)
+{
+    cpu_syscall(SYS_rt_sigaction, signal, 0, (long)ret_action, KERNEL_MASK_BYTES, 0, 0);
+}
+
+static void kernel_ignore(int signal)
+{
+    struct action action = {.handler = (uintptr_t)SIG_IGN};
+
+    kernel_set(signal, &action);
+}
+
+void signals_set_default(int signal)
+{
+    struct action action = {.handler = (uintptr_t)SIG_DFL};
+
+    kernel_set(signal, &action);
+}
+
+/* What the kernel has while the program has `action`. */
+static struct action action_for_kernel(int signal, const struct action *action)
+{
+    struct action kernel = {
+        .handler = (uintptr_t)entry,
+        .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | RESTORER_FLAG,
+        .restorer = restorer,
+    };
+
+    if (is_function(action->handler)) {
+        kernel.flags = (action->flags & ~(uint64_t)(uint32_t)SA_RESETHAND) | SA_SIGINFO | RESTORER_FLAG;
+        kernel.mask = action->mask;
+    } else if (action->handler == (uintptr_t)SIG_IGN) {
+        kernel.flags |= SA_RESTART; /* what is ignored interrupts nothing */
+        if (!is_forced(signal))
+            kernel = *action;
+    }
+    return kernel;
+}
+
+/* The program's actions ---------------------------------------------------------------------------------------------
+ */
+
+static uint64_t own_id(void)
+{
+    return (uint64_t)cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) << 32 |
+           (uint32_t)cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+}
+
+/* Short, without a fault in between, and all signals are blocked. An owner in another process is one that was alive
+ * when this one was forked. */
+static void lock(uint64_t *ret_mask)
+{
+    uint64_t all = UINT64_MAX;
+    uint64_t self = own_id();
+    uint64_t owner = 0;
+
+    cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)ret_mask, KERNEL_MASK_BYTES, 0, 0);
+    while (!atomic_compare_exchange_strong(&lock_owner, &owner, self)) {
+        if (owner >> 32 == self >> 32) {
+            cpu_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+            owner = 0;
+        }
+    }
+}
+
+static void unlock(const uint64_t *mask)
+{
+    atomic_store(&lock_owner, 0);
+    cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)mask, 0, KERNEL_MASK_BYTES, 0, 0);
+}
+
+/* The lock is held. */
+static void action_store(int signal, const struct action *action)
+{
+    uint64_t bit = SIGNAL_BIT(signal);
+    bool is_ignored = action->handler == (uintptr_t)SIG_IGN;
+    struct action kernel = action_for_kernel(signal, action);
+
+    atomic_fetch_add(&action_version, 1);
+    actions[signal] = *action;
+    atomic_fetch_add(&action_version, 1);
+    if (is_ignored && is_forced(signal))
+        atomic_fetch_or(&ignored, bit);
+    else
+        atomic_fetch_and(&ignored, ~bit);
+    if (is_ignored)
+        kernel_ignore(signal); /* which also drops what is pending */
+    if (!(is_ignored && spawning))
+        kernel_set(signal, &kernel);
+}
+
+/* In a handler, which may have interrupted a change; it then takes what there is. */
+static struct action action_load(int signal)
+{
+    struct action action;
+
+    for (unsigned i = 0; i < READS_MAX; i++) {
+        uint32_t before = atomic_load(&action_version);
+
+        action = *(volatile struct action *)&actions[signal];
+        if (before % 2 == 0 && atomic_load(&action_version) == before)
+            break;
+    }
+    return action;
+}
+
+static void action_from_program(const struct sigaction *from, struct action *ret_action)
+{
+    *ret_action = (struct action){
+        .handler = (uintptr_t)from->sa_handler,
+        .flags = ((uint32_t)from->sa_flags | RESTORER_FLAG) & known_flags,
+        .restorer = restorer,
+    };
+    memcpy(&ret_action->mask, &from->sa_mask, KERNEL_MASK_BYTES);
+    ret_action->mask &= ~(SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
+}
+
+static void action_to_program(const struct action *from, struct sigaction *to)
+{
+    to->sa_handler = (__sighandler_t)from->handler;
+    to->sa_flags = (int)(uint32_t)from->flags;
+    to->sa_restorer = (void (*)(void))from->restorer;
+    memset(&to->sa_mask, 0, sizeof(to->sa_mask));
+    memcpy(&to->sa_mask, &from->mask, KERNEL_MASK_BYTES);
+}
+
+/* In a child of vfork. */
+static void change_kernels(int signal, const struct action *next, struct action *ret_before)
+{
+    kernel_get(signal, ret_before);
+    if (ret_before->handler == (uintptr_t)entry)
+        *ret_before = action_load(signal);
+    if (next)
+        kernel_set(signal, next);
+}
+
+/* sigaction(2) of a claimed signal, which cannot fail. */
+static int change(int signal, const struct sigaction *given, struct sigaction *ret_old)
+{
+    struct action next;
+    struct action before;
+    uint64_t mask;
+
+    if (given)
+        action_from_program(given, &next);
+    if (lane_is_borrowed()) {
+        change_kernels(signal, given ? &next : NULL, &before);
+    } else {
+        lock(&mask);
+        before = actions[signal];
+        if (given)
+            action_store(signal, &next);
+        unlock(&mask);
+    }
+    if (ret_old)
+        action_to_program(&before, ret_old);
+    return 0;
+}
+
+/* The kernel's SA_RESETHAND. false: another thread's signal was faster. */
+static bool take_handler(int signal, uintptr_t handler)
+{
+    struct action next;
+    uint64_t mask;
+    bool is_mine;
+
+    if (lane_is_borrowed()) {
+        signals_set_default(signal);
+        return true;
+    }
+    lock(&mask);
+    next = actions[signal];
+    is_mine = next.handler == handler;
+    next.handler = (uintptr_t)SIG_DFL;
+    if (is_mine)
+        action_store(signal, &next);
+    unlock(&mask);
+    return is_mine;
+}
+
+/* Learns libc's restorer, and which flags the kernel keeps. false: something between us and libc has it otherwise. */
+static bool learn_kernel(int signal)
+{
+    struct sigaction probe = {.sa_sigaction = entry, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    struct action found;
+
+    real_sigaction(signal, &probe, NULL);
+    kernel_get(signal, &found);
+    if (found.handler != (uintptr_t)entry || !(found.flags & RESTORER_FLAG))
+        return false;
+    restorer = found.restorer;
+    found.flags = UINT32_MAX;
+    kernel_set(signal, &found);
+    kernel_get(signal, &found);
+    known_flags = found.flags;
+    return true;
+}
+
+bool signals_claim(int signal)
+{
+    struct action found;
+    uint64_t mask;
+    bool is_ours;
+
+    if (signal <= 0 || signal >= SIGNALS || is_claimed(signal))
+        return false;
+    if (!real_sigaction)
+        signals_resolve();
+    lock(&mask);
+    kernel_get(signal, &found);
+    is_ours = found.handler != (uintptr_t)SIG_IGN && (restorer || learn_kernel(signal));
+    if (is_ours) {
+        atomic_fetch_or(&claimed, SIGNAL_BIT(signal));
+        action_store(signal, &found);
+    } else {
+        kernel_set(signal, &found);
+    }
+    unlock(&mask);
+    return is_ours;
+}
+
+/* Delivery ----------------------------------------------------------------------------------------------------------
+ */
+
+static uintptr_t context_ip(const void *context)
+{
+    return (uintptr_t)((const ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+}
+
+static struct signals_place place_of(int signal, const void *context)
+{
+    const gregset_t *registers = &((const ucontext_t *)context)->uc_mcontext.gregs;
+
+    return (struct signals_place){(uintptr_t)(*registers)[REG_RIP], (uintptr_t)(*registers)[REG_RSP], signal};
+}
+
+static void call_handler(int signal, siginfo_t *info, void *context, const struct action *action)
+{
+    struct signals_note note = {
+        .self = &note,
+        .outer = signals_thread.note,
+        .info = info,
+        .context = context,
+        .ip = context_ip(context),
+        .signal = signal,
+        .pid = (int)cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0),
+    };
+
+    if (panic_is_from_outside(info))
+        signals_thread.sent = place_of(signal, context);
+    signals_thread.note = &note;
+    ((void (*)(int, siginfo_t *, void *))action->handler)(signal, info, context);
+    signals_thread.note = note.outer;
+    note.self = NULL;
+}
+
+/* abort(3) goes on when its signal came to nothing, and ends the program where nobody sees it. */
+static void check_abort(int signal, siginfo_t *info, ucontext_t *context)
+{
+    if (signal == SIGABRT && abort_is_caller(info, context))
+        panic_end(signal, info, context);
+}
+
+/* The program's handler cannot be called: the kernel ends the program then. */
+static void take_overflow(ucontext_t *context)
+{
+    siginfo_t info = {.si_signo = SIGSEGV, .si_code = SI_KERNEL};
+
+    panic_take(SIGSEGV, &info, context);
+}
+
+/* The stack that the thread got from us is for what the program has no handler for: without us, its handler would have
+ * been called on the stack that the signal came on. The kernel's frame is moved there, and all begins again. true: it
+ * has no room there, and the program ends. */
+static bool move_to_program_stack(int signal, const siginfo_t *info, ucontext_t *context)
+{
+    const stack_t *stack = &context->uc_stack;
+    uintptr_t low = (uintptr_t)stack->ss_sp;
+    uintptr_t sp = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+    uintptr_t distance;
+
+    if ((uintptr_t)context - low >= stack->ss_size || sp - low < stack->ss_size || !altstack_is_own(stack))
+        return false;
+    distance = cpu_move_signal_frame(context, sp);
+    if (distance != 0)
+        cpu_resume_handler(signal, (uintptr_t)info + distance, (uintptr_t)context + distance, (uintptr_t)entry);
+    take_overflow(context);
+    return true;
+}
+
+static void entry(int signal, siginfo_t *info, void *context)
+{
+    struct action action;
+
+    if (panic_is_own(signal, info, context))
+        return;
+    action = action_load(signal);
+    if (is_function(action.handler) && move_to_program_stack(signal, info, context))
+        return;
+    if (is_function(action.handler) && (action.flags & (uint64_t)(uint32_t)SA_RESETHAND) &&
+        !take_handler(signal, action.handler))
+        action.handler = (uintptr_t)SIG_DFL;
+    if (is_function(action.handler)) {
+        call_handler(signal, info, context, &action);
+        check_abort(signal, info, context);
+    } else if (action.handler == (uintptr_t)SIG_IGN && info->si_code <= 0) {
+        check_abort(signal, info, context);
+    } else {
+        panic_take(signal, info, context);
+    }
+}
+
+/* Memory that may not be there: the kernel copies the mask before it says that -1 is nothing to do with it. */
+static bool is_readable(uintptr_t address)
+{
+    return cpu_syscall(SYS_rt_sigprocmask, -1, (long)address, 0, KERNEL_MASK_BYTES, 0, 0) == -EINVAL;
+}
+
+/* Is the thread, whose stack pointer is `sp`, still in the handler of the note? */
+static bool is_in_handler(const struct signals_note *note, uintptr_t sp)
+{
+    uintptr_t at = (uintptr_t)note;
+    const ucontext_t *context;
+
+    if (sp >= at || at - sp > CALLER_STACK_BYTES || !is_readable(at) || !is_readable(at + sizeof(*note) - 8) ||
+        note->self != note)
+        return false;
+    context = note->context;
+    if ((uintptr_t)context < at || (uintptr_t)context - at > CALLER_STACK_BYTES ||
+        !is_readable((uintptr_t)context - sizeof(restorer)) || !is_readable((uintptr_t)(context + 1)) ||
+        ((const uintptr_t *)context)[-1] != restorer || context_ip(context) != note->ip)
+        return false;
+    at = (uintptr_t)context->uc_stack.ss_sp;
+    if (context->uc_stack.ss_flags == SS_DISABLE || (uintptr_t)note - at >= context->uc_stack.ss_size)
+        return true;
+    return sp >= at; /* both on the alternate stack */
+}
+
+/* Raised in the handler, it comes there, or, if it was blocked, at once when the handler has returned. */
+bool signals_is_sent_on(int signal, const siginfo_t *info, const void *context)
+{
+    struct signals_place *sent = &signals_thread.sent;
+    struct signals_place place = place_of(signal, context);
+    const struct signals_note *note = signals_thread.note;
+
+    if (info->si_code > 0 || sent->signal != signal)
+        return false;
+    return (sent->ip == place.ip && sent->sp == place.sp) ||
+           (note && note->signal == signal && is_in_handler(note, place.sp) && panic_is_from_outside(note->info));
+}
+
+/* The program exits. If it does so in its handler of a claimed signal, that has ended it. */
+static void leave(void)
+{
+    struct signals_note *note = signals_thread.note;
+
+    if (!note || signals_thread.is_ending)
+        return;
+    signals_thread.note = NULL;
+    if (is_in_handler(note, (uintptr_t)__builtin_frame_address(0)) &&
+        note->pid == (int)cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0))
+        panic_end(note->signal, note->info, note->context);
+}
+
+/* exec --------------------------------------------------------------------------------------------------------------
+ */
+
+static void set_ignored(uint64_t signals)
+{
+    for (; signals; signals &= signals - 1) {
+        int signal = __builtin_ctzll(signals) + 1;
+        struct action kernel;
+
+        kernel_get(signal, &kernel);
+        if (kernel.handler == (uintptr_t)entry) /* else a child of vfork has set it for itself */
+            kernel_ignore(signal);
+    }
+}
+
+static void set_caught(uint64_t signals)
+{
+    struct action action = {.handler = (uintptr_t)SIG_IGN};
+
+    for (; signals; signals &= signals - 1) {
+        int signal = __builtin_ctzll(signals) + 1;
+        struct action kernel;
+
+        kernel_get(signal, &kernel);
+        if (kernel.handler != (uintptr_t)SIG_IGN)
+            continue;
+        kernel = action_for_kernel(signal, &action);
+        kernel_set(signal, &kernel);
+    }
+}
+
+void signals_exec_begin(void)
+{
+    set_ignored(atomic_load(&ignored));
+}
+
+void signals_exec_failed(void)
+{
+    set_caught(atomic_load(&ignored));
+}
+
+/* Two threads may be at it: the last one puts our entry back. */
+static void spawn_count(int change)
+{
+    uint64_t mask;
+
+    if (atomic_load(&ignored) == 0 && spawning == 0)
+        return;
+    if (lane_is_borrowed()) {
+        (change > 0 ? signals_exec_begin : signals_exec_failed)();
+        return;
+    }
+    lock(&mask);
+    if (change > 0 && spawning++ == 0)
+        set_ignored(atomic_load(&ignored));
+    if (change < 0 && spawning > 0 && --spawning == 0)
+        set_caught(atomic_load(&ignored));
+    unlock(&mask);
+}
+
+void signals_spawn_begin(void)
+{
+    spawn_count(1);
+}
+
+void signals_spawn_end(void)
+{
+    spawn_count(-1);
+}
+
+/* The interposers ---------------------------------------------------------------------------------------------------
+ */
+
+#define PUBLIC __attribute__((visibility("default")))
+
+PUBLIC int __sigaction(int signal, const struct sigaction *action, struct sigaction *old);
+PUBLIC __sighandler_t bsd_signal(int signal, __sighandler_t handler);
+PUBLIC __sighandler_t sysv_signal(int signal, __sighandler_t handler);
+
+static void resolve_first(const void *real)
+{
+    if (!real)
+        signals_resolve();
+}
+
+PUBLIC int sigaction(int signal, const struct sigaction *restrict action, struct sigaction *restrict old)
+{
+    if (is_claimed(signal))
+        return change(signal, action, old);
+    resolve_first(*(void **)&real_sigaction);
+    return real_sigaction(signal, action, old);
+}
+
+PUBLIC int __sigaction(int signal, const struct sigaction *action, struct sigaction *old)
+{
+    return sigaction(signal, action, old);
+}
+
+static __sighandler_t refuse(void)
+{
+    errno = EINVAL;
+    return SIG_ERR;
+}
+
+/* For a claimed signal. `flags` and `mask` are those that libc's function of that name sets. */
+static __sighandler_t set_handler(int signal, __sighandler_t handler, int flags, uint64_t mask)
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
+    struct sigaction old;
+
+    memcpy(&action.sa_mask, &mask, sizeof(mask));
+    change(signal, &action, &old);
+    return old.sa_handler;
+}
+
+PUBLIC __sighandler_t signal(int number, __sighandler_t handler)
+{
+    if (is_claimed(number) && handler == SIG_ERR)
+        return refuse();
+    if (is_claimed(number))
+        return set_handler(number, handler,
+                           __atomic_load_n(&interrupting, __ATOMIC_RELAXED) & SIGNAL_BIT(number) ? 0 : SA_RESTART,
+                           SIGNAL_BIT(number));
+    resolve_first(*(void **)&real_signal);
+    return real_signal(number, handler);
+}
+
+PUBLIC __sighandler_t bsd_signal(int number, __sighandler_t handler)
+{
+    return signal(number, handler);
+}
+
+PUBLIC __sighandler_t ssignal(int number, __sighandler_t handler)
+{
+    return signal(number, handler);
+}
+
+PUBLIC __sighandler_t __sysv_signal(int number, __sighandler_t handler)
+{
+    if (is_claimed(number) && handler == SIG_ERR)
+        return refuse();
+    if (is_claimed(number))
+        return set_handler(number, handler, (int)SA_RESETHAND | SA_NODEFER | SA_INTERRUPT, 0);
+    resolve_first(*(void **)&real_sysv_signal);
+    return real_sysv_signal(number, handler);
+}
+
+PUBLIC __sighandler_t sysv_signal(int number, __sighandler_t handler)
+{
+    return __sysv_signal(number, handler);
+}
+
+PUBLIC __sighandler_t sigset(int number, __sighandler_t handler)
+{
+    __sighandler_t before;
+    struct sigaction current;
+    sigset_t set;
+    sigset_t old;
+
+    if (!is_claimed(number)) {
+        resolve_first(*(void **)&real_sigset);
+        return real_sigset(number, handler);
+    }
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    if (handler == SIG_HOLD) {
+        sigprocmask(SIG_BLOCK, &set, &old);
+        if (sigismember(&old, number))
+            return SIG_HOLD;
+        change(number, NULL, &current);
+        return current.sa_handler;
+    }
+    before = set_handler(number, handler, 0, 0); /* SIG_ERR too: libc does not look */
+    sigprocmask(SIG_UNBLOCK, &set, &old);
+    return sigismember(&old, number) ? SIG_HOLD : before;
+}
+
+PUBLIC int sigignore(int number)
+{
+    if (is_claimed(number)) {
+        set_handler(number, SIG_IGN, 0, 0);
+        return 0;
+    }
+    resolve_first(*(void **)&real_sigignore);
+    return real_sigignore(number);
+}
+
+PUBLIC int siginterrupt(int number, int is_interrupting)
+{
+    struct sigaction action;
+
+    if (!is_claimed(number)) {
+        resolve_first(*(void **)&real_siginterrupt);
+        return real_siginterrupt(number, is_interrupting);
+    }
+    change(number, NULL, &action);
+    if (is_interrupting) {
+        __atomic_fetch_or(&interrupting, SIGNAL_BIT(number), __ATOMIC_RELAXED);
+        action.sa_flags &= ~SA_RESTART;
+    } else {
+        __atomic_fetch_and(&interrupting, ~SIGNAL_BIT(number), __ATOMIC_RELAXED);
+        action.sa_flags |= SA_RESTART;
+    }
+    return change(number, &action, NULL);
+}
+
+PUBLIC void exit(int status)
+{
+    leave();
+    recover_end();
+    resolve_first(*(void **)&real_exit);
+    real_exit(status);
+    __builtin_unreachable();
+}
+
+PUBLIC void quick_exit(int status)
+{
+    leave();
+    resolve_first(*(void **)&real_quick_exit);
+    real_quick_exit(status);
+    __builtin_unreachable();
+}
+
+/* May be a child of vfork, or any handler: not the place to look for libc's. */
+PUBLIC void _exit(int status)
+{
+    leave();
+    if (real_exit_now)
+        real_exit_now(status);
+    for (;;)
+        cpu_syscall(SYS_exit_group, status, 0, 0, 0, 0, 0);
+}
+
+PUBLIC void _Exit(int status)
+{
+    _exit(status);
+}

@@ -1,0 +1,81 @@
+/* The program's signals. Of those that callmeter claims the program sets and reads a virtual action; the kernel has our
+ * entry, with the flags and the mask of the program's handler, so that the kernel itself chooses the stack, blocks and
+ * restarts as it would without us.
+ *
+ *   program's action   the kernel's                                            what happens
+ *   handler            entry, the program's flags and mask                     it is called, as if by the kernel
+ *   default            entry, on the alternate stack, nothing blocked          panic_take
+ *   ignored            the same; ignored, if no fault can raise the signal     only what the kernel forces is taken
+ *
+ * All other signals go straight through. A child of vfork has the kernel's actions for itself, but the table is its
+ * parent's: it sets and reads the kernel's. */
+#ifndef CALLMETER_PRELOAD_SIGNALS_H
+#define CALLMETER_PRELOAD_SIGNALS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct panic_frame;
+
+/* A handler of the program's that is running; on its stack, below the signal's frame. */
+struct signals_note {
+    struct signals_note *self; /* tells a live one from what lies there later */
+    struct signals_note *outer;
+    siginfo_t *info;
+    void *context;
+    uintptr_t ip; /* where it was interrupted */
+    int signal;
+    int pid;
+};
+
+/* Where a thread is interrupted. */
+struct signals_place {
+    uintptr_t ip;
+    uintptr_t sp;
+    int signal;
+};
+
+/* What a thread has in its static TLS. */
+struct signals_thread {
+    struct signals_note *note; /* of the innermost handler. A jump out of a handler that we do not see leaves it */
+    struct panic_frame *frame; /* of the panic that is being handled */
+    struct signals_place sent; /* where the last signal came that was sent from outside, and had a handler */
+    bool is_own;               /* callmeter's own thread */
+    bool is_ending;            /* its panic is counted */
+};
+
+extern __thread struct signals_thread signals_thread __attribute__((tls_model("initial-exec")));
+
+/* Finds libc's functions behind the interposers. Context: startup. */
+void signals_resolve(void);
+
+/* From here on the program's action for the signal is virtual. false: it is ignored now, and stays the program's.
+ * Context: startup. */
+bool signals_claim(int signal);
+
+/* Puts the default action in the kernel. Context: signal. */
+void signals_set_default(int signal);
+
+/* True if the program's handler of a signal that was sent from outside has raised this one, so that the program dies of
+ * it after all. Context: signal. */
+bool signals_is_sent_on(int signal, const siginfo_t *info, const void *context);
+
+/* The thread jumps to `target`, a stack pointer: handlers below it are left. Context: hot. */
+static inline void signals_jumped(uintptr_t target)
+{
+    if ((uintptr_t)signals_thread.note < target)
+        signals_thread.note = NULL;
+}
+
+/* Around exec: what the program ignores is ignored by the next one as well. The second is for an exec that failed.
+ * Context: any, a child of vfork too. */
+void signals_exec_begin(void);
+void signals_exec_failed(void);
+
+/* The same around posix_spawn, whose child is exec'ed in libc. */
+void signals_spawn_begin(void);
+void signals_spawn_end(void);
+
+#endif

@@ -1,0 +1,315 @@
+/* A toy service, whose manifest says that a fault in `parse` is an answer of -1. */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "victim.h"
+
+enum {
+    REQUESTS = 100000,
+    THREADS = 4,
+};
+
+static uintptr_t volatile null_address;
+static volatile int answer;
+static volatile int zero;
+
+/* Calls function(argument) with marks in all registers that a call preserves. Returns its result, and 1 << 32 more for
+ * each that was not preserved; the stack pointer is one of them. */
+uint64_t call_marked(int (*function)(int), int argument);
+
+__asm__(".text\n"
+        ".globl call_marked\n"
+        ".type call_marked, @function\n"
+        "call_marked:\n"
+        ".cfi_startproc\n"
+        "pushq %rbx\n.cfi_adjust_cfa_offset 8\n.cfi_rel_offset rbx, 0\n"
+        "pushq %rbp\n.cfi_adjust_cfa_offset 8\n.cfi_rel_offset rbp, 0\n"
+        "pushq %r12\n.cfi_adjust_cfa_offset 8\n.cfi_rel_offset r12, 0\n"
+        "pushq %r13\n.cfi_adjust_cfa_offset 8\n.cfi_rel_offset r13, 0\n"
+        "pushq %r14\n.cfi_adjust_cfa_offset 8\n.cfi_rel_offset r14, 0\n"
+        "pushq %r15\n.cfi_adjust_cfa_offset 8\n.cfi_rel_offset r15, 0\n"
+        "pushq $0\n.cfi_adjust_cfa_offset 8\n"
+        "movq %rsp, (%rsp)\n"
+        "movl $0x1111, %ebx\nmovl $0x2222, %ebp\nmovl $0x3333, %r12d\n"
+        "movl $0x4444, %r13d\nmovl $0x5555, %r14d\nmovl $0x6666, %r15d\n"
+        "movq %rdi, %rax\nmovl %esi, %edi\n"
+        "call *%rax\n"
+        "movl %eax, %eax\n"
+        "movabsq $0x100000000, %rcx\n"
+        "leaq (%rax,%rcx), %rdx\ncmpq $0x1111, %rbx\ncmovneq %rdx, %rax\n"
+        "leaq (%rax,%rcx), %rdx\ncmpq $0x2222, %rbp\ncmovneq %rdx, %rax\n"
+        "leaq (%rax,%rcx), %rdx\ncmpq $0x3333, %r12\ncmovneq %rdx, %rax\n"
+        "leaq (%rax,%rcx), %rdx\ncmpq $0x4444, %r13\ncmovneq %rdx, %rax\n"
+        "leaq (%rax,%rcx), %rdx\ncmpq $0x5555, %r14\ncmovneq %rdx, %rax\n"
+        "leaq (%rax,%rcx), %rdx\ncmpq $0x6666, %r15\ncmovneq %rdx, %rax\n"
+        "leaq (%rax,%rcx), %rdx\ncmpq %rsp, (%rsp)\ncmovneq %rdx, %rax\n"
+        "addq $8, %rsp\n.cfi_adjust_cfa_offset -8\n"
+        "popq %r15\n.cfi_adjust_cfa_offset -8\n"
+        "popq %r14\n.cfi_adjust_cfa_offset -8\n"
+        "popq %r13\n.cfi_adjust_cfa_offset -8\n"
+        "popq %r12\n.cfi_adjust_cfa_offset -8\n"
+        "popq %rbp\n.cfi_adjust_cfa_offset -8\n"
+        "popq %rbx\n.cfi_adjust_cfa_offset -8\n"
+        "ret\n"
+        ".cfi_endproc\n"
+        ".size call_marked, . - call_marked\n");
+
+/* Changes all registers that it must preserve before it faults, with the x87 stack and the direction as no caller wants
+ * them. */
+static int __attribute__((noinline)) fail_deep(int depth)
+{
+    volatile long double value = depth;
+
+    if (depth > 0)
+        return fail_deep(depth - 1) + (int)value;
+    __asm__ volatile("std\n\tfld1\n\tfld1\n\t"
+                     "xorl %%ebx, %%ebx\n\txorl %%r12d, %%r12d\n\txorl %%r13d, %%r13d\n\t"
+                     "xorl %%r14d, %%r14d\n\txorl %%r15d, %%r15d\n\tmovl (%%rbx), %%eax\n\t"
+                     "fstp %%st\n\tfstp %%st\n\tcld"
+                     :
+                     :
+                     : "rax", "rbx", "r12", "r13", "r14", "r15", "memory", "cc");
+    return answer;
+}
+
+static int compare(const void *a, const void *b)
+{
+    (void)a;
+    (void)b;
+    return *(volatile int *)null_address;
+}
+
+static int __attribute__((noinline)) sink(int depth)
+{
+    volatile char room[1024];
+
+    room[depth % 1024] = (char)depth;
+    return depth == INT32_MAX ? 0 : sink(depth + 1) + room[(depth + 1) % 1024];
+}
+
+static void on_signal(int number)
+{
+    (void)number;
+    answer = *(volatile int *)null_address;
+}
+
+enum {
+    GOOD,
+    BAD,
+    DIVISION = 20,
+    ABORT,
+    RAISE,
+    OVERFLOW,
+    LIBRARY,
+    CALLBACK,
+    HANDLER,
+    CALL_NULL,
+};
+
+TRACKED int parse(int request)
+{
+    int numbers[] = {3, 1, 2};
+
+    switch (request) {
+    case GOOD:
+        answer = 1;
+        break;
+    case DIVISION:
+        answer = numbers[0] / zero;
+        break;
+    case ABORT:
+        abort();
+    case RAISE:
+        raise(SIGSEGV);
+        break;
+    case OVERFLOW:
+        answer = sink(0);
+        break;
+    case LIBRARY:
+        answer = (int)strlen((const char *)null_address);
+        break;
+    case CALLBACK:
+        qsort(numbers, 3, sizeof(numbers[0]), compare);
+        break;
+    case HANDLER:
+        signal(SIGUSR1, on_signal);
+        raise(SIGUSR1);
+        break;
+    case CALL_NULL:
+        ((void (*)(void))null_address)();
+        break;
+    default:
+        answer = fail_deep(request % 8);
+    }
+    return answer;
+}
+
+TRACKED int outer(int request)
+{
+    int result = parse(request);
+
+    TOUCH();
+    return result == -1 ? -2 : result;
+}
+
+/* No recover. */
+TRACKED int frail(int request)
+{
+    answer = *(volatile int *)null_address;
+    return request;
+}
+
+static void *serve(void *context)
+{
+    static volatile int failures;
+    unsigned requests = *(const unsigned *)context;
+
+    for (unsigned i = 0; i < requests; i++) {
+        volatile long double x = 1.5L, y = 2.5L;
+
+        if (call_marked(outer, BAD + (int)(i % 8)) != (uint32_t)-2 || x + y != 4.0L)
+            failures++;
+        if (call_marked(outer, GOOD) != 1)
+            failures++;
+    }
+    CHECK(failures == 0);
+    return NULL;
+}
+
+static void run_often(void)
+{
+    unsigned requests = REQUESTS;
+
+    serve(&requests);
+    printf("truth parse success=%d panic=%d\n", REQUESTS, REQUESTS);
+    printf("truth outer success=%d\n", 2 * REQUESTS);
+}
+
+static void run_threads(void)
+{
+    unsigned requests = REQUESTS / 20;
+    pthread_t threads[THREADS];
+
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, serve, &requests);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    printf("truth parse success=%u panic=%u\n", THREADS * requests, THREADS * requests);
+    printf("truth outer success=%u\n", 2 * THREADS * requests);
+}
+
+static void run_few(void)
+{
+    for (int i = 0; i < 5; i++)
+        CHECK(outer(BAD) == -2);
+    CHECK(outer(DIVISION) == -2);
+    CHECK(outer(CALL_NULL) == -2);
+    printf("truth parse panic=7\n");
+    printf("truth outer success=7\n");
+}
+
+#define WAY(name, request)                                                                                             \
+    static void run_##name(void)                                                                                       \
+    {                                                                                                                  \
+        printf("%d\n", parse(request));                                                                                \
+    }
+
+WAY(bad, BAD)
+WAY(abort, ABORT)
+WAY(raise, RAISE)
+WAY(overflow, OVERFLOW)
+WAY(library, LIBRARY)
+WAY(callback, CALLBACK)
+WAY(handler, HANDLER)
+
+static void run_frail(void)
+{
+    printf("%d\n", frail(1));
+}
+
+/* One thread's panic ends the program, slowly; the other one's faults are recovered from until then. */
+static void *die(void *context)
+{
+    (void)context;
+    frail(1);
+    return NULL;
+}
+
+static void run_meanwhile(void)
+{
+    pthread_t thread;
+
+    CHECK(parse(BAD) == -1);
+    pthread_create(&thread, NULL, die, NULL);
+    while (parse(BAD) == -1)
+        TOUCH();
+}
+
+static void run_untracked(void)
+{
+    answer = *(volatile int *)null_address;
+}
+
+static void run_twice(void)
+{
+    printf("%d\n", parse(BAD));
+    printf("%d\n", parse(BAD));
+}
+
+static void at_exit(void)
+{
+    parse(BAD);
+}
+
+static void run_exit(void)
+{
+    atexit(at_exit);
+    exit(3);
+}
+
+/* main returns. */
+static void run_end(void)
+{
+    atexit(at_exit);
+}
+
+__attribute__((constructor)) static void start(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "start") == 0)
+        parse(BAD);
+}
+
+static void run_start(void)
+{
+    puts("started");
+}
+
+static const struct victim_mode modes[] = {
+    {"often", run_often},
+    {"threads", run_threads},
+    {"few", run_few},
+    {"bad", run_bad},
+    {"abort", run_abort},
+    {"raise", run_raise},
+    {"overflow", run_overflow},
+    {"library", run_library},
+    {"callback", run_callback},
+    {"handler", run_handler},
+    {"frail", run_frail},
+    {"meanwhile", run_meanwhile},
+    {"untracked", run_untracked},
+    {"twice", run_twice},
+    {"exit", run_exit},
+    {"end", run_end},
+    {"start", run_start},
+    {NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    return victim_main(argc, argv, modes);
+}
