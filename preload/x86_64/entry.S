@@ -69,6 +69,25 @@ hot_pages:
         .endif
 .endm
 
+/* What the trampolines work with. */
+.macro PUSH_SCRATCH
+        pushq   %rax
+        .cfi_adjust_cfa_offset 8
+        pushq   %rcx
+        .cfi_adjust_cfa_offset 8
+        pushq   %rdx
+        .cfi_adjust_cfa_offset 8
+.endm
+
+.macro POP_SCRATCH
+        popq    %rdx
+        .cfi_adjust_cfa_offset -8
+        popq    %rcx
+        .cfi_adjust_cfa_offset -8
+        popq    %rax
+        .cfi_adjust_cfa_offset -8
+.endm
+
 /* rax, rcx and rdx are pushed already; these are the other caller-saved ones. C wants the stack aligned: rbp keeps it. */
 .macro PUSH_FOR_C
         pushq   %rsi
@@ -141,12 +160,7 @@ hot_pages:
         READ_CLOCK \at_entry
         .endif
         movq    %rax, RECORD_START(%rbx)
-        popq    %rdx
-        .cfi_adjust_cfa_offset -8
-        popq    %rcx
-        .cfi_adjust_cfa_offset -8
-        popq    %rax
-        .cfi_adjust_cfa_offset -8
+        POP_SCRATCH
         leaq    16(%rsp), %rsp                  /* drops the caller's rbx and the return address */
         .cfi_def_cfa_offset 0
         CFI_RETURN_IN_RECORD
@@ -164,12 +178,7 @@ hot_entry_\kind:
         .cfi_personality 0x9b, hot_personality_pointer
         .cfi_def_cfa_offset 16
         .cfi_offset rbx, -16
-        pushq   %rax
-        .cfi_adjust_cfa_offset 8
-        pushq   %rcx
-        .cfi_adjust_cfa_offset 8
-        pushq   %rdx
-        .cfi_adjust_cfa_offset 8
+        PUSH_SCRATCH
 1:      LOAD_THREAD THREAD_LANE, %rcx           /* rcx: lane */
         movq    LANE_CHUNK(%rcx), %rdx
         movq    CHUNK_FREE(%rdx), %rax
@@ -330,12 +339,7 @@ hot_unlinking_\kind:
         POP_FROM_C
         testl   %eax, %eax
         jz      1b                              /* SLOW_RETRY */
-        popq    %rdx
-        .cfi_adjust_cfa_offset -8
-        popq    %rcx
-        .cfi_adjust_cfa_offset -8
-        popq    %rax
-        .cfi_adjust_cfa_offset -8
+        POP_SCRATCH
         jmp     *HOOK_BYPASS(%rbx)
 
         .cfi_def_cfa_offset ENTRY_SAVED
@@ -385,24 +389,14 @@ hot_sample_\kind:
         .cfi_startproc
         .cfi_def_cfa_offset 16
         .cfi_offset rbx, -16
-        pushq   %rax
-        .cfi_adjust_cfa_offset 8
-        pushq   %rcx
-        .cfi_adjust_cfa_offset 8
-        pushq   %rdx
-        .cfi_adjust_cfa_offset 8
+        PUSH_SCRATCH
         PUSH_FOR_C
         movq    %rbx, %rdi
         call    sampling_decide
         movq    %rax, %rbx                      /* the hook to go on with */
         cmpl    $SAMPLE_TIMED, %edx             /* no instruction down to the jumps changes the flags */
         POP_FROM_C
-        popq    %rdx
-        .cfi_adjust_cfa_offset -8
-        popq    %rcx
-        .cfi_adjust_cfa_offset -8
-        popq    %rax
-        .cfi_adjust_cfa_offset -8
+        POP_SCRATCH
         je      hot_entry_\kind
         ja      hot_entry_untimed
         jmp     *HOOK_BYPASS(%rbx)
@@ -437,12 +431,7 @@ hot_sample_\kind:
         .p2align 4
 hot_extra_\kind:
         .cfi_startproc
-        pushq   %rax
-        .cfi_adjust_cfa_offset 8
-        pushq   %rcx
-        .cfi_adjust_cfa_offset 8
-        pushq   %rdx
-        .cfi_adjust_cfa_offset 8
+        PUSH_SCRATCH
         PUSH_FOR_C
         movq    RECORD_HOOK(%rbx), %rax
         subq    $VECTORS_BYTES, %rsp
@@ -459,12 +448,7 @@ hot_extra_\kind:
         READ_CLOCK \which
         movq    %rax, RECORD_START(%rbx)
         .endif
-        popq    %rdx
-        .cfi_adjust_cfa_offset -8
-        popq    %rcx
-        .cfi_adjust_cfa_offset -8
-        popq    %rax
-        .cfi_adjust_cfa_offset -8
+        POP_SCRATCH
         jmp     *RECORD_TARGET(%rbx)
         .cfi_endproc
         .size   hot_extra_\kind, . - hot_extra_\kind
@@ -504,12 +488,7 @@ hot_count_slow:
         .cfi_startproc
         .cfi_def_cfa_offset 16
         .cfi_offset rbx, -16
-        pushq   %rax
-        .cfi_adjust_cfa_offset 8
-        pushq   %rcx
-        .cfi_adjust_cfa_offset 8
-        pushq   %rdx
-        .cfi_adjust_cfa_offset 8
+        PUSH_SCRATCH
         PUSH_FOR_C
         subq    $VECTORS_BYTES, %rsp
         STORE_VECTORS
@@ -519,12 +498,7 @@ hot_count_slow:
         movq    %rsp, %rcx
         call    slow_count
         POP_FROM_C
-        popq    %rdx
-        .cfi_adjust_cfa_offset -8
-        popq    %rcx
-        .cfi_adjust_cfa_offset -8
-        popq    %rax
-        .cfi_adjust_cfa_offset -8
+        POP_SCRATCH
         jmp     *HOOK_BYPASS(%rbx)
         .cfi_endproc
         .size   hot_count_slow, . - hot_count_slow
