@@ -1,6 +1,7 @@
 /* Threads that are cancelled asynchronously, between any two instructions of a tracked call and of its trampoline: each
  * cleanup handler must run, and the program must live. */
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -50,7 +51,7 @@ int main(void)
         if (pthread_create(&thread, NULL, loop, NULL) != 0)
             return 1;
         while (!is_looping)
-            ;
+            sched_yield();
         nanosleep(&pause, NULL);
         pthread_cancel(thread);
         pthread_join(thread, NULL);
