@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -13,6 +12,7 @@
 #include "preload/counters.h"
 #include "preload/lane.h"
 #include "preload/log.h"
+#include "preload/panic_line.h"
 #include "preload/read.h"
 #include "preload/signals.h"
 #include "preload/state_repair.h"
@@ -29,7 +29,6 @@ enum {
     CRASH_STACK_BYTES = 128 * 1024,
     SIGSETXID = 33, /* libc's, by which all threads change their user: it waits for each of them */
     RECORDS_MAX = 100000,
-    NAME_BYTES_MAX = 256,
 };
 
 /* A panic that is being handled. */
@@ -162,71 +161,22 @@ static void count(struct panic_frame *frame)
         count_call(record);
 }
 
-/* The line --------------------------------------------------------------------------------------------------------- */
+/* Reporting -------------------------------------------------------------------------------------------------------- */
 
-struct line {
-    char text[3 * NAME_BYTES_MAX];
-    size_t length;
-};
-
-static void line_add(struct line *line, const char *text)
-{
-    for (size_t i = 0; i < NAME_BYTES_MAX && text[i] && line->length < sizeof(line->text) - 1; i++)
-        line->text[line->length++] = text[i];
-}
-
-static void line_add_number(struct line *line, uint64_t value, unsigned base)
-{
-    char digits[24];
-    char *digit = digits + sizeof(digits) - 1;
-
-    *digit = '\0';
-    do {
-        *--digit = "0123456789abcdef"[value % base];
-        value /= base;
-    } while (value);
-    line_add(line, digit);
-}
-
-static void write_line(const struct panic_event *event)
-{
-    const struct segment_function *functions = (const void *)((const char *)segment + segment->functions);
-    const char *name = sigabbrev_np(event->signal);
-    struct line line;
-
-    line.length = 0;
-    line_add(&line, "callmeter[");
-    line_add_number(&line, (uint64_t)own_pid(), 10);
-    line_add(&line, "]: error: SIG");
-    line_add(&line, name ? name : "?");
-    if (event->info->si_code > 0) {
-        line_add(&line, " at 0x");
-        line_add_number(&line, (uint64_t)(uintptr_t)event->info->si_addr, 16);
-    }
-    line_add(&line, " in ");
-    if (event->hook && event->hook->index < segment->function_count) {
-        line_add(&line, (const char *)segment + functions[event->hook->index].name);
-        line_add(&line, " (");
-        line_add(&line, (const char *)segment + functions[event->hook->index].module);
-        line_add(&line, ")");
-    } else {
-        line_add(&line, "no tracked function");
-    }
-    if (event->is_in_callmeter)
-        line_add(&line, ", in callmeter's own code");
-    line_add(&line, "\n");
-    event->write_line(line.text, line.length);
-}
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char __etext[] __attribute__((visibility("hidden")));
 
 static void write_error(const char *text, size_t bytes)
 {
     log_write(STDERR_FILENO, text, bytes);
 }
 
-/* Reporting -------------------------------------------------------------------------------------------------------- */
-
-extern const char __ehdr_start[] __attribute__((visibility("hidden")));
-extern const char __etext[] __attribute__((visibility("hidden")));
+/* The trampolines fault only where the program's stack ends. */
+static bool is_in_callmeter(uintptr_t ip)
+{
+    return ip >= (uintptr_t)__ehdr_start && ip < (uintptr_t)__etext &&
+           !(ip >= (uintptr_t)hot_pages && ip < (uintptr_t)hot_pages_end);
+}
 
 static void report(void *context)
 {
@@ -237,7 +187,7 @@ static void report(void *context)
         .info = frame->info,
         .context = frame->context,
         .hook = frame->plan.record ? frame->plan.record->hook : NULL,
-        .is_in_callmeter = ip >= (uintptr_t)__ehdr_start && ip < (uintptr_t)__etext,
+        .is_in_callmeter = is_in_callmeter(ip),
         .write_line = write_error,
     };
 
@@ -247,7 +197,7 @@ static void report(void *context)
     if (config.report)
         config.report(&event);
     else
-        write_line(&event);
+        panic_line_write(&event, segment);
 }
 
 /* A signal of our own comes after that time: -1 where there is no such timer. */
@@ -437,7 +387,8 @@ static void redeliver(int signal, siginfo_t *info, ucontext_t *context)
 
 void panic_take(int signal, siginfo_t *info, ucontext_t *context)
 {
-    if (!panic_is_from_outside(info) && !signals_thread.is_ending && !signals_is_sent_on(signal, info, context)) {
+    if (position_of(signal) >= 0 && !panic_is_from_outside(info) && !signals_thread.is_ending &&
+        !signals_is_sent_on(signal, info, context)) {
         struct panic_frame frame = {.signal = signal, .info = info, .context = context, .is_recoverable = true};
 
         if (handle(&frame))
@@ -451,7 +402,7 @@ void panic_end(int signal, siginfo_t *info, ucontext_t *context)
     struct panic_frame frame = {
         .signal = signal, .info = info, .context = context, .refusal = "the program ends by itself"};
 
-    if (panic_is_from_outside(info) || signals_thread.is_ending)
+    if (position_of(signal) < 0 || panic_is_from_outside(info) || signals_thread.is_ending)
         return;
     signals_thread.is_ending = true;
     handle(&frame);
@@ -488,15 +439,15 @@ static void pass_on(int signal, const siginfo_t *info, ucontext_t *context)
 static void park(void)
 {
     static const char text[] = "error: callmeter's own thread failed, and is stopped: there is no endpoint any more";
-    struct line line;
+    struct panic_line line;
     int fd;
 
     line.length = 0;
-    line_add(&line, "callmeter[");
-    line_add_number(&line, (uint64_t)own_pid(), 10);
-    line_add(&line, "]: ");
-    line_add(&line, text);
-    line_add(&line, "\n");
+    panic_line_add(&line, "callmeter[");
+    panic_line_add_number(&line, (uint64_t)own_pid(), 10);
+    panic_line_add(&line, "]: ");
+    panic_line_add(&line, text);
+    panic_line_add(&line, "\n");
     set_mask(UINT64_MAX, NULL);
     fd = (int)cpu_syscall(SYS_openat, AT_FDCWD, (long)"/proc/self/fd/2",
                           O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0, 0, 0);
@@ -559,7 +510,10 @@ void panic_enter_thread(void)
 
 void panic_init(const struct panic_config *given)
 {
-    if (given->segment->signal_count == 0)
+    /* A state file may be truncated while it is mapped: that is answered, whatever else is to be caught. */
+    bool needs_bus = given->segment->layout != 0;
+
+    if (given->segment->signal_count == 0 && !needs_bus)
         return;
     config = *given;
     segment = given->segment;
@@ -569,4 +523,6 @@ void panic_init(const struct panic_config *given)
     recover_init(&config.recover);
     for (uint32_t i = 0; i < segment->signal_count && i < SEGMENT_SIGNALS_MAX; i++)
         signals_claim((int)segment->signals[i]);
+    if (needs_bus && position_of(SIGBUS) < 0)
+        signals_claim(SIGBUS);
 }

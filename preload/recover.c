@@ -72,7 +72,8 @@ void recover_begin(void)
 
 void recover_end(void)
 {
-    atomic_store(&is_running, false);
+    if (config.values && !lane_is_borrowed())
+        atomic_store(&is_running, false);
 }
 
 static bool is_sensitive(uintptr_t pc)

@@ -40,8 +40,8 @@ struct recover_plan {
 /* Context: startup. */
 void recover_init(const struct recover_config *config);
 
-/* Around the program's main: before and after it nothing is recovered. recover_is_wanted is false where that does not
- * matter. Context: the first thread. */
+/* Around the program's main, or up to its exit(3): before and after nothing is recovered. recover_is_wanted is false
+ * where that does not matter. Context: the program's threads. */
 bool recover_is_wanted(void);
 void recover_begin(void);
 void recover_end(void);

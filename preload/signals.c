@@ -1,18 +1,14 @@
 #include "preload/signals.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
-#include <unistd.h>
 
 #include "preload/abort.h"
 #include "preload/altstack.h"
 #include "preload/lane.h"
 #include "preload/panic.h"
-#include "preload/recover.h"
 #include "preload/x86_64/cpu.h"
 
 #define SIGNAL_BIT(number) (UINT64_C(1) << ((number)-1))
@@ -38,35 +34,11 @@ static _Atomic uint64_t ignored; /* of those: by the program, but not in the ker
 static struct action actions[SIGNALS];
 static _Atomic uint32_t action_version; /* odd while one is being changed */
 static _Atomic uint64_t lock_owner;     /* pid << 32 | tid */
-static uint64_t interrupting;           /* siginterrupt(3); libc's own set of these is not to be seen */
 static uintptr_t restorer;              /* libc's */
 static uint64_t known_flags;            /* those that the kernel keeps */
 static unsigned spawning;
 
-static int (*real_sigaction)(int, const struct sigaction *, struct sigaction *);
-static __sighandler_t (*real_signal)(int, __sighandler_t);
-static __sighandler_t (*real_sysv_signal)(int, __sighandler_t);
-static __sighandler_t (*real_sigset)(int, __sighandler_t);
-static int (*real_sigignore)(int);
-static int (*real_siginterrupt)(int, int);
-static void (*real_exit)(int);
-static void (*real_quick_exit)(int);
-static void (*real_exit_now)(int);
-
-void signals_resolve(void)
-{
-    *(void **)&real_signal = dlsym(RTLD_NEXT, "signal");
-    *(void **)&real_sysv_signal = dlsym(RTLD_NEXT, "__sysv_signal");
-    *(void **)&real_sigset = dlsym(RTLD_NEXT, "sigset");
-    *(void **)&real_sigignore = dlsym(RTLD_NEXT, "sigignore");
-    *(void **)&real_siginterrupt = dlsym(RTLD_NEXT, "siginterrupt");
-    *(void **)&real_exit = dlsym(RTLD_NEXT, "exit");
-    *(void **)&real_quick_exit = dlsym(RTLD_NEXT, "quick_exit");
-    *(void **)&real_exit_now = dlsym(RTLD_NEXT, "_exit");
-    *(void **)&real_sigaction = dlsym(RTLD_NEXT, "sigaction");
-}
-
-static bool is_claimed(int signal)
+bool signals_is_claimed(int signal)
 {
     return signal > 0 && signal < SIGNALS && (atomic_load(&claimed) & SIGNAL_BIT(signal));
 }
@@ -229,8 +201,7 @@ static void change_kernels(int signal, const struct action *next, struct action 
         kernel_set(signal, next);
 }
 
-/* sigaction(2) of a claimed signal, which cannot fail. */
-static int change(int signal, const struct sigaction *given, struct sigaction *ret_old)
+int signals_change(int signal, const struct sigaction *given, struct sigaction *ret_old)
 {
     struct action next;
     struct action before;
@@ -279,7 +250,7 @@ static bool learn_kernel(int signal)
     struct sigaction probe = {.sa_sigaction = entry, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     struct action found;
 
-    real_sigaction(signal, &probe, NULL);
+    signals_real_action(signal, &probe, NULL);
     kernel_get(signal, &found);
     if (found.handler != (uintptr_t)entry || !(found.flags & RESTORER_FLAG))
         return false;
@@ -297,10 +268,8 @@ bool signals_claim(int signal)
     uint64_t mask;
     bool is_ours;
 
-    if (signal <= 0 || signal >= SIGNALS || is_claimed(signal))
+    if (signal <= 0 || signal >= SIGNALS || signals_is_claimed(signal))
         return false;
-    if (!real_sigaction)
-        signals_resolve();
     lock(&mask);
     kernel_get(signal, &found);
     is_ours = found.handler != (uintptr_t)SIG_IGN && (restorer || learn_kernel(signal));
@@ -444,8 +413,7 @@ bool signals_is_sent_on(int signal, const siginfo_t *info, const void *context)
            (note && note->signal == signal && is_in_handler(note, place.sp) && panic_is_from_outside(note->info));
 }
 
-/* The program exits. If it does so in its handler of a claimed signal, that has ended it. */
-static void leave(void)
+void signals_leave(void)
 {
     struct signals_note *note = signals_thread.note;
 
@@ -525,172 +493,4 @@ void signals_spawn_begin(void)
 void signals_spawn_end(void)
 {
     spawn_count(-1);
-}
-
-/* The interposers ---------------------------------------------------------------------------------------------------
- */
-
-#define PUBLIC __attribute__((visibility("default")))
-
-PUBLIC int __sigaction(int signal, const struct sigaction *action, struct sigaction *old);
-PUBLIC __sighandler_t bsd_signal(int signal, __sighandler_t handler);
-PUBLIC __sighandler_t sysv_signal(int signal, __sighandler_t handler);
-
-static void resolve_first(const void *real)
-{
-    if (!real)
-        signals_resolve();
-}
-
-PUBLIC int sigaction(int signal, const struct sigaction *restrict action, struct sigaction *restrict old)
-{
-    if (is_claimed(signal))
-        return change(signal, action, old);
-    resolve_first(*(void **)&real_sigaction);
-    return real_sigaction(signal, action, old);
-}
-
-PUBLIC int __sigaction(int signal, const struct sigaction *action, struct sigaction *old)
-{
-    return sigaction(signal, action, old);
-}
-
-static __sighandler_t refuse(void)
-{
-    errno = EINVAL;
-    return SIG_ERR;
-}
-
-/* For a claimed signal. `flags` and `mask` are those that libc's function of that name sets. */
-static __sighandler_t set_handler(int signal, __sighandler_t handler, int flags, uint64_t mask)
-{
-    struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
-    struct sigaction old;
-
-    memcpy(&action.sa_mask, &mask, sizeof(mask));
-    change(signal, &action, &old);
-    return old.sa_handler;
-}
-
-PUBLIC __sighandler_t signal(int number, __sighandler_t handler)
-{
-    if (is_claimed(number) && handler == SIG_ERR)
-        return refuse();
-    if (is_claimed(number))
-        return set_handler(number, handler,
-                           __atomic_load_n(&interrupting, __ATOMIC_RELAXED) & SIGNAL_BIT(number) ? 0 : SA_RESTART,
-                           SIGNAL_BIT(number));
-    resolve_first(*(void **)&real_signal);
-    return real_signal(number, handler);
-}
-
-PUBLIC __sighandler_t bsd_signal(int number, __sighandler_t handler)
-{
-    return signal(number, handler);
-}
-
-PUBLIC __sighandler_t ssignal(int number, __sighandler_t handler)
-{
-    return signal(number, handler);
-}
-
-PUBLIC __sighandler_t __sysv_signal(int number, __sighandler_t handler)
-{
-    if (is_claimed(number) && handler == SIG_ERR)
-        return refuse();
-    if (is_claimed(number))
-        return set_handler(number, handler, (int)SA_RESETHAND | SA_NODEFER | SA_INTERRUPT, 0);
-    resolve_first(*(void **)&real_sysv_signal);
-    return real_sysv_signal(number, handler);
-}
-
-PUBLIC __sighandler_t sysv_signal(int number, __sighandler_t handler)
-{
-    return __sysv_signal(number, handler);
-}
-
-PUBLIC __sighandler_t sigset(int number, __sighandler_t handler)
-{
-    __sighandler_t before;
-    struct sigaction current;
-    sigset_t set;
-    sigset_t old;
-
-    if (!is_claimed(number)) {
-        resolve_first(*(void **)&real_sigset);
-        return real_sigset(number, handler);
-    }
-    sigemptyset(&set);
-    sigaddset(&set, number);
-    if (handler == SIG_HOLD) {
-        sigprocmask(SIG_BLOCK, &set, &old);
-        if (sigismember(&old, number))
-            return SIG_HOLD;
-        change(number, NULL, &current);
-        return current.sa_handler;
-    }
-    before = set_handler(number, handler, 0, 0); /* SIG_ERR too: libc does not look */
-    sigprocmask(SIG_UNBLOCK, &set, &old);
-    return sigismember(&old, number) ? SIG_HOLD : before;
-}
-
-PUBLIC int sigignore(int number)
-{
-    if (is_claimed(number)) {
-        set_handler(number, SIG_IGN, 0, 0);
-        return 0;
-    }
-    resolve_first(*(void **)&real_sigignore);
-    return real_sigignore(number);
-}
-
-PUBLIC int siginterrupt(int number, int is_interrupting)
-{
-    struct sigaction action;
-
-    if (!is_claimed(number)) {
-        resolve_first(*(void **)&real_siginterrupt);
-        return real_siginterrupt(number, is_interrupting);
-    }
-    change(number, NULL, &action);
-    if (is_interrupting) {
-        __atomic_fetch_or(&interrupting, SIGNAL_BIT(number), __ATOMIC_RELAXED);
-        action.sa_flags &= ~SA_RESTART;
-    } else {
-        __atomic_fetch_and(&interrupting, ~SIGNAL_BIT(number), __ATOMIC_RELAXED);
-        action.sa_flags |= SA_RESTART;
-    }
-    return change(number, &action, NULL);
-}
-
-PUBLIC void exit(int status)
-{
-    leave();
-    recover_end();
-    resolve_first(*(void **)&real_exit);
-    real_exit(status);
-    __builtin_unreachable();
-}
-
-PUBLIC void quick_exit(int status)
-{
-    leave();
-    resolve_first(*(void **)&real_quick_exit);
-    real_quick_exit(status);
-    __builtin_unreachable();
-}
-
-/* May be a child of vfork, or any handler: not the place to look for libc's. */
-PUBLIC void _exit(int status)
-{
-    leave();
-    if (real_exit_now)
-        real_exit_now(status);
-    for (;;)
-        cpu_syscall(SYS_exit_group, status, 0, 0, 0, 0, 0);
-}
-
-PUBLIC void _Exit(int status)
-{
-    _exit(status);
 }

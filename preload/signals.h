@@ -48,12 +48,23 @@ struct signals_thread {
 
 extern __thread struct signals_thread signals_thread __attribute__((tls_model("initial-exec")));
 
-/* Finds libc's functions behind the interposers. Context: startup. */
+/* Finds libc's functions behind the interposers (signals_calls.c). Context: startup. */
 void signals_resolve(void);
+
+/* libc's sigaction. Context: any, once it is found. */
+int signals_real_action(int signal, const struct sigaction *action, struct sigaction *ret_old);
 
 /* From here on the program's action for the signal is virtual. false: it is ignored now, and stays the program's.
  * Context: startup. */
 bool signals_claim(int signal);
+
+bool signals_is_claimed(int signal);
+
+/* sigaction(2) of a claimed signal, which cannot fail: 0. Either may be NULL. Context: any. */
+int signals_change(int signal, const struct sigaction *action, struct sigaction *ret_old);
+
+/* The program exits. If it does so in its handler of a claimed signal, that has ended it. Context: any. */
+void signals_leave(void);
 
 /* Puts the default action in the kernel. Context: signal. */
 void signals_set_default(int signal);

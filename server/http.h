@@ -35,9 +35,10 @@ struct http_config {
     void (*log)(int level, const char *text);
 };
 
-/* Starts the thread with every signal blocked. The address is bound before it returns, or, if it is taken, retried by
- * the thread (one warning). -EINVAL: the address cannot be parsed; -errno: no thread, or the address cannot be bound
- * for another reason than that it is taken. `text` says why. Context: startup. Called once. */
+/* Starts the thread with every signal blocked; enter_thread may let in faults of its own. The address is bound before
+ * it returns, or, if it is taken, retried by the thread (one warning). -EINVAL: the address cannot be parsed; -errno:
+ * no thread, or the address cannot be bound for another reason than that it is taken. `text` says why. Context:
+ * startup. Called once. */
 int http_start(const struct http_config *config, char *text, size_t text_bytes);
 
 #endif

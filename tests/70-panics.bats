@@ -23,7 +23,7 @@ meter_hazard() {
 
 manifest_hazards() {
   manifest_json '{"version": 1, "follow_exec": true, "panics": {"linger_seconds": '"${linger_seconds:-0}"'},
-    "functions": [{"symbol": "crash_here"}, {"symbol": "work"}, {"symbol": "vforking"}]}'
+    "functions": [{"symbol": "crash_here"}, {"symbol": "work"}, {"symbol": "vforking"}, {"symbol": "leave_unseen"}]}'
 }
 
 # scrape_until NAME VALUE LABEL...: while the program is dying.
@@ -187,6 +187,11 @@ scraped() {
   assert_equal 0 "$exit_status" 'exit status'
 }
 
+@test "a call that was left by a jump that nobody saw is not where the program crashes" {
+  meter_hazard left-behind 1
+  assert_lines 1 "$run_dir/err" 'in no tracked function$'
+}
+
 @test "signals that the manifest does not name are left alone" {
   manifest_json '{"version": 1, "functions": [{"symbol": "crash_here"}], "panics": {"signals": ["SIGBUS"]}}'
   start_metered "$(target crash-hazards)" one || true
@@ -214,6 +219,16 @@ scraped() {
 }
 
 ### A guest's manners
+
+@test "a signal that all threads of the program have blocked waits for them, not for callmeter's" {
+  manifest_hazards
+  start_metered "$(target crash-hazards)" pending
+  wait_done
+  kill -SEGV "$pid"
+  release
+  assert_equal 0 "$exit_status" 'exit status'
+  assert_equal 0 "$(panics_of "$run_dir/err")" panics
+}
 
 @test "a crashing program's own pipes are byte-exact, whatever their numbers" {
   meter_hazard descriptors 0
@@ -253,4 +268,15 @@ scraped() {
   wait_until grep -q "callmeter's own thread failed" "$run_dir/err"
   release
   assert_equal 0 "$exit_status" 'exit status'
+}
+
+@test "a file that would keep a report waiting for ever does not keep the program from dying" {
+  mkdir "$BATS_TEST_TMPDIR/reports"
+  cp "$(target crash-hazards)" "$BATS_TEST_TMPDIR/victim"
+  manifest_json '{"version": 1, "functions": [{"symbol": "crash_here"}],
+    "panics": {"report_dir": "'"$BATS_TEST_TMPDIR"'/reports"}}'
+  start_metered "$BATS_TEST_TMPDIR/victim" no-file || true
+  wait_exit
+  assert_equal 139 "$exit_status" 'exit status'
+  assert_equal 1 "$(panics_of "$run_dir/err")" panics
 }

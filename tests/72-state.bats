@@ -423,3 +423,12 @@ END
   serve_and_end crowd 1 2
   assert_truth tick success=2
 }
+
+@test "nor does it where no signals are to be caught" {
+  manifest_json '{"version": 1, "panics": {"signals": []}, "functions": [{"symbol": "tick"}]}'
+  serve loop "$BATS_TEST_TMPDIR/tallies" 4
+  truncate -s 0 "$(state_file)"
+  wait_until grep -q 'the file was cut short' "$run_dir/err"
+  scrape
+  die
+}

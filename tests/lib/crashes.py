@@ -99,7 +99,7 @@ def matrix(program, shim, manifest, threads, handlers, *early):
 
 # What gdb says of a core: the signal, and the frames down to the tracked function, whose callers differ.
 QUESTIONS = {"signal": "p $_siginfo.si_signo", "code": "p $_siginfo.si_code", "frames": "bt 12"}
-ADDRESSES = {"overflow": "p (long)$rsp - (long)$_siginfo._sifields._sigfault.si_addr",
+ADDRESSES = {"overflow": "p ((long)$rsp - (long)$_siginfo._sifields._sigfault.si_addr) / 8192",
              "cut-file": "p (long)cut_page - (long)$_siginfo._sifields._sigfault.si_addr",
              "constant": "p (long)&constant - (long)$_siginfo._sifields._sigfault.si_addr"}
 SENT = "p $_siginfo._sifields._kill.si_uid"
@@ -115,6 +115,8 @@ def ask(program, core, way):
     answers = dict(zip(questions, output.split("\n@@\n")[1:]))
     frames = re.findall(r"^#\d+ +(?:0x[0-9a-f]+ in )?(\S+) \(.*?\)(?: (?:at|from) (\S+))?$", answers["frames"], re.M)
     names = [name for name, _ in frames]
+    if way == "outside":  # it may come a little sooner or later
+        names = names[names.index("way_outside"):]
     answers["frames"] = names[: names.index("crash_here") + 1 if "crash_here" in names else 1]
     return {name: answer if name == "frames" else answer.split("=")[-1].strip() for name, answer in answers.items()}
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -107,6 +107,33 @@ static void run_jumps_and_ends_on_stack(void)
     end_deep(50);
 }
 
+/* A signal that is sent to the process waits for one of the program's threads: all have it blocked. */
+static void run_pending(void)
+{
+    struct timespec limit = {.tv_sec = 5};
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGSEGV);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    victim_finish();
+    CHECK(sigtimedwait(&set, NULL, &limit) == SIGSEGV);
+}
+
+/* Its own file is a pipe that nobody writes to: whoever opens it in a handler may wait for ever. */
+static void run_no_file(void)
+{
+    char path[4096];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+    if (length <= 0)
+        _exit(91);
+    path[length] = '\0';
+    if (unlink(path) != 0 || mkfifo(path, 0600) != 0)
+        _exit(92);
+    crash_here();
+}
+
 /* What is not restored by a jump that we do not see: the handler's note. */
 static void *unseen[5];
 
@@ -123,6 +150,19 @@ static void run_unseen_jump_and_end(void)
         if (__builtin_setjmp(unseen) == 0)
             crash_here();
     exit(7);
+}
+
+/* A tracked call that was left by such a jump is not where the program crashes later. */
+TRACKED void leave_unseen(void)
+{
+    __builtin_longjmp(unseen, 1);
+}
+
+static void run_left_behind(void)
+{
+    if (__builtin_setjmp(unseen) == 0)
+        leave_unseen();
+    answer = *(volatile int *)null_address;
 }
 
 /* All threads at once. */
@@ -332,6 +372,7 @@ static const struct victim_mode modes[] = {
     {"jumps-and-ends", run_jumps_and_ends},
     {"jumps-and-ends-on-stack", run_jumps_and_ends_on_stack},
     {"unseen-jump-and-end", run_unseen_jump_and_end},
+    {"left-behind", run_left_behind},
     {"many", run_many},
     {"one", run_one},
     {"forked", run_forked},
@@ -341,6 +382,8 @@ static const struct victim_mode modes[] = {
     {"full-pipe", run_full_pipe},
     {"broken-pipe", run_broken_pipe},
     {"no-counters", run_no_counters},
+    {"pending", run_pending},
+    {"no-file", run_no_file},
     {"no-server", run_no_server},
     {"exit-in-handler", run_exit_in_handler},
     {NULL, NULL},

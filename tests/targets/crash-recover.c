@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "victim.h"
 
@@ -18,7 +19,7 @@ static volatile int answer;
 static volatile int zero;
 
 /* Calls function(argument) with marks in all registers that a call preserves. Returns its result, and 1 << 32 more for
- * each that was not preserved; the stack pointer is one of them. */
+ * each that was not preserved; the stack pointer and the direction of strings are among them. */
 uint64_t call_marked(int (*function)(int), int argument);
 
 __asm__(".text\n"
@@ -39,6 +40,12 @@ __asm__(".text\n"
         "movq %rdi, %rax\nmovl %esi, %edi\n"
         "call *%rax\n"
         "movl %eax, %eax\n"
+        "pushfq\n.cfi_adjust_cfa_offset 8\n"
+        "popq %rdx\n.cfi_adjust_cfa_offset -8\n"
+        "cld\n"
+        "andl $0x400, %edx\n" /* the direction */
+        "shlq $24, %rdx\n"
+        "addq %rdx, %rax\n"
         "movabsq $0x100000000, %rcx\n"
         "leaq (%rax,%rcx), %rdx\ncmpq $0x1111, %rbx\ncmovneq %rdx, %rax\n"
         "leaq (%rax,%rcx), %rdx\ncmpq $0x2222, %rbp\ncmovneq %rdx, %rax\n"
@@ -256,7 +263,14 @@ static void run_untracked(void)
 
 static void run_twice(void)
 {
+    struct timespec before;
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &before);
     printf("%d\n", parse(BAD));
+    do /* reports are named by the millisecond */
+        clock_gettime(CLOCK_REALTIME, &now);
+    while (now.tv_sec == before.tv_sec && now.tv_nsec < before.tv_nsec + 2000000);
     printf("%d\n", parse(BAD));
 }
 
