@@ -72,6 +72,7 @@ refused() {
   assert_truths
   assert_match tainted "$(curl -sS "http://$address/-/healthy")"
   assert_equal true "$(reasons | sort -u)" 'what the reports say'
+  assert_equal 7 "$(reasons | wc -l)" 'reports, of faults that follow at once'
   release
   assert_equal 0 "$exit_status" 'failed checks'
 }

@@ -1,6 +1,7 @@
 /* The report, as one pass over what the crashed thread left: each part is bounded in time and in space. */
 #include "preload/callmeter/report.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -31,6 +32,9 @@ enum {
     CALLS_MAX = 64,                    /* of one thread */
     LINE_BYTES = 2 * PATH_MAX,
     IMAGE_BYTES = 64, /* of an ELF header */
+    NAMES_TRIED = 100,
+    NAME_STEP_NS = 1000000,
+    NANOSECONDS = 1000000000,
 };
 
 /* One frame, once it is known where it is. */
@@ -345,14 +349,29 @@ static void make_name(char name[REPORT_NAME_BYTES], const struct timespec *now)
     name[text.length] = '\0';
 }
 
-static int write_file(const struct panic_event *event, const struct timespec *now, const char *name)
+/* Two panics of one thread may come in the same millisecond: the second gets the name of the next one that is free. */
+static int write_named(const struct report_text *text, struct timespec now, char name[REPORT_NAME_BYTES])
+{
+    int result = -EEXIST;
+
+    for (int i = 0; i < NAMES_TRIED && result == -EEXIST; i++) {
+        make_name(name, &now);
+        result = report_file_write(config.folder, name, text->data, text->length);
+        now.tv_nsec += NAME_STEP_NS;
+        now.tv_sec += now.tv_nsec / NANOSECONDS;
+        now.tv_nsec %= NANOSECONDS;
+    }
+    return result;
+}
+
+static int write_file(const struct panic_event *event, const struct timespec *now, char name[REPORT_NAME_BYTES])
 {
     struct report_text text = {.data = json, .capacity = sizeof(json)};
 
     backtrace_take(event->context, config.backtrace_depth, BACKTRACE_LIMIT_NS, &backtrace);
     place_frames();
     put_report(&text, event, now);
-    return report_file_write(config.folder, name, text.data, text.length);
+    return write_named(&text, *now, name);
 }
 
 /* Where the report is, or why there is none. */
@@ -444,7 +463,6 @@ void report_write(const struct panic_event *event)
     safe_read_begin();
     clock_gettime(CLOCK_REALTIME, &now);
     if (config.folder) {
-        make_name(name, &now);
         result = write_file(event, &now, name);
     }
     write_line(event, result, name);
