@@ -97,20 +97,25 @@ static uint64_t place_cell(const struct extra *extra, const struct extra_table *
     return table->first_cell + place * extra->stride;
 }
 
-/* Two threads may fill in the same variant at once, with the same bytes; `extra` comes last. */
+/* Two threads may fill in the same variant at once: each word is written once, with the value that it keeps, since the
+ * other one may be using it. `extra` comes last. */
 static const struct hook *variant_of(const struct hook *base, uint32_t place)
 {
     const struct extra *extra = base->extra;
     struct hook *variant = (struct hook *)(extra->roles[role_of(base)].variants + place * extra->variant_bytes);
+    uint64_t home = place_cell(extra, &extra->at_entry, place);
 
     if (__atomic_load_n(&variant->extra, __ATOMIC_ACQUIRE))
         return variant;
-    for (size_t i = 0; i < extra->variant_bytes / 8; i++)
-        if (i != offsetof(struct hook, extra) / 8)
-            ((volatile uint64_t *)variant)[i] = ((const uint64_t *)base)[i];
-    variant->home = place_cell(extra, &extra->at_entry, place);
-    if (!extra->has_end_labels)
-        variant->cell = variant->home;
+    for (size_t i = 0; i < extra->variant_bytes / 8; i++) {
+        uint64_t word = ((const uint64_t *)base)[i];
+
+        if (i == offsetof(struct hook, extra) / 8)
+            continue;
+        if (i == offsetof(struct hook, home) / 8 || (i == offsetof(struct hook, cell) / 8 && !extra->has_end_labels))
+            word = home;
+        ((volatile uint64_t *)variant)[i] = word;
+    }
     __atomic_store_n(&variant->extra, extra, __ATOMIC_RELEASE);
     return variant;
 }

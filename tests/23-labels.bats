@@ -237,6 +237,11 @@ name_of() {
   meter_samples labels-threads own
 }
 
+@test "two threads at the first call of a value lose none" {
+  name_of '"max_values": 4000, "high_cardinality": true' '"buckets": []'
+  meter_samples labels-threads in_step
+}
+
 @test "threads that bring more values than the cap: the sum is exact" {
   local other overflows
   name_of '"max_values": 50'

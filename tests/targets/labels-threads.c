@@ -16,6 +16,8 @@ enum {
     ROUNDS = 200,
     OWN_VALUES = 500, /* of each thread */
     OWN_ROUNDS = 20,
+    STEPS = 4000,
+    STEP_ROUNDS = 3,
     VICTIMS = 64,
     VALUES_OF_VICTIM = 150,
     SIGNALS = 1500
@@ -91,6 +93,32 @@ static void own(void)
     for (int i = 0; i < THREADS * OWN_VALUES; i++)
         say((const char[]){(char)('a' + i / OWN_VALUES), '\0'}, i % OWN_VALUES, OWN_ROUNDS);
     printf("series calls_active{function=\"by_name\"} %d\n", THREADS * OWN_VALUES);
+}
+
+static void *give_in_step(void *unused)
+{
+    static _Atomic unsigned steps;
+
+    for (unsigned i = 0; i < STEPS; i++) {
+        steps++;
+        while (steps < 2 * (i + 1))
+            ;
+        for (int round = 0; round < STEP_ROUNDS; round++)
+            call("s", (int)i);
+    }
+    return unused;
+}
+
+/* Two threads at the first call of each value, as close as can be. */
+static void in_step(void)
+{
+    pthread_t thread;
+
+    pthread_create(&thread, NULL, give_in_step, NULL);
+    give_in_step(NULL);
+    pthread_join(thread, NULL);
+    for (int i = 0; i < STEPS; i++)
+        say("s", i, 2 * STEP_ROUNDS);
 }
 
 /* The same, of which most do not fit: whichever they are, the sum is exact. */
@@ -240,13 +268,10 @@ static void interrupted(void)
 
 int main(int argc, char **argv)
 {
-    static const struct victim_mode modes[] = {{"same", same},
-                                               {"own", own},
-                                               {"folded", folded},
-                                               {"forked", forked},
-                                               {"forked_amid", forked_amid},
-                                               {"killed", killed},
-                                               {"interrupted", interrupted},
+    static const struct victim_mode modes[] = {{"same", same},       {"own", own},
+                                               {"in_step", in_step}, {"folded", folded},
+                                               {"forked", forked},   {"forked_amid", forked_amid},
+                                               {"killed", killed},   {"interrupted", interrupted},
                                                {NULL, NULL}};
 
     return victim_main(argc, argv, modes);
