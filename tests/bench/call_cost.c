@@ -1,7 +1,8 @@
 /* What a tracked call costs: a loop of calls against the same loop of untracked ones, in units of two rdtsc.
  *
  * Run under callmeter with call_cost.json: full_call and its judged kin are timed, count_call is counted. Rounds of all
- * loops are interleaved, so that a change of the clock's speed meets all of them; the median of the rounds is taken. */
+ * loops are interleaved, so that a change of the clock's speed meets all of them; of each the same low quantile is
+ * taken. */
 #include "measure.h"
 
 #include <pthread.h>
@@ -187,7 +188,7 @@ int main(int argc, char **argv)
             samples[loop][round] = time_loop((enum loop)loop);
     }
     for (int loop = 0; loop < LOOPS; loop++)
-        cost[loop] = median(samples[loop], ROUNDS);
+        cost[loop] = undisturbed(samples[loop], ROUNDS);
     clock_cost = cost[LOOP_TWO_RDTSC] - cost[LOOP_EMPTY];
     added = cost[LOOP_FULL] - cost[LOOP_BARE];
     added_deep = cost[LOOP_FULL_CHAIN] - cost[LOOP_BARE_CHAIN];

@@ -1,4 +1,4 @@
-/* What the benchmarks share: medians of interleaved rounds, and the form in which results are printed.
+/* What the benchmarks share: samples of interleaved rounds, and the form in which results are printed.
  *
  * A result is one line, tab-separated: what, value, unit, and the bound that it must not exceed ("-" if there is none).
  */
@@ -31,6 +31,13 @@ static inline double median(double *samples, size_t count)
 {
     qsort(samples, count, sizeof(samples[0]), compare_doubles);
     return samples[count / 2];
+}
+
+/* The first decile: what else runs on the processor's core only adds, and not in all rounds. Sorts the samples. */
+static inline double undisturbed(double *samples, size_t count)
+{
+    qsort(samples, count, sizeof(samples[0]), compare_doubles);
+    return samples[count / 10];
 }
 
 static inline void pin_to_cpu(int cpu)
