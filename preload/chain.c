@@ -54,8 +54,7 @@ static void chunk_absorb(struct lane *lane, struct chunk *chunk)
     for (uint64_t left = bits; left; left &= left - 1)
         chain_remove(lane, (struct record *)chunk + __builtin_ctzll(left));
     for (uint64_t left = bits; left; left &= left - 1)
-        atomic_store(&((struct record *)chunk + __builtin_ctzll(left))->state, RECORD_LIVE);
-    cpu_or(&chunk->free, bits);
+        record_free((struct record *)chunk + __builtin_ctzll(left));
     atomic_fetch_and(&chunk->remote, ~bits);
 }
 
@@ -84,7 +83,7 @@ static bool is_provably_dead(const struct record *record, const struct chunk *ch
     held = *(const void *const *)record_slot(record);
     if (!chain_is_exit(held))
         return true;
-    for (uint64_t used = ~chunk->free & ~UINT64_C(1); used; used &= used - 1) {
+    for (uint64_t used = chunk_used(chunk); used; used &= used - 1) {
         const struct record *other = (const struct record *)chunk + __builtin_ctzll(used);
 
         if (other != record && record_slot(other) == record_slot(record) && other->start > record->start &&
@@ -94,41 +93,33 @@ static bool is_provably_dead(const struct record *record, const struct chunk *ch
     return false;
 }
 
-/* To the chunk's own lane. A free record is marked live: the trampoline need not do it. */
-static void record_free(struct chunk *chunk, struct record *record)
-{
-    atomic_store(&record->state, RECORD_LIVE);
-    cpu_or(&chunk->free, record_bit(record));
-}
-
-/* Frees the abandoned records of a full chunk that are provably dead. */
+/* Frees the abandoned records of a chunk that are provably dead. */
 static void records_collect(struct lane *lane, struct chunk *chunk)
 {
     struct stack_range stack = lane_stack(lane);
 
-    for (uint64_t used = ~chunk->free & ~UINT64_C(1); used; used &= used - 1) {
+    for (uint64_t used = chunk_used(chunk); used; used &= used - 1) {
         struct record *record = (struct record *)chunk + __builtin_ctzll(used);
 
         if (atomic_load(&record->state) >= RECORD_PANICKED && is_provably_dead(record, chunk, stack))
-            record_free(chunk, record);
+            record_free(record);
     }
 }
 
 static bool has_abandoned(const struct chunk *chunk)
 {
-    for (uint64_t used = ~chunk->free & ~UINT64_C(1); used; used &= used - 1)
+    for (uint64_t used = chunk_used(chunk); used; used &= used - 1)
         if (atomic_load(&((const struct record *)chunk + __builtin_ctzll(used))->state) >= RECORD_PANICKED)
             return true;
     return false;
 }
 
 /* Gets records of the chunk back that are not in progress any more. */
-static bool chunk_has_room(struct lane *lane, struct chunk *chunk)
+static void chunk_refresh(struct lane *lane, struct chunk *chunk)
 {
     chunk_absorb(lane, chunk);
     if (!chunk->free && has_abandoned(chunk))
         records_collect(lane, chunk);
-    return chunk->free != 0;
 }
 
 /* A lane's chunks form a ring. Only the next few are looked at, so that a deep recursion costs no more than its depth;
@@ -137,17 +128,20 @@ bool chain_find_chunk(struct lane *lane)
 {
     struct chunk *chunk = lane->chunk;
 
-    for (unsigned i = 0; chunk != &lane_no_chunk && i < CHUNKS_LOOKED_AT; i++) {
+    if (lane->seats != lane_no_chunk)
+        chunk_refresh(lane, lane->seats);
+    for (unsigned i = 0; chunk != lane_no_chunk && i < CHUNKS_LOOKED_AT; i++) {
         lane->chunk = chunk;
-        if (chunk_has_room(lane, chunk))
+        chunk_refresh(lane, chunk);
+        if (chunk->free)
             return true;
         chunk = chunk->next;
     }
-    chunk = chunk_claim(lane);
+    chunk = chunk_claim(lane, false);
     if (!chunk)
         return false;
     chunk->next = chunk;
-    if (lane->chunk != &lane_no_chunk) {
+    if (lane->chunk != lane_no_chunk) {
         chunk->next = lane->chunk->next;
         lane->chunk->next = chunk;
     }
@@ -209,7 +203,7 @@ void chain_finish(struct lane *lane, struct record *record)
     if (state >= RECORD_PANICKED)
         counters_add(lane, record->hook, CELL_PANIC + (unsigned)(state - RECORD_PANICKED), UINT64_MAX);
     if (chunk->lane == lane)
-        record_free(chunk, record);
+        record_free(record);
     else
         atomic_fetch_or(&chunk->remote, record_bit(record));
 }

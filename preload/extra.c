@@ -141,8 +141,11 @@ static void count_start(const struct lane *lane, const struct hook *hook, uint64
     *(volatile uint64_t *)epoch = current;
 }
 
+/* As much as there is room for: 281 474 976 710 655. */
 static void set_items(struct record *record, uint64_t items)
 {
+    if (items >> (sizeof(record->items) * ITEMS_SHIFT))
+        items = (UINT64_C(1) << (sizeof(record->items) * ITEMS_SHIFT)) - 1;
     for (unsigned i = 0; i < sizeof(record->items); i++)
         record->items[i] = (uint8_t)(items >> (i * ITEMS_SHIFT));
 }

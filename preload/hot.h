@@ -1,15 +1,20 @@
 /* The data plane: what a tracked call runs through. Layouts shared by C and assembly, and the slow paths' interface.
  *
  *   hook      one tracked function: where its original code went, which cell counts it, how its result is judged.
- * Read-only. record    one call in progress: the return address, which the trampoline took off the stack, the caller's
- * rbx, the start. chunk     4096 bytes: a header and 63 records, with a mask of those that are free. Belongs to one
- * lane. lane      one thread: its innermost record, its chunks, its block of counters in the segment.
+ *             Read-only.
+ *   record    one call in progress: the return address, which the trampoline took off the stack, the caller's rbx, the
+ *             start.
+ *   chunk     4096 bytes: a header and 63 records. Belongs to one lane.
+ *   lane      one thread: its innermost record, its chunks, its block of counters in the segment.
  *
- * A call: take a free record of the lane's chunk, link it in as the lane's innermost one, count `started`, run the
- * original, unlink, count the outcome in the block, give the record back. Only the thread itself writes these, so there
- * is no lock and no atomic instruction, but a signal handler may run tracked functions between any two instructions. So
- * each step is one instruction: a record is taken by a compare-exchange (without lock prefix) of the whole mask, which
- * fails if a handler changed it, even if the handler switched coroutines and came back much later.
+ * A call: take a free record of the lane's, link it in as the lane's innermost one, count `started`, run the original,
+ * unlink, count the outcome in the block, give the record back. Only the thread itself writes these, so there is no
+ * lock and no atomic instruction, but a signal handler may run tracked functions between any two instructions. So each
+ * step is one instruction. The first chunk of a lane has a seat for each hook: the record that its calls try to take
+ * first, by clearing a bit in it, which says whether the bit was set. Where the seat is taken (a recursion, or two
+ * functions whose seat it is) a record comes from the lane's other chunks, each of which has a mask of those that are
+ * free: by a compare-exchange (without lock prefix) of the whole mask, which fails if a handler changed it, even if the
+ * handler switched coroutines and came back much later.
  *
  * Code on this path is compiled with -mgeneral-regs-only and calls nothing of libc: callers may keep values in any
  * register that the tracked function itself leaves alone (GCC's -fipa-ra), vector registers carry arguments and
@@ -30,6 +35,16 @@
 #define RECORD_OUTER  40
 #define RECORD_TARGET 48
 #define RECORD_STATE  56
+#define RECORD_ITEMS  57
+#define RECORD_PLACE  63
+
+/* What RECORD_PLACE says, and the bit of a free seat in the 32-bit word that ends with it: it is taken and given back
+ * by that word, since a processor that finds a load wider than the store before it waits for the store. */
+#define RECORD_PLACE_SEAT_TAKEN 0
+#define RECORD_PLACE_SEAT_FREE  1
+#define RECORD_PLACE_POOL       2 /* no seat: the chunk's mask tells whether it is free */
+#define RECORD_PLACE_WORD       60
+#define RECORD_PLACE_BIT        24
 
 #define RECORD_SLOT_ABOVE_SP 32 /* four registers are pushed there, the stub's one among them */
 
@@ -40,6 +55,7 @@
 
 #define THREAD_LANE      0
 #define THREAD_BLOCK_REF 8
+#define THREAD_SEATS     16
 
 #define HOOK_ORIGINAL 0
 #define HOOK_BYPASS   8
@@ -48,8 +64,9 @@
 #define HOOK_LOW      32
 #define HOOK_SPAN     40
 #define HOOK_FLAGS    48
-#define HOOK_FIRST    56
-#define HOOK_BOUNDS   168
+#define HOOK_SEAT     56
+#define HOOK_FIRST    64
+#define HOOK_BOUNDS   176
 
 #define HOOK_FLAG_JUDGE   1 /* the outcome is not decided by scale, low and span alone: extra_finish is asked */
 #define HOOK_FLAG_UNTIMED 2 /* of the untimed trampoline: such calls have no duration */
@@ -89,6 +106,7 @@ struct hook {
     uint64_t span;
     uint32_t flags; /* HOOK_FLAG_... */
     uint32_t index; /* of the function in the segment */
+    uint64_t seat;  /* byte offset of the record that its calls try first, in the lane's seats */
     uint8_t
         first_bucket[64]; /* by the position of the highest set bit of the ticks: the first bucket that can hold them */
     uint64_t home;        /* the cell that C code counts in: `cell`, unless that is for nothing (see extra.h) */
@@ -114,7 +132,8 @@ struct record {
     struct record *outer;  /* the lane's innermost one before */
     void *target;          /* hook->original; while unwinding: _Unwind_Resume of the unwinder at work */
     _Atomic uint8_t state; /* enum record_state */
-    uint8_t items[7];      /* of the batch, little-endian; extra.c's */
+    uint8_t items[6];      /* of the batch, little-endian; extra.c's. Lost when the record is given back */
+    uint8_t place;         /* RECORD_PLACE_... */
 };
 
 /* Where on the stack the return address was, and where the original's went. */
@@ -127,7 +146,8 @@ struct lane;
 
 /* Placed at the chunk's start, in the room of record 0. */
 struct chunk {
-    uint64_t free;           /* bit i: record i is free; changed by the owner's thread, in single instructions */
+    uint64_t free;           /* bit i: record i is free; changed by the owner's thread, in single instructions. Of
+                                seats: 0, they tell themselves */
     _Atomic uint64_t remote; /* bit i: record i was given back by another thread */
     struct lane *lane;
     struct chunk *next; /* of the same lane */
@@ -143,7 +163,8 @@ enum lane_state {
 
 struct lane {
     struct record *current; /* innermost; &lane_bottom if there is none */
-    struct chunk *chunk;    /* where the next record comes from */
+    struct chunk *chunk;    /* where the next record comes from, if its seat is taken */
+    struct chunk *seats;
     uint8_t **block_ref; /* the thread's block; in memory that fork wipes, so that a child never writes to its parent's
                             block */
     _Atomic uint32_t state; /* enum lane_state */
@@ -160,7 +181,13 @@ struct lane {
 struct hot_thread {
     struct lane *lane;   /* &lane_none before its first tracked call, &lane_ours where callmeter itself is at work */
     uint8_t **block_ref; /* the lane's, or one that leads to no block */
+    struct chunk *seats; /* the lane's, or one that has none free */
 };
+
+static inline uint64_t hot_seat(uint32_t index)
+{
+    return (1 + (uint64_t)index % CHUNK_RECORDS) * RECORD_BYTES;
+}
 
 _Static_assert(sizeof(struct record) == RECORD_BYTES, "record");
 _Static_assert(offsetof(struct record, return_address) == RECORD_RETURN, "record");
@@ -171,12 +198,17 @@ _Static_assert(offsetof(struct record, sp) == RECORD_SP, "record");
 _Static_assert(offsetof(struct record, outer) == RECORD_OUTER, "record");
 _Static_assert(offsetof(struct record, target) == RECORD_TARGET, "record");
 _Static_assert(offsetof(struct record, state) == RECORD_STATE, "record");
+_Static_assert(offsetof(struct record, items) == RECORD_ITEMS, "record");
+_Static_assert(offsetof(struct record, place) == RECORD_PLACE, "record");
+_Static_assert(RECORD_PLACE == RECORD_PLACE_WORD + 3 && RECORD_PLACE_SEAT_FREE << 24 == 1 << RECORD_PLACE_BIT,
+               "record");
 _Static_assert(sizeof(struct chunk) <= RECORD_BYTES, "chunk");
 _Static_assert(offsetof(struct chunk, free) == CHUNK_FREE, "chunk");
 _Static_assert(offsetof(struct lane, current) == LANE_CURRENT, "lane");
 _Static_assert(offsetof(struct lane, chunk) == LANE_CHUNK, "lane");
 _Static_assert(offsetof(struct hot_thread, lane) == THREAD_LANE, "thread");
 _Static_assert(offsetof(struct hot_thread, block_ref) == THREAD_BLOCK_REF, "thread");
+_Static_assert(offsetof(struct hot_thread, seats) == THREAD_SEATS, "thread");
 _Static_assert(offsetof(struct hook, original) == HOOK_ORIGINAL, "hook");
 _Static_assert(offsetof(struct hook, bypass) == HOOK_BYPASS, "hook");
 _Static_assert(offsetof(struct hook, cell) == HOOK_CELL, "hook");
@@ -184,6 +216,7 @@ _Static_assert(offsetof(struct hook, scale) == HOOK_SCALE, "hook");
 _Static_assert(offsetof(struct hook, low) == HOOK_LOW, "hook");
 _Static_assert(offsetof(struct hook, span) == HOOK_SPAN, "hook");
 _Static_assert(offsetof(struct hook, flags) == HOOK_FLAGS, "hook");
+_Static_assert(offsetof(struct hook, seat) == HOOK_SEAT, "hook");
 _Static_assert(offsetof(struct hook, first_bucket) == HOOK_FIRST, "hook");
 _Static_assert(offsetof(struct hook, bounds) == HOOK_BOUNDS, "hook");
 _Static_assert(CELL_STARTED * 8 == CELL_STARTED_OFFSET, "cell");

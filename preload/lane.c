@@ -23,12 +23,17 @@ enum {
 };
 
 static uint8_t *no_block; /* where threads without a block look for theirs */
-struct chunk lane_no_chunk;
+struct chunk lane_no_chunk[CHUNK_BYTES / sizeof(struct chunk)];
 
 struct record lane_bottom = {.sp = UINTPTR_MAX};
-struct lane lane_none = {.current = &lane_bottom, .chunk = &lane_no_chunk, .block_ref = &no_block};
-struct lane lane_ours = {.current = &lane_bottom, .chunk = &lane_no_chunk, .block_ref = &no_block};
-__thread struct hot_thread hot_thread __attribute__((tls_model("initial-exec"))) = {&lane_none, &no_block};
+#define LANE_WITHOUT_RECORDS                                                                                           \
+    {                                                                                                                  \
+        .current = &lane_bottom, .chunk = lane_no_chunk, .seats = lane_no_chunk, .block_ref = &no_block                \
+    }
+struct lane lane_none = LANE_WITHOUT_RECORDS;
+struct lane lane_ours = LANE_WITHOUT_RECORDS;
+__thread struct hot_thread hot_thread
+    __attribute__((tls_model("initial-exec"))) = {&lane_none, &no_block, lane_no_chunk};
 __thread struct signals_thread signals_thread __attribute__((tls_model("initial-exec")));
 
 static struct lane_config config;
@@ -56,12 +61,14 @@ void lane_signals_restore(const uint64_t *mask)
     cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)mask, 0, sizeof(*mask), 0, 0);
 }
 
-/* A handler may run between the two stores: it then finds callmeter's lane, which has no records to give, or a counted
- * function's block, which is right. */
+/* A handler may run between any two of the stores: it then finds no seat of another lane's, and takes what the lane
+ * has; or a counted function's block, which is right. */
 struct lane *lane_enter(void)
 {
     struct lane *before = hot_thread.lane;
 
+    hot_thread.seats = lane_no_chunk;
+    atomic_signal_fence(memory_order_seq_cst);
     hot_thread.lane = &lane_ours;
     atomic_signal_fence(memory_order_seq_cst);
     hot_thread.block_ref = &no_block;
@@ -73,6 +80,8 @@ void lane_leave(struct lane *before)
     hot_thread.block_ref = before->block_ref;
     atomic_signal_fence(memory_order_seq_cst);
     hot_thread.lane = before;
+    atomic_signal_fence(memory_order_seq_cst);
+    hot_thread.seats = before->seats;
 }
 
 const struct lane *lane_at(size_t index)
@@ -168,7 +177,8 @@ static struct lane *lane_take_new(void)
             return NULL;
     } while (!atomic_compare_exchange_weak(&lanes_used, &index, index + 1));
     lanes[index].block_ref = &block_refs[index];
-    lanes[index].chunk = &lane_no_chunk;
+    lanes[index].chunk = lane_no_chunk;
+    lanes[index].seats = lane_no_chunk;
     lanes[index].current = &lane_bottom;
     return &lanes[index];
 }
@@ -200,6 +210,15 @@ static void lane_balance(const struct lane *lane)
             counters_add(lane, record->hook, CELL_STARTED, 1);
 }
 
+/* Without seats the lane's other chunks do, as long as there is memory for those. */
+static void lane_claim_seats(struct lane *lane)
+{
+    struct chunk *seats = chunk_claim(lane, true);
+
+    if (seats)
+        lane->seats = seats;
+}
+
 /* Gives the calling thread its lane, with a block if there is one. Signals are blocked. NULL: there is no memory for
  * one. */
 static void lane_attach(void)
@@ -224,8 +243,11 @@ static void lane_attach(void)
         lane_balance(lane);
     altstack_attach(&lane->altstack);
     atomic_store(&lane->state, LANE_ATTACHED);
+    if (lane->seats == lane_no_chunk)
+        lane_claim_seats(lane);
     hot_thread.block_ref = lane->block_ref;
     hot_thread.lane = lane;
+    hot_thread.seats = lane->seats;
 }
 
 static bool is_forked_unnoticed(void)

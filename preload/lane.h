@@ -12,7 +12,7 @@ extern __thread struct hot_thread hot_thread __attribute__((tls_model("initial-e
 extern struct lane lane_none;
 extern struct lane lane_ours;
 extern struct record lane_bottom;
-extern struct chunk lane_no_chunk; /* a full one, of threads that have none */
+extern struct chunk lane_no_chunk[CHUNK_BYTES / sizeof(struct chunk)]; /* one that is full, of threads that have none */
 
 /* What the control plane gives the data plane before the first function is patched. */
 struct lane_config {

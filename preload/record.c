@@ -48,7 +48,7 @@ static bool chunk_open(struct chunk *chunk)
     return cpu_syscall(SYS_mprotect, (long)chunk, CHUNK_BYTES, PROT_READ | PROT_WRITE, 0, 0, 0) == 0;
 }
 
-struct chunk *chunk_claim(struct lane *lane)
+struct chunk *chunk_claim(struct lane *lane, bool is_seats)
 {
     uint32_t index = atomic_load(&chunks_used);
     struct chunk *chunk;
@@ -58,9 +58,38 @@ struct chunk *chunk_claim(struct lane *lane)
         if (!chunk || (index >= FIRST_CHUNKS && !chunk_open(chunk)))
             return NULL;
     } while (!atomic_compare_exchange_strong(&chunks_used, &index, index + 1));
+    for (unsigned i = 1; i <= CHUNK_RECORDS; i++)
+        ((struct record *)chunk)[i].place = is_seats ? RECORD_PLACE_SEAT_FREE : RECORD_PLACE_POOL;
+    chunk->free = is_seats ? 0 : ~UINT64_C(1);
     chunk->lane = lane;
-    chunk->free = ~UINT64_C(1);
     return chunk;
+}
+
+static bool is_free(const struct chunk *chunk, const struct record *record)
+{
+    return record->place == RECORD_PLACE_SEAT_FREE || (chunk->free & record_bit(record));
+}
+
+uint64_t chunk_used(const struct chunk *chunk)
+{
+    uint64_t used = 0;
+
+    for (unsigned i = 1; i <= CHUNK_RECORDS; i++)
+        if (!is_free(chunk, (const struct record *)chunk + i))
+            used |= UINT64_C(1) << i;
+    return used;
+}
+
+void record_free(struct record *record)
+{
+    struct chunk *chunk = record_chunk(record);
+
+    atomic_store(&record->state, RECORD_LIVE);
+    atomic_signal_fence(memory_order_seq_cst);
+    if (record->place == RECORD_PLACE_POOL)
+        cpu_or(&chunk->free, record_bit(record));
+    else
+        *(volatile uint8_t *)&record->place = RECORD_PLACE_SEAT_FREE;
 }
 
 static bool is_record_address(uint64_t address)
@@ -83,7 +112,7 @@ struct record *record_at(uint64_t address)
     if (!is_record_address(address))
         return NULL;
     chunk = record_chunk(record);
-    if (!chunk->lane || (chunk->free & record_bit(record)) || (chunk->remote & record_bit(record)))
+    if (!chunk->lane || is_free(chunk, record) || (chunk->remote & record_bit(record)))
         return NULL;
     return record;
 }

@@ -9,8 +9,14 @@
  * startup. */
 void records_init(void);
 
-/* A chunk that belongs to nobody, with all records free, or NULL when memory has run out. */
-struct chunk *chunk_claim(struct lane *lane);
+/* A chunk that belonged to nobody, with all records free, or NULL when memory has run out. */
+struct chunk *chunk_claim(struct lane *lane, bool is_seats);
+
+/* Those of its records that are not free. */
+uint64_t chunk_used(const struct chunk *chunk);
+
+/* By its lane's own thread. It is marked live: the trampoline need not do it. */
+void record_free(struct record *record);
 
 /* The record at an address that may be anything, or NULL if none that is in use is there. Reads only callmeter's own
  * memory. */

@@ -133,6 +133,7 @@ struct hook *hook_create(struct hook_arena *arena, const struct hook_config *con
     hook->cell = config->cell;
     hook->home = config->home;
     hook->index = config->index;
+    hook->seat = hot_seat(config->index);
     hook->flags = config->flags;
     hook->extra = config->extra;
     copy_tests(tests, &function->throttled_when, &hook->throttled_when);

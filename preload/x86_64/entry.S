@@ -88,6 +88,16 @@ hot_pages:
         .cfi_adjust_cfa_offset -8
 .endm
 
+/* The record in rdx is no seat; rax and rcx are lost. */
+.macro GIVE_BACK_TO_POOL
+        movq    %rdx, %rcx
+        shrl    $6, %ecx
+        xorl    %eax, %eax
+        btsq    %rcx, %rax                      /* takes the bit number modulo 64 */
+        andq    $-CHUNK_BYTES, %rdx
+        orq     %rax, CHUNK_FREE(%rdx)
+.endm
+
 /* rax, rcx and rdx are pushed already; these are the other caller-saved ones. C wants the stack aligned: rbp keeps it. */
 .macro PUSH_FOR_C
         pushq   %rsi
@@ -179,23 +189,15 @@ hot_entry_\kind:
         .cfi_def_cfa_offset 16
         .cfi_offset rbx, -16
         PUSH_SCRATCH
-1:      LOAD_THREAD THREAD_LANE, %rcx           /* rcx: lane */
-        movq    LANE_CHUNK(%rcx), %rdx
-        movq    CHUNK_FREE(%rdx), %rax
-2:      testq   %rax, %rax
-        jz      10f                             /* no record, or no lane yet */
-        leaq    -1(%rax), %rcx
-        andq    %rax, %rcx                      /* the mask without its lowest bit */
-        cmpxchgq %rcx, CHUNK_FREE(%rdx)
-        jne     2b                              /* a signal handler was faster: rax is the new mask */
-        rep bsfq %rax, %rax                     /* tzcnt, where there is one: the same for what is not 0 */
-        shlq    $6, %rax
-        addq    %rdx, %rax                      /* rax: record */
-        LOAD_THREAD THREAD_LANE, %rcx           /* rcx: lane again */
+1:      LOAD_THREAD THREAD_SEATS, %rax
+        addq    HOOK_SEAT(%rbx), %rax           /* rax: record */
+        btrl    $RECORD_PLACE_BIT, RECORD_PLACE_WORD(%rax)
+        jnc     19f                             /* taken */
+2:      LOAD_THREAD THREAD_LANE, %rcx           /* rcx: lane */
         movq    LANE_CURRENT(%rcx), %rdx
         cmpq    %rsp, RECORD_SP(%rdx)
         jbe     12f                             /* above the innermost call: that one may be dead */
-3:      CALL_ORIGINAL \at_entry, 11f, hot_linking_\kind
+23:     CALL_ORIGINAL \at_entry, 11f, hot_linking_\kind
 hot_exit_\kind:
         leaq    -8(%rsp), %rsp                  /* the slot again */
         .cfi_adjust_cfa_offset 8
@@ -243,19 +245,20 @@ hot_unlinking_\kind:
         movq    %rbx, %rdx                      /* rdx: record */
         movq    RECORD_RBX(%rbx), %rbx
         .cfi_same_value rbx
-        movq    %rdx, %rcx
-        shrl    $6, %ecx
-        xorl    %eax, %eax
-        btsq    %rcx, %rax                      /* takes the bit number modulo 64 */
-        andq    $-CHUNK_BYTES, %rdx
-        orq     %rax, CHUNK_FREE(%rdx)
-        popq    %rcx
+        testb   $RECORD_PLACE_POOL, RECORD_PLACE(%rdx)
+        jnz     21f
+        movl    $(1 << RECORD_PLACE_BIT), RECORD_PLACE_WORD(%rdx)
+6:      popq    %rcx
         .cfi_adjust_cfa_offset -8
         popq    %rdx
         .cfi_adjust_cfa_offset -8
         popq    %rax
         .cfi_adjust_cfa_offset -8
         ret
+
+        .cfi_adjust_cfa_offset 24
+21:     GIVE_BACK_TO_POOL
+        jmp     6b
 
         .cfi_restore_state
         .cfi_remember_state
@@ -327,12 +330,27 @@ hot_unlinking_\kind:
         .cfi_offset rbx, -16
         .cfi_offset rip, -8
 11:     movq    %rax, %rdx                      /* give the record back: there is no block to count it in */
-        movq    %rdx, %rcx
-        shrl    $6, %ecx
-        xorl    %eax, %eax
-        btsq    %rcx, %rax
-        andq    $-CHUNK_BYTES, %rdx
-        orq     %rax, CHUNK_FREE(%rdx)
+        testb   $RECORD_PLACE_POOL, RECORD_PLACE(%rdx)
+        jnz     9f
+        movl    $(1 << RECORD_PLACE_BIT), RECORD_PLACE_WORD(%rdx)
+        jmp     10f
+9:      GIVE_BACK_TO_POOL
+        jmp     10f
+
+19:     LOAD_THREAD THREAD_LANE, %rcx
+        movq    LANE_CHUNK(%rcx), %rdx
+        movq    CHUNK_FREE(%rdx), %rax
+3:      testq   %rax, %rax
+        jz      10f                             /* no record, or no lane yet */
+        leaq    -1(%rax), %rcx
+        andq    %rax, %rcx                      /* the mask without its lowest bit */
+        cmpxchgq %rcx, CHUNK_FREE(%rdx)
+        jne     3b                              /* a signal handler was faster: rax is the new mask */
+        rep bsfq %rax, %rax                     /* tzcnt, where there is one: the same for what is not 0 */
+        shlq    $6, %rax
+        addq    %rdx, %rax                      /* rax: record */
+        jmp     2b
+
 10:     PUSH_FOR_C
         movq    %rbx, %rdi
         call    slow_entry
@@ -351,7 +369,7 @@ hot_unlinking_\kind:
         leaq    hot_exit_tail_\kind(%rip), %rdx
         cmpq    %rdx, (ENTRY_SAVED - 8)(%rsp)
         movq    LANE_CURRENT(%rcx), %rdx
-        je      3b
+        je      23b
 16:     PUSH_FOR_C
         pushq   %rax
         pushq   %rcx
@@ -362,7 +380,7 @@ hot_unlinking_\kind:
         popq    %rax
         POP_FROM_C
         movq    LANE_CURRENT(%rcx), %rdx
-        jmp     3b
+        jmp     23b
 
 /* Tail calls in a row take turns between two places of call: an unwinder that finds the same CFA and the same address in two frames running
  * takes that for a loop (libunwind). */
