@@ -6,6 +6,8 @@
 #include "preload/x86_64/cpu.h"
 
 enum {
+    HINTS_FIRST = CELL_ERROR * 8,
+    HINTS = CELL_BUCKETS - CELL_ERROR,
     ITEMS_SHIFT = 8, /* the items lie above the state's byte in the record's last word */
 };
 
@@ -67,22 +69,52 @@ static uint64_t read_items(const struct extra *extra, const struct read_call *ca
  * ------------------------------------------------------------------------------------------------------------------------------
  */
 
-/* The place of the call's tuple, of labels first to last. `key` holds those before. */
-static uint32_t find_place(const struct extra *extra, const struct extra_table *table, const struct read_call *call,
-                           uint32_t first, uint32_t last, uint64_t *key)
+/* Writes the fields of the labels to the key, and zeroes behind each. */
+static void read_labels(const struct read_call *call, const struct extra_label *labels, uint32_t count, uint64_t *key)
 {
-    uint32_t words = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t *field = key + labels[i].key_offset / 8;
 
-    for (uint32_t i = first; i < last; i++) {
-        const struct extra_label *label = &extra->labels[i];
-        uint32_t begin = label->key_offset / 8;
-        uint32_t end = begin + label->field_bytes / 8;
-
-        words = begin + read_field(call, &label->location, key + begin);
-        for (uint32_t j = words; i + 1 < last && j < end; j++)
-            key[j] = 0;
+        for (uint32_t j = read_field(call, &labels[i].location, field); j < labels[i].field_bytes / 8; j++)
+            field[j] = 0;
     }
-    return tuples_find(&table->tuples, key, words);
+}
+
+/* The place of the call's tuple, of labels first to last. `key` holds those before. `hint`, if it is not NULL, is where
+ * the place of a call like this one was noted. */
+static inline uint32_t find_place(const struct extra *extra, const struct extra_table *table,
+                                  const struct read_call *call, uint32_t first, uint32_t last, uint64_t *key,
+                                  uint64_t *hint)
+{
+    const struct extra_label *label = &extra->labels[last - 1];
+    uint32_t words = label->key_offset / 8;
+    uint32_t place;
+
+    if (last - first > 1)
+        read_labels(call, &extra->labels[first], last - first - 1, key);
+    words += read_field(call, &label->location, key + words);
+    if (hint && tuples_is_at(&table->tuples, *hint - 1, key, words))
+        return (uint32_t)*hint - 1;
+    place = tuples_find(&table->tuples, key, words);
+    if (hint && place < table->tuples.capacity)
+        *hint = place + 1;
+    return place;
+}
+
+static uint32_t find_end_place(const struct extra *extra, const struct read_call *call, uint32_t first, uint64_t *key)
+{
+    return find_place(extra, &extra->at_end, call, first, extra->label_count, key, NULL);
+}
+
+/* Where this thread notes the places that it found: words of the scratch cell in which nothing is counted, or nothing
+ * that matters, since a place is looked at before it is believed. So the next call need not wait for a hash of its
+ * value, and what waits for that. Values of labels are mostly constants or few: the argument tells them apart. */
+static uint64_t *hint_of(const struct hook *hook, const struct read_call *call)
+{
+    const struct value_location *location = &hook->extra->labels[0].location;
+    uint64_t word = read_is_register(location) ? call->registers[location->number] : 0;
+
+    return word_at(call->lane, hook->cell, (uint32_t)(HINTS_FIRST + ((word ^ word >> 4 ^ word >> 7) % HINTS) * 8));
 }
 
 static enum extra_role role_of(const struct hook *hook)
@@ -125,7 +157,7 @@ static const struct hook *variant_of(const struct hook *base, uint32_t place)
  */
 
 /* The time since this thread's iteration before, if the block has been its own since then. */
-static void count_start(const struct lane *lane, const struct hook *hook, uint64_t start)
+static void count_interval(const struct lane *lane, const struct hook *hook, uint64_t start)
 {
     const struct extra *extra = hook->extra;
     uint64_t *last = word_at(lane, hook->home, extra->last_start);
@@ -159,6 +191,19 @@ static uint64_t get_items(const struct record *record)
     return items;
 }
 
+/* What is known at the start, beside labels. */
+static void count_start(struct record *record, const struct read_call *call)
+{
+    const struct extra *extra = record->hook->extra;
+
+    if (extra->has_items && !extra->is_item_result)
+        set_items(record, read_items(extra, call));
+    if (extra->last_start)
+        count_interval(call->lane, record->hook, now_ticks());
+    if (extra->gauge_count)
+        set_gauges(extra, call, false);
+}
+
 void extra_entry(struct record *record, const uint64_t *registers, const uint64_t *stack, const uint64_t (*vectors)[2])
 {
     const struct hook *hook = record->hook;
@@ -169,7 +214,8 @@ void extra_entry(struct record *record, const uint64_t *registers, const uint64_
 
     record->target = extra->original;
     if (extra->entry_label_count) {
-        uint32_t place = find_place(extra, &extra->at_entry, &call, 0, extra->entry_label_count, key);
+        uint32_t place =
+            find_place(extra, &extra->at_entry, &call, 0, extra->entry_label_count, key, hint_of(hook, &call));
 
         home = place_cell(extra, &extra->at_entry, place);
         hook = variant_of(hook, place);
@@ -177,12 +223,8 @@ void extra_entry(struct record *record, const uint64_t *registers, const uint64_
     }
     if (extra->label_count) /* what the trampoline counted was for the scratch cell */
         counters_add_at(call.lane, home, CELL_STARTED * 8, 1);
-    if (extra->has_items && !extra->is_item_result)
-        set_items(record, read_items(extra, &call));
-    if (extra->last_start)
-        count_start(call.lane, hook, now_ticks());
-    if (extra->gauge_count)
-        set_gauges(extra, &call, false);
+    if (extra->has_start)
+        count_start(record, &call);
 }
 
 void extra_count(struct lane *lane, const struct hook *hook, const struct read_call *call)
@@ -191,12 +233,12 @@ void extra_count(struct lane *lane, const struct hook *hook, const struct read_c
     uint64_t key[EXTRA_KEY_WORDS_MAX];
 
     if (extra->entry_label_count)
-        hook = variant_of(hook, find_place(extra, &extra->at_entry, call, 0, extra->entry_label_count, key));
+        hook = variant_of(hook, find_place(extra, &extra->at_entry, call, 0, extra->entry_label_count, key, NULL));
     counters_add(lane, hook, CELL_SUCCESS, 1);
     if (extra->has_items)
         counters_add_at(lane, hook->home, extra->items, read_items(extra, call));
     if (extra->last_start)
-        count_start(lane, hook, now_ticks());
+        count_interval(lane, hook, now_ticks());
     set_gauges(extra, call, false);
 }
 
@@ -286,10 +328,10 @@ static void move_call(struct ending *ending)
 
             for (uint32_t i = 0; i < known->key_words; i++)
                 key[i] = entry_key[i];
-            place = find_place(extra, &extra->at_end, &ending->call, extra->entry_label_count, extra->label_count, key);
+            place = find_end_place(extra, &ending->call, extra->entry_label_count, key);
         }
     } else {
-        place = find_place(extra, &extra->at_end, &ending->call, 0, extra->label_count, key);
+        place = find_end_place(extra, &ending->call, 0, key);
     }
     ending->cell = place_cell(extra, &extra->at_end, place);
     /* Whoever dies or is looked at in between has no fewer starts than ends. */

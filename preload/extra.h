@@ -65,6 +65,7 @@ struct extra {
     struct extra_label labels[EXTRA_LABELS_MAX]; /* those known at the start first */
     uint32_t label_count;
     uint32_t entry_label_count;
+    bool has_start; /* more than labels is to be seen to when a call starts */
     bool has_end_labels;
     bool has_items;
     bool is_item_result;

@@ -8,6 +8,9 @@
 
 #define PAGE ((uintptr_t)4096)
 
+/* Out of line, so that what is usual need not save registers for it. */
+#define RARE __attribute__((noinline, cold))
+
 enum {
     PROBES_BEFORE_STACK = 16, /* on a thread, before it is worth to find out where its stack is */
     UTF8_CONTINUATION_MAX = 3,
@@ -134,10 +137,6 @@ fault:
     return false;
 }
 
-enum {
-    STACK_NUMBER = 16, /* prepared numbers from here on are words on the stack */
-};
-
 void read_prepare(struct value_location *location)
 {
     /* By number: where PUSH_FOR_C puts rdi, rsi, rdx, rcx, r8 and r9. */
@@ -148,21 +147,18 @@ void read_prepare(struct value_location *location)
     if (location->number < VALUE_STACK_WORD_FIRST)
         location->number = positions[location->number];
     else
-        location->number = (uint8_t)(location->number - VALUE_STACK_WORD_FIRST + STACK_NUMBER);
+        location->number = (uint8_t)(location->number - VALUE_STACK_WORD_FIRST + READ_STACK_NUMBER);
 }
 
 /* The 8 bytes that the location's place holds, or the upper half of a vector's register. */
 static inline uint64_t place_word(const struct read_call *call, const struct value_location *location, bool is_upper)
 {
-    switch (location->place) {
-    case VALUE_RESULT:
-        return location->type == VALUE_FLOAT || location->type == VALUE_DOUBLE ? call->float_ret : call->ret;
-    case VALUE_IN_VECTOR:
+    if (__builtin_expect(location->place == VALUE_IN_REGISTER, true))
+        return location->number < READ_STACK_NUMBER ? call->registers[location->number]
+                                                    : call->stack[location->number - READ_STACK_NUMBER];
+    if (location->place == VALUE_IN_VECTOR)
         return call->vectors[location->number][is_upper];
-    default:
-        return location->number < STACK_NUMBER ? call->registers[location->number]
-                                               : call->stack[location->number - STACK_NUMBER];
-    }
+    return location->type == VALUE_FLOAT || location->type == VALUE_DOUBLE ? call->float_ret : call->ret;
 }
 
 static uint64_t extend(uint64_t word, const struct value_location *location)
@@ -207,27 +203,27 @@ static void clear_rest(uint64_t *text, int length)
  * that comes later. */
 static inline int copy_words(uintptr_t address, unsigned words, uint64_t *text)
 {
-    unsigned i;
+    uint64_t *at = text;
 
-    for (i = 0; i < words; i++) {
+    for (; at < text + words; at++, address += 8) {
         uint64_t word;
         uint64_t nul;
 
-        LOAD("movq", address + i * 8, word, fault);
+        LOAD("movq", address, word, fault);
         nul = (word - BYTE_ONES) & ~word & BYTE_HIGHS; /* exact up to the lowest one */
         if (nul) {
-            text[i] = word & ((nul & -nul) - 1) >> 7;
-            return (int)(i * 8 + (unsigned)__builtin_ctzll(nul) / 8);
+            *at = word & ((nul & -nul) - 1) >> 7;
+            return (int)((at - text) * 8 + __builtin_ctzll(nul) / 8);
         }
-        text[i] = word;
+        *at = word;
     }
-    return (int)(i * 8);
+    return (int)(words * 8);
 fault:
     return -1;
 }
 
 /* The same byte by byte; beyond a page or a range the next one is asked for. -1: they cannot be read. */
-static int copy_bytes(const struct read_call *call, uintptr_t address, unsigned max, uint64_t *text)
+static RARE int copy_bytes(const struct read_call *call, uintptr_t address, unsigned max, uint64_t *text)
 {
     size_t room = 0;
 
@@ -271,23 +267,22 @@ static bool is_continuation(const uint64_t *text, int position)
     return (text[position / 8] >> (position % 8 * 8) & 0xC0) == 0x80;
 }
 
-/* The length of what is kept of a longer text: a character of UTF-8 that would be cut is left out. */
-static int cut_length(const uint64_t *text)
+/* Cuts a longer text: a character of UTF-8 that would not be whole is left out. The length of what is kept. */
+static RARE int cut(uint64_t *text)
 {
     int length = SEGMENT_STRING_BYTES;
 
     for (int i = 0; i < UTF8_CONTINUATION_MAX && is_continuation(text, length); i++)
         length--;
-    return is_continuation(text, length) ? SEGMENT_STRING_BYTES : length;
+    if (is_continuation(text, length))
+        length = SEGMENT_STRING_BYTES;
+    clear_rest(text, length);
+    return length;
 }
 
-/* 0 where there is no pointer to be had. */
-static uintptr_t string_address(const struct read_call *call, const struct value_location *location)
+/* Of a string that a structure points to or holds. 0 where there is no pointer to be had. */
+static RARE uintptr_t field_address(const struct read_call *call, const struct value_location *location, uint64_t word)
 {
-    uint64_t word = place_word(call, location, false);
-
-    if (!location->is_memory)
-        return (uintptr_t)word;
     word += (uint64_t)location->offset;
     if (location->string_bytes == 0 && !copy_small(call, word, sizeof(word), &word))
         return 0;
@@ -298,31 +293,37 @@ static uintptr_t string_address(const struct read_call *call, const struct value
 static uint32_t read_string(const struct read_call *call, const struct value_location *location, uint64_t *field)
 {
     uint64_t *text = field + 1;
+    uint64_t address = place_word(call, location, false);
     unsigned max = SEGMENT_STRING_BYTES + 1;
     int length;
 
-    if (location->string_bytes && location->string_bytes < max)
-        max = location->string_bytes;
-    length = copy_string(call, string_address(call, location), max, text);
+    if (location->is_memory) {
+        if (location->string_bytes && location->string_bytes < max)
+            max = location->string_bytes;
+        address = field_address(call, location, address);
+    }
+    length = copy_string(call, address, max, text);
     if (length < 0) {
         field[0] = SEGMENT_VALUE_INVALID;
         return 1;
     }
-    if (length > SEGMENT_STRING_BYTES) {
-        length = cut_length(text);
-        clear_rest(text, length);
-    }
+    if (length > SEGMENT_STRING_BYTES)
+        length = cut(text);
     field[0] = (uint64_t)length;
     return ((uint32_t)length + 7) / 8 + 1;
 }
 
+static uint32_t read_scalar(const struct read_call *call, const struct value_location *location, uint64_t *field)
+{
+    bool is_read = read_word(call, location, &field[1]);
+
+    if (!is_read)
+        field[1] = 0;
+    field[0] = is_read ? 0 : SEGMENT_VALUE_INVALID;
+    return SEGMENT_SCALAR_FIELD_BYTES / 8;
+}
+
 uint32_t read_field(const struct read_call *call, const struct value_location *location, uint64_t *field)
 {
-    uint64_t word = 0;
-
-    if (location->type == VALUE_CSTRING)
-        return read_string(call, location, field);
-    field[0] = read_word(call, location, &word) ? 0 : SEGMENT_VALUE_INVALID;
-    field[1] = word;
-    return SEGMENT_SCALAR_FIELD_BYTES / 8;
+    return location->type == VALUE_CSTRING ? read_string(call, location, field) : read_scalar(call, location, field);
 }

@@ -6,6 +6,11 @@
 #include "preload/hot.h"
 #include "symbols/value.h"
 
+enum {
+    READ_STACK_NUMBER = 16, /* prepared numbers (read_prepare) from here on are words on the stack */
+    READ_FIELD_WORDS_OVER = 1,
+};
+
 /* Where the values of a call are now. What is not there at the time (the result at the start, the arguments at the end)
  * is not asked for. */
 struct read_call {
@@ -35,15 +40,17 @@ void read_prepare(struct value_location *location);
  * signal. */
 uintptr_t read_resume(uintptr_t address);
 
+/* True if the value is one of call->registers, or a pointer there leads to it. */
+static inline bool read_is_register(const struct value_location *location)
+{
+    return location->place == VALUE_IN_REGISTER && location->number < READ_STACK_NUMBER;
+}
+
 /* A number, extended to 64 bits as the location says; of a float, its bits. false: it could not be read. */
 bool read_word(const struct read_call *call, const struct value_location *location, uint64_t *ret_word);
 
 /* Writes the field of a key (segment.h) for the value: as many words as it says; the others of the field are 0, and not
  * written. There must be room for the field and READ_FIELD_WORDS_OVER. */
 uint32_t read_field(const struct read_call *call, const struct value_location *location, uint64_t *field);
-
-enum {
-    READ_FIELD_WORDS_OVER = 1,
-};
 
 #endif

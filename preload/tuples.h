@@ -24,12 +24,32 @@ static inline uint64_t tuples_hash(const uint64_t *key, uint32_t words)
     };
     uint64_t hash = 0;
 
-    for (uint32_t i = 0; i < words; i++) {
-        if (i % 8 == 0)
-            hash = hash << 23 | hash >> 41;
-        hash += key[i] * factors[i % 8];
+    for (;;) {
+        uint32_t group = words < 8 ? words : 8;
+
+        for (uint32_t i = 0; i < group; i++)
+            hash += key[i] * factors[i];
+        words -= group;
+        if (words == 0)
+            break;
+        key += group;
+        hash = hash << 23 | hash >> 41;
     }
     return hash ^ hash >> 32; /* the low bits of a product depend on low bits only */
+}
+
+/* True if the key is noted there; any place may be asked for. */
+static inline bool tuples_is_at(const struct tuples *tuples, uint64_t place, const uint64_t *key, uint32_t words)
+{
+    const uint64_t *known = tuples->keys + place * tuples->key_words;
+    uint64_t differing = 0;
+
+    if (place >= __atomic_load_n(&tuples->values->count, __ATOMIC_ACQUIRE))
+        return false;
+
+    for (uint32_t i = 0; i < words; i++)
+        differing |= known[i] ^ key[i];
+    return differing == 0;
 }
 
 /* The place of a key, or `capacity`; *ret_slot is then where it would be noted. There are more slots than places. */
@@ -40,16 +60,12 @@ static inline uint32_t tuples_look_up(const struct tuples *tuples, const uint64_
 
     for (;; slot = (slot + 1) & tuples->slot_mask) {
         uint32_t noted = atomic_load_explicit(&tuples->slots[slot], memory_order_acquire);
-        const uint64_t *known = tuples->keys + (uint64_t)(noted - 1) * tuples->key_words;
-        uint32_t equal = 0;
 
         if (noted == 0 || noted > tuples->capacity) {
             *ret_slot = slot;
             return tuples->capacity;
         }
-        while (equal < words && known[equal] == key[equal])
-            equal++;
-        if (equal == words)
+        if (tuples_is_at(tuples, noted - 1, key, words))
             return noted - 1;
     }
 }

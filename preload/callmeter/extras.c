@@ -290,6 +290,14 @@ uint64_t extras_home(const struct layout *layout, uint64_t first)
     return first + (layout->cell_count - 1) * layout->stride;
 }
 
+static bool has_gauges(const struct extra *extra, bool is_end)
+{
+    for (uint32_t i = 0; i < extra->gauge_count; i++)
+        if ((extra->gauges[i].location.place == VALUE_RESULT) == is_end)
+            return true;
+    return false;
+}
+
 struct extra *extras_create(struct hook_arena *arena, struct segment_header *segment, const struct manifest *manifest,
                             const struct resolve_target *target, const struct layout *layout,
                             const struct extras_tables *tables, uint64_t cell)
@@ -328,6 +336,7 @@ struct extra *extras_create(struct hook_arena *arena, struct segment_header *seg
         extra->weight = sampling_cell + layout->weight * 8;
         extra->skipped = layout->skipped ? sampling_cell + layout->skipped * 8 : 0;
     }
+    extra->has_start = (extra->has_items && !extra->is_item_result) || extra->last_start || has_gauges(extra, false);
     return extra;
 }
 
@@ -354,14 +363,6 @@ int extras_map_variants(struct extra *extra, enum extra_role role, const struct 
     return 0;
 }
 
-static bool has_gauges(const struct extra *extra, bool is_end)
-{
-    for (uint32_t i = 0; i < extra->gauge_count; i++)
-        if ((extra->gauges[i].location.place == VALUE_RESULT) == is_end)
-            return true;
-    return false;
-}
-
 bool extras_has_vectors(const struct extra *extra)
 {
     bool has = extra->has_items && extra->items_location.place == VALUE_IN_VECTOR;
@@ -375,8 +376,7 @@ bool extras_has_vectors(const struct extra *extra)
 
 bool extras_has_entry(const struct extra *extra)
 {
-    return extra->label_count || (extra->has_items && !extra->is_item_result) || extra->last_start ||
-           has_gauges(extra, false);
+    return extra->label_count || extra->has_start;
 }
 
 bool extras_has_end(const struct extra *extra)

@@ -34,8 +34,12 @@ NOINLINE int labelled_call(const char *table, int value)
     return value * 3 + 70 + (table == NULL);
 }
 
+enum {
+    TABLES = 8
+};
+
 /* Heap, as most strings of a program are. */
-static char *table;
+static char *tables[TABLES];
 
 /* The same callee below DEPTH frames that are not tracked. */
 #define CHAIN(name, callee)                                                                                            \
@@ -68,6 +72,7 @@ enum loop {
     LOOP_SAMPLED,
     LOOP_SAMPLED_JUDGED,
     LOOP_LABELLED,
+    LOOP_LABELLED_IN_TURN,
     LOOP_BARE_CHAIN,
     LOOP_FULL_CHAIN,
     LOOPS,
@@ -114,7 +119,10 @@ static void run_loop(enum loop loop)
         TIME(sampled_judged_call(i));
         break;
     case LOOP_LABELLED:
-        TIME(labelled_call(table, i));
+        TIME(labelled_call(tables[0], i));
+        break;
+    case LOOP_LABELLED_IN_TURN:
+        TIME(labelled_call(tables[i % TABLES], i));
         break;
     case LOOP_BARE_CHAIN:
         TIME(bare_chain(DEPTH, i));
@@ -182,7 +190,10 @@ int main(int argc, char **argv)
     double cost[LOOPS], clock_cost, added, added_deep;
 
     pin_to_cpu(0);
-    table = strdup("customers_by_region");
+    for (int i = 0; i < TABLES; i++) {
+        tables[i] = strdup("customers_by_region");
+        tables[i][0] = (char)(tables[i][0] + i);
+    }
     for (int round = 0; round < ROUNDS; round++) {
         for (int loop = 0; loop < LOOPS; loop++)
             samples[loop][round] = time_loop((enum loop)loop);
@@ -206,6 +217,8 @@ int main(int argc, char **argv)
            "x two rdtsc", 0);
     report("timed call with a string label, added", (cost[LOOP_LABELLED] - cost[LOOP_BARE]) / clock_cost, "x two rdtsc",
            3);
+    report("timed call with one of 8 string labels, added",
+           (cost[LOOP_LABELLED_IN_TURN] - cost[LOOP_BARE]) / clock_cost, "x two rdtsc", 3);
     report("sampled call (1 in 10 000), added", (cost[LOOP_SAMPLED] - cost[LOOP_BARE]) / clock_cost, "x two rdtsc",
            0.25);
     report("sampled call that is judged, added", (cost[LOOP_SAMPLED_JUDGED] - cost[LOOP_BARE]) / clock_cost,
