@@ -6,7 +6,7 @@
 #include "preload/lane.h"
 #include "preload/recover.h"
 
-/* The jumps themselves are in assembly (entry.S), which tail-jumps through these; it must not change what the caller
+/* The jumps themselves are in assembly (jumps.S), which tail-jumps through these; it must not change what the caller
  * left in registers. */
 extern void (*interpose_longjmp)(void);
 extern void (*interpose_longjmp_chk)(void);

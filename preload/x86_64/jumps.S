@@ -1,0 +1,107 @@
+/* Jumps: the interposed longjmp and its kin, and what starts code on another stack. */
+
+        .hidden slow_longjmp
+        .text
+
+/* longjmp and friends: tell the lane what is jumped over, then the real one, with the arguments as they came. The target's rsp is in
+ * the buffer as glibc's setjmp mangles it (rotated left by 17 after an exclusive or with the pointer guard at fs:0x30). */
+#define JMP_BUF_RSP 48
+
+.macro JUMP name, real
+        .globl  \name
+        .type   \name, @function
+        .p2align 4
+\name:
+        .cfi_startproc
+        endbr64
+        pushq   %rdi
+        .cfi_adjust_cfa_offset 8
+        pushq   %rsi
+        .cfi_adjust_cfa_offset 8
+        subq    $8, %rsp
+        .cfi_adjust_cfa_offset 8
+        movq    JMP_BUF_RSP(%rdi), %rdi
+        rorq    $17, %rdi
+        xorq    %fs:0x30, %rdi
+        leaq    32(%rsp), %rsi
+        call    slow_longjmp
+        addq    $8, %rsp
+        .cfi_adjust_cfa_offset -8
+        popq    %rsi
+        .cfi_adjust_cfa_offset -8
+        popq    %rdi
+        .cfi_adjust_cfa_offset -8
+        jmp     *\real(%rip)
+        .cfi_endproc
+        .size   \name, . - \name
+.endm
+
+        .hidden interpose_longjmp, interpose_longjmp_chk, interpose_resolve
+
+/* What interpose_longjmp and its like point to until they are resolved: a jump in a constructor that runs before ours. */
+.macro RESOLVE name, real
+        .globl  \name
+        .hidden \name
+        .type   \name, @function
+\name:
+        .cfi_startproc
+        pushq   %rdi
+        .cfi_adjust_cfa_offset 8
+        pushq   %rsi
+        .cfi_adjust_cfa_offset 8
+        subq    $8, %rsp
+        .cfi_adjust_cfa_offset 8
+        call    interpose_resolve
+        addq    $8, %rsp
+        .cfi_adjust_cfa_offset -8
+        popq    %rsi
+        .cfi_adjust_cfa_offset -8
+        popq    %rdi
+        .cfi_adjust_cfa_offset -8
+        jmp     *\real(%rip)
+        .cfi_endproc
+        .size   \name, . - \name
+.endm
+
+        RESOLVE interpose_first_longjmp, interpose_longjmp
+        RESOLVE interpose_first_longjmp_chk, interpose_longjmp_chk
+        JUMP    longjmp, interpose_longjmp
+        JUMP    _longjmp, interpose_longjmp
+        JUMP    siglongjmp, interpose_longjmp
+        JUMP    __longjmp_chk, interpose_longjmp_chk
+
+        .globl  cpu_resume_handler
+        .hidden cpu_resume_handler
+        .type   cpu_resume_handler, @function
+        .p2align 4
+cpu_resume_handler:
+        .cfi_startproc
+        leaq    -8(%rdx), %rsp                  /* the frame begins with the handler's return address */
+        xorl    %eax, %eax
+        jmp     *%rcx
+        .cfi_endproc
+        .size   cpu_resume_handler, . - cpu_resume_handler
+
+        .globl  cpu_call_on_stack
+        .hidden cpu_call_on_stack
+        .type   cpu_call_on_stack, @function
+        .p2align 4
+cpu_call_on_stack:
+        .cfi_startproc
+        pushq   %rbp
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset rbp, 0
+        movq    %rsp, %rbp
+        .cfi_def_cfa_register rbp
+        movq    %rdx, %rsp
+        movq    %rdi, %rax
+        movq    %rsi, %rdi
+        call    *%rax
+        leave
+        .cfi_def_cfa rsp, 8
+        .cfi_restore rbp
+        ret
+        .cfi_endproc
+        .size   cpu_call_on_stack, . - cpu_call_on_stack
+
+        .section .note.GNU-stack, "", @progbits
