@@ -361,6 +361,11 @@ bool object_frame(const struct object *object, uint64_t address, uint64_t *ret_s
     return true;
 }
 
+bool object_is_called(const struct object *object, const char *glob)
+{
+    return name_glob(glob, object->base_name) || (object->soname && name_glob(glob, object->soname));
+}
+
 static char *object_demangle(const char *name)
 {
     size_t length;

@@ -57,6 +57,9 @@ const uint8_t *object_code(const struct object *object, uint64_t address, size_t
 /* Bytes from `address` to the next function symbol, or to the end of its section. */
 size_t object_room(const struct object *object, uint64_t address);
 
+/* True if the base name or the soname matches the glob. */
+bool object_is_called(const struct object *object, const char *glob);
+
 /* The n-th executable section that is in the file, from 0: its bytes, its virtual address and its length. NULL: there
  * are no more. */
 const uint8_t *object_section(const struct object *object, size_t n, uint64_t *ret_address, size_t *ret_bytes);

@@ -148,10 +148,7 @@ static bool resolve_is_meant(const struct manifest_function *function, const str
 {
     const char *pattern = function->object;
 
-    if (!pattern)
-        return true;
-    return name_glob(pattern, object->object->base_name) ||
-           (object->object->soname && name_glob(pattern, object->object->soname)) ||
+    return !pattern || object_is_called(object->object, pattern) ||
            (object->real_name && name_glob(pattern, object->real_name));
 }
 

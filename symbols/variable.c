@@ -148,8 +148,7 @@ static bool is_meant(const struct manifest_gauge *gauge, const struct object *ob
     char *real;
     bool is_match;
 
-    if (!gauge->object || name_glob(gauge->object, object->base_name) ||
-        (object->soname && name_glob(gauge->object, object->soname)))
+    if (!gauge->object || object_is_called(object, gauge->object))
         return true;
     real = realpath(object->path, NULL);
     is_match = real && name_glob(gauge->object, strrchr(real, '/') + 1);

@@ -7,6 +7,27 @@
  * the buffer as glibc's setjmp mangles it (rotated left by 17 after an exclusive or with the pointer guard at fs:0x30). */
 #define JMP_BUF_RSP 48
 
+/* The jump's own arguments; the stack is aligned for C then. */
+#define ARGUMENTS_BYTES 24
+
+.macro PUSH_ARGUMENTS
+        pushq   %rdi
+        .cfi_adjust_cfa_offset 8
+        pushq   %rsi
+        .cfi_adjust_cfa_offset 8
+        subq    $8, %rsp
+        .cfi_adjust_cfa_offset 8
+.endm
+
+.macro POP_ARGUMENTS
+        addq    $8, %rsp
+        .cfi_adjust_cfa_offset -8
+        popq    %rsi
+        .cfi_adjust_cfa_offset -8
+        popq    %rdi
+        .cfi_adjust_cfa_offset -8
+.endm
+
 .macro JUMP name, real
         .globl  \name
         .type   \name, @function
@@ -14,23 +35,13 @@
 \name:
         .cfi_startproc
         endbr64
-        pushq   %rdi
-        .cfi_adjust_cfa_offset 8
-        pushq   %rsi
-        .cfi_adjust_cfa_offset 8
-        subq    $8, %rsp
-        .cfi_adjust_cfa_offset 8
+        PUSH_ARGUMENTS
         movq    JMP_BUF_RSP(%rdi), %rdi
         rorq    $17, %rdi
         xorq    %fs:0x30, %rdi
-        leaq    32(%rsp), %rsi
+        leaq    (ARGUMENTS_BYTES + 8)(%rsp), %rsi
         call    slow_longjmp
-        addq    $8, %rsp
-        .cfi_adjust_cfa_offset -8
-        popq    %rsi
-        .cfi_adjust_cfa_offset -8
-        popq    %rdi
-        .cfi_adjust_cfa_offset -8
+        POP_ARGUMENTS
         jmp     *\real(%rip)
         .cfi_endproc
         .size   \name, . - \name
@@ -45,19 +56,9 @@
         .type   \name, @function
 \name:
         .cfi_startproc
-        pushq   %rdi
-        .cfi_adjust_cfa_offset 8
-        pushq   %rsi
-        .cfi_adjust_cfa_offset 8
-        subq    $8, %rsp
-        .cfi_adjust_cfa_offset 8
+        PUSH_ARGUMENTS
         call    interpose_resolve
-        addq    $8, %rsp
-        .cfi_adjust_cfa_offset -8
-        popq    %rsi
-        .cfi_adjust_cfa_offset -8
-        popq    %rdi
-        .cfi_adjust_cfa_offset -8
+        POP_ARGUMENTS
         jmp     *\real(%rip)
         .cfi_endproc
         .size   \name, . - \name

@@ -177,8 +177,8 @@ scrape() {
   curl -sS --fail --max-time 10 "http://$address/metrics" >"$run_dir/metrics"
 }
 
-# metric NAME [LABEL=VALUE]...: value of the one sample of the last scrape that has these labels. Without namespace.
-metric() {
+# values_of NAME [LABEL=VALUE]...: values of all samples of the last scrape that have these labels. Without namespace.
+values_of() {
   local name=$1
   shift
   # Through the environment, since awk would read backslashes in -v.
@@ -188,9 +188,18 @@ metric() {
     index($0, name) == 1 && substr($0, length(name) + 1, 1) ~ /[{ ]/ {
       line = $0; sub(/^[^{ ]*\{/, ",", line)
       for (i = 1; i <= n; i++) if (!index(line, "," want[i])) next
-      found++; value = $NF ~ /^[0-9.]+e\+[0-9]+$/ ? sprintf("%.0f", $NF) : $NF
-    }
-    END { if (found != 1) { print "(" found + 0 " samples)"; exit } print value }' "$@" <"$run_dir/metrics"
+      print ($NF ~ /^[0-9.]+e\+[0-9]+$/ ? sprintf("%.0f", $NF) : $NF)
+    }' "$@" <"$run_dir/metrics"
+}
+
+# metric NAME [LABEL=VALUE]...: the one value that there is.
+metric() {
+  values_of "$@" | awk '{ value = $0 } END { print NR == 1 ? value : "(" NR " samples)" }'
+}
+
+# sum_of NAME [LABEL=VALUE]...: of all values; 0 if there is none.
+sum_of() {
+  values_of "$@" | awk '{ sum += $1 } END { printf "%d", sum }'
 }
 
 # assert_metric EXPECTED NAME [LABEL=VALUE]...

@@ -19,21 +19,6 @@ tell() {
   printf '%s\n' "$@" >&"$input_fd"
 }
 
-# sum_of NAME [LABEL=VALUE]...: over all samples of the last scrape that have these labels; 0 if there is none.
-sum_of() {
-  local name=$1
-  shift
-  NAME=callmeter_$name awk '
-    BEGIN { for (i = 1; i < ARGC; i++) { at = index(ARGV[i], "="); want[i] = substr(ARGV[i], 1, at) "\"" substr(ARGV[i], at + 1) "\"" }
-            n = ARGC - 1; ARGC = 1; name = ENVIRON["NAME"] }
-    index($0, name) == 1 && substr($0, length(name) + 1, 1) ~ /[{ ]/ {
-      line = $0; sub(/^[^{ ]*\{/, ",", line)
-      for (i = 1; i <= n; i++) if (!index(line, "," want[i])) next
-      sum += $NF
-    }
-    END { printf "%d", sum }' "$@" <"$run_dir/metrics"
-}
-
 # Finished calls of a function, of whatever outcome and labels.
 total_of() {
   sum_of calls_total "function=$1" "${@:2}"
