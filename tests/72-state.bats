@@ -129,7 +129,7 @@ assert_no_errors() {
 }
 
 @test "a kill in the middle of tight loops loses at most the call in progress of each thread" {
-  local round success abandoned total_begun=0 total_ended=0
+  local round success abandoned timed total_begun=0 total_ended=0
   for round in 1 2 3; do
     serve loop "$BATS_TEST_TMPDIR/tallies" 4
     die
@@ -141,7 +141,11 @@ assert_no_errors() {
     ((total_begun - total_ended <= 4 * round))
     ((success >= total_ended && success + abandoned <= total_begun && success + abandoned >= total_ended)) ||
       fail "begun $total_begun, ended $total_ended, success $success, abandoned $abandoned"
-    assert_truth tick "success=$success" "abandoned=$abandoned"
+    assert_truth tick "success=$success" "abandoned=$abandoned" 'error=*'
+    assert_metric 0 calls_total function=tick outcome=error
+    # A thread that dies between counting the duration and the outcome leaves an abandoned call that was timed.
+    timed=$(metric call_duration_seconds_count function=tick)
+    ((timed >= success && timed <= success + abandoned)) || fail "success $success, abandoned $abandoned, timed $timed"
   done
   assert_no_errors
 }
