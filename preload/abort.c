@@ -2,11 +2,9 @@
 
 #include <dlfcn.h>
 #include <elf.h>
-#include <errno.h>
 #include <link.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 
 #include "preload/x86_64/cpu.h"
 
@@ -29,21 +27,15 @@ void abort_init(void)
     abort_bytes = symbol->st_size;
 }
 
-static bool is_readable(uintptr_t address)
-{
-    return cpu_syscall(SYS_rt_sigprocmask, -1, (long)address, 0, sizeof(uint64_t), 0, 0) == -EINVAL;
-}
-
 bool abort_is_caller(const siginfo_t *info, const ucontext_t *context)
 {
     uintptr_t sp = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
     const uintptr_t *word = (const uintptr_t *)sp;
 
-    if (info->si_code != SI_TKILL || info->si_pid != (pid_t)cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) || sp % 8 != 0 ||
-        !is_readable(sp))
+    if (info->si_code != SI_TKILL || info->si_pid != cpu_own_pid() || sp % 8 != 0 || cpu_probe(sp) != 0)
         return false;
     for (unsigned i = 0; i < WORDS; i++, word++) {
-        if ((uintptr_t)word % 4096 == 0 && !is_readable((uintptr_t)word))
+        if ((uintptr_t)word % 4096 == 0 && cpu_probe((uintptr_t)word) != 0)
             return false;
         if (*word - abort_low < abort_bytes)
             return true;

@@ -224,7 +224,7 @@ static void lane_claim_seats(struct lane *lane)
 static void lane_attach(void)
 {
     struct lane *lane = hot_thread.lane;
-    int tid = (int)cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+    int tid = cpu_own_tid();
     bool is_forked;
 
     if (lane == &lane_none)

@@ -1,7 +1,6 @@
 #include "preload/panic_line.h"
 
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "preload/hot.h"
 #include "preload/panic.h"
@@ -34,7 +33,7 @@ void panic_line_write(const struct panic_event *event, const struct segment_head
 
     line.length = 0;
     panic_line_add(&line, "callmeter[");
-    panic_line_add_number(&line, (uint64_t)cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0), 10);
+    panic_line_add_number(&line, (uint64_t)cpu_own_pid(), 10);
     panic_line_add(&line, "]: error: SIG");
     panic_line_add(&line, name ? name : "?");
     if (event->info->si_code > 0) {

@@ -1,8 +1,5 @@
 #include "preload/read.h"
 
-#include <errno.h>
-#include <sys/syscall.h>
-
 #include "preload/lane.h"
 #include "preload/x86_64/cpu.h"
 
@@ -70,13 +67,9 @@ static size_t stack_room(const struct read_call *call, uintptr_t address)
     return address >= top && stack_range_has(stack, top) && address < stack.high ? stack.high - address : 0;
 }
 
-/* Asks the kernel: it copies the mask before it says that -1 is nothing to do with it. A system call that every sandbox
- * allows. */
 static size_t probe_room(uintptr_t address)
 {
-    long result = cpu_syscall(SYS_rt_sigprocmask, -1, (long)(address & ~(uintptr_t)7), 0, sizeof(uint64_t), 0, 0);
-
-    return result == -EINVAL ? PAGE - address % PAGE : 0;
+    return cpu_probe(address & ~(uintptr_t)7) == 0 ? PAGE - address % PAGE : 0;
 }
 
 /* How many bytes can be read from `address` on; 0: none. At least one more than that may be readable as well. */

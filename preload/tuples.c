@@ -21,8 +21,7 @@ static bool is_gone(uint64_t owner)
 static bool lock(struct segment_values *values)
 {
     _Atomic uint64_t *word = (_Atomic uint64_t *)&values->lock;
-    uint64_t self =
-        (uint64_t)cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) << 32 | (uint32_t)cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+    uint64_t self = cpu_own_id();
 
     for (unsigned spins = 1; spins < SPINS_MAX; spins++) {
         uint64_t owner = 0;

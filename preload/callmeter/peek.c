@@ -2,22 +2,16 @@
 
 #include <errno.h>
 #include <stddef.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Asks the kernel whether 8 aligned bytes can be read: it copies the mask before it says that -1 is nothing to do with
- * it. A system call that every sandbox allows. */
-static bool is_there(uintptr_t address)
-{
-    return syscall(SYS_rt_sigprocmask, -1, address, NULL, sizeof(uint64_t)) == -1 && errno == EINVAL;
-}
+#include "preload/x86_64/cpu.h"
 
 /* Where the better way is forbidden. Between the question and the load another thread may unmap the page. */
 __attribute__((no_sanitize("address"))) static bool load_words(uintptr_t address, uint64_t *words, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (!is_there(address + i * sizeof(*words)))
+        if (cpu_probe(address + i * sizeof(*words)) != 0)
             return false;
     for (size_t i = 0; i < count; i++)
         words[i] = ((const volatile uint64_t *)address)[i];

@@ -269,7 +269,7 @@ static void put_calls(struct report_text *text, uintptr_t record_address, const 
 
 static void put_active(struct report_text *text, const struct panic_event *event)
 {
-    int tid = (int)cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+    int tid = cpu_own_tid();
     const struct lane *lane;
     size_t count = 0;
 
@@ -304,9 +304,9 @@ static void put_head(struct report_text *text, const struct timespec *now)
     report_text_put_time(text, now->tv_sec, now->tv_nsec, false);
     report_text_put(text, "\"");
     put_key(text, "pid");
-    report_text_put_decimal(text, cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0));
+    report_text_put_decimal(text, cpu_own_pid());
     put_key(text, "tid");
-    report_text_put_decimal(text, cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0));
+    report_text_put_decimal(text, cpu_own_tid());
     cpu_syscall(SYS_prctl, PR_GET_NAME, (long)comm, 0, 0, 0, 0);
     put_string(text, "comm", comm);
 }
@@ -342,9 +342,9 @@ static void make_name(char name[REPORT_NAME_BYTES], const struct timespec *now)
     report_text_put(&text, "panic-");
     report_text_put_time(&text, now->tv_sec, now->tv_nsec, true);
     report_text_put(&text, "-");
-    report_text_put_decimal(&text, cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0));
+    report_text_put_decimal(&text, cpu_own_pid());
     report_text_put(&text, "-");
-    report_text_put_decimal(&text, cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0));
+    report_text_put_decimal(&text, cpu_own_tid());
     report_text_put(&text, ".json");
     name[text.length] = '\0';
 }
@@ -435,7 +435,7 @@ static void write_line(const struct panic_event *event, int result, const char *
     struct report_text text = {.data = line, .capacity = sizeof(line) - 1};
 
     report_text_put(&text, "callmeter[");
-    report_text_put_decimal(&text, cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0));
+    report_text_put_decimal(&text, cpu_own_pid());
     report_text_put(&text, "]: error: ");
     put_what(&text, event);
     put_where(&text, event);

@@ -1,8 +1,6 @@
 #include "preload/callmeter/safe_read.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "preload/x86_64/cpu.h"
 
@@ -20,9 +18,8 @@ void safe_read_begin(void)
     memset(pages, 0, sizeof(pages));
 }
 
-/* Asks the kernel: it copies the mask before it says that -1 is nothing to do with it. A system call that every sandbox
- * allows, which process_vm_readv is not: a service that systemd confines to @system-service would die of it. Another
- * thread may take the page away before it is read; that is a second fault, for which panic.c has an answer. */
+/* Not by process_vm_readv: a service that systemd confines to @system-service would die of it. Another thread may take
+ * the page away before it is read; that is a second fault, for which panic.c has an answer. */
 static bool is_readable(uintptr_t address)
 {
     uintptr_t *kept = &pages[address / PAGE % PAGES_KEPT];
@@ -30,7 +27,7 @@ static bool is_readable(uintptr_t address)
 
     if (*kept == page && page != 0)
         return true;
-    if (cpu_syscall(SYS_rt_sigprocmask, -1, (long)page, 0, sizeof(uint64_t), 0, 0) != -EINVAL)
+    if (cpu_probe(page) != 0)
         return false;
     *kept = page;
     return true;

@@ -3,8 +3,10 @@
 #ifndef CALLMETER_PRELOAD_X86_64_CPU_H
 #define CALLMETER_PRELOAD_X86_64_CPU_H
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
 
 /* Trampolines (entry.S). A stub pushes rbx, puts its hook there and jumps to an entry; originals return to the exit, or
@@ -105,6 +107,34 @@ static inline long cpu_syscall(long number, long a, long b, long c, long d, long
                      : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
                      : "rcx", "r11", "memory", "cc");
     return result;
+}
+
+/* Of the calling process and thread, asked anew each time: a child of fork has its parent's memory. */
+static inline int cpu_own_pid(void)
+{
+    return (int)cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
+}
+
+static inline int cpu_own_tid(void)
+{
+    return (int)cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+}
+
+/* Both in one word, to tell who holds a lock. */
+static inline uint64_t cpu_own_id(void)
+{
+    return (uint64_t)cpu_own_pid() << 32 | (uint32_t)cpu_own_tid();
+}
+
+/* Can the 8 bytes at an address be read? 0: yes; -EFAULT: no; else what the kernel says to the question. It copies the
+ * new mask before it refuses to do -1 with it (rt_sigprocmask(2)): a system call that every sandbox allows. */
+static inline long cpu_probe(uintptr_t address)
+{
+    long result = cpu_syscall(SYS_rt_sigprocmask, -1, (long)address, 0, sizeof(uint64_t), 0, 0);
+
+    if (result == -EINVAL)
+        return 0;
+    return result == 0 ? -EFAULT : result; /* address 0 is no mask at all */
 }
 
 /* Calls function(context) on another stack, which ends below `top` (a multiple of 16). Context: signal. */
