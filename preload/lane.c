@@ -16,8 +16,6 @@
 #include "preload/stack.h"
 #include "preload/x86_64/cpu.h"
 
-#define SIGNAL_BIT(number) (UINT64_C(1) << ((number)-1))
-
 enum {
     REAP_AT_FIRST = 16, /* lanes in use before the first search for threads that are gone */
 };

@@ -1,6 +1,5 @@
 #include "preload/signals.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -10,10 +9,6 @@
 #include "preload/lane.h"
 #include "preload/panic.h"
 #include "preload/x86_64/cpu.h"
-
-#define SIGNAL_BIT(number) (UINT64_C(1) << ((number)-1))
-#define KERNEL_MASK_BYTES  8
-#define CALLER_STACK_BYTES (UINT64_C(8) << 20) /* how far below its signal's frame a handler may have come */
 
 enum {
     SIGNALS = 65,
@@ -37,6 +32,11 @@ static _Atomic uint64_t lock_owner;     /* pid << 32 | tid */
 static uintptr_t restorer;              /* libc's */
 static uint64_t known_flags;            /* those that the kernel keeps */
 static unsigned spawning;
+
+uintptr_t signals_restorer(void)
+{
+    return restorer;
+}
 
 bool signals_is_claimed(int signal)
 {
@@ -62,12 +62,12 @@ static void entry(int signal, siginfo_t *info, void *context);
 
 static void kernel_set(int signal, const struct action *action)
 {
-    cpu_syscall(SYS_rt_sigaction, signal, (long)action, 0, KERNEL_MASK_BYTES, 0, 0);
+    cpu_syscall(SYS_rt_sigaction, signal, (long)action, 0, SIGNAL_MASK_BYTES, 0, 0);
 }
 
 static void kernel_get(int signal, struct action *ret_action)
 {
-    cpu_syscall(SYS_rt_sigaction, signal, 0, (long)ret_action, KERNEL_MASK_BYTES, 0, 0);
+    cpu_syscall(SYS_rt_sigaction, signal, 0, (long)ret_action, SIGNAL_MASK_BYTES, 0, 0);
 }
 
 static void kernel_ignore(int signal)
@@ -107,21 +107,15 @@ static struct action action_for_kernel(int signal, const struct action *action)
 /* The program's actions ---------------------------------------------------------------------------------------------
  */
 
-static uint64_t own_id(void)
-{
-    return (uint64_t)cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) << 32 |
-           (uint32_t)cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
-}
-
 /* Short, without a fault in between, and all signals are blocked. An owner in another process is one that was alive
  * when this one was forked. */
 static void lock(uint64_t *ret_mask)
 {
     uint64_t all = UINT64_MAX;
-    uint64_t self = own_id();
+    uint64_t self = cpu_own_id();
     uint64_t owner = 0;
 
-    cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)ret_mask, KERNEL_MASK_BYTES, 0, 0);
+    cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)ret_mask, SIGNAL_MASK_BYTES, 0, 0);
     while (!atomic_compare_exchange_strong(&lock_owner, &owner, self)) {
         if (owner >> 32 == self >> 32) {
             cpu_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
@@ -133,7 +127,7 @@ static void lock(uint64_t *ret_mask)
 static void unlock(const uint64_t *mask)
 {
     atomic_store(&lock_owner, 0);
-    cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)mask, 0, KERNEL_MASK_BYTES, 0, 0);
+    cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)mask, 0, SIGNAL_MASK_BYTES, 0, 0);
 }
 
 /* The lock is held. */
@@ -178,7 +172,7 @@ static void action_from_program(const struct sigaction *from, struct action *ret
         .flags = ((uint32_t)from->sa_flags | RESTORER_FLAG) & known_flags,
         .restorer = restorer,
     };
-    memcpy(&ret_action->mask, &from->sa_mask, KERNEL_MASK_BYTES);
+    memcpy(&ret_action->mask, &from->sa_mask, SIGNAL_MASK_BYTES);
     ret_action->mask &= ~(SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
 }
 
@@ -188,7 +182,7 @@ static void action_to_program(const struct action *from, struct sigaction *to)
     to->sa_flags = (int)(uint32_t)from->flags;
     to->sa_restorer = (void (*)(void))from->restorer;
     memset(&to->sa_mask, 0, sizeof(to->sa_mask));
-    memcpy(&to->sa_mask, &from->mask, KERNEL_MASK_BYTES);
+    memcpy(&to->sa_mask, &from->mask, SIGNAL_MASK_BYTES);
 }
 
 /* In a child of vfork. */
@@ -286,18 +280,6 @@ bool signals_claim(int signal)
 /* Delivery ----------------------------------------------------------------------------------------------------------
  */
 
-static uintptr_t context_ip(const void *context)
-{
-    return (uintptr_t)((const ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
-}
-
-static struct signals_place place_of(int signal, const void *context)
-{
-    const gregset_t *registers = &((const ucontext_t *)context)->uc_mcontext.gregs;
-
-    return (struct signals_place){(uintptr_t)(*registers)[REG_RIP], (uintptr_t)(*registers)[REG_RSP], signal};
-}
-
 static void call_handler(int signal, siginfo_t *info, void *context, const struct action *action)
 {
     struct signals_note note = {
@@ -305,13 +287,13 @@ static void call_handler(int signal, siginfo_t *info, void *context, const struc
         .outer = signals_thread.note,
         .info = info,
         .context = context,
-        .ip = context_ip(context),
+        .ip = signals_place_of(signal, context).ip,
         .signal = signal,
-        .pid = (int)cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0),
+        .pid = cpu_own_pid(),
     };
 
     if (panic_is_from_outside(info))
-        signals_thread.sent = place_of(signal, context);
+        signals_thread.sent = signals_place_of(signal, context);
     signals_thread.note = &note;
     ((void (*)(int, siginfo_t *, void *))action->handler)(signal, info, context);
     signals_thread.note = note.outer;
@@ -372,57 +354,6 @@ static void entry(int signal, siginfo_t *info, void *context)
     } else {
         panic_take(signal, info, context);
     }
-}
-
-/* Memory that may not be there: the kernel copies the mask before it says that -1 is nothing to do with it. */
-static bool is_readable(uintptr_t address)
-{
-    return cpu_syscall(SYS_rt_sigprocmask, -1, (long)address, 0, KERNEL_MASK_BYTES, 0, 0) == -EINVAL;
-}
-
-/* Is the thread, whose stack pointer is `sp`, still in the handler of the note? */
-static bool is_in_handler(const struct signals_note *note, uintptr_t sp)
-{
-    uintptr_t at = (uintptr_t)note;
-    const ucontext_t *context;
-
-    if (sp >= at || at - sp > CALLER_STACK_BYTES || !is_readable(at) || !is_readable(at + sizeof(*note) - 8) ||
-        note->self != note)
-        return false;
-    context = note->context;
-    if ((uintptr_t)context < at || (uintptr_t)context - at > CALLER_STACK_BYTES ||
-        !is_readable((uintptr_t)context - sizeof(restorer)) || !is_readable((uintptr_t)(context + 1)) ||
-        ((const uintptr_t *)context)[-1] != restorer || context_ip(context) != note->ip)
-        return false;
-    at = (uintptr_t)context->uc_stack.ss_sp;
-    if (context->uc_stack.ss_flags == SS_DISABLE || (uintptr_t)note - at >= context->uc_stack.ss_size)
-        return true;
-    return sp >= at; /* both on the alternate stack */
-}
-
-/* Raised in the handler, it comes there, or, if it was blocked, at once when the handler has returned. */
-bool signals_is_sent_on(int signal, const siginfo_t *info, const void *context)
-{
-    struct signals_place *sent = &signals_thread.sent;
-    struct signals_place place = place_of(signal, context);
-    const struct signals_note *note = signals_thread.note;
-
-    if (info->si_code > 0 || sent->signal != signal)
-        return false;
-    return (sent->ip == place.ip && sent->sp == place.sp) ||
-           (note && note->signal == signal && is_in_handler(note, place.sp) && panic_is_from_outside(note->info));
-}
-
-void signals_leave(void)
-{
-    struct signals_note *note = signals_thread.note;
-
-    if (!note || signals_thread.is_ending)
-        return;
-    signals_thread.note = NULL;
-    if (is_in_handler(note, (uintptr_t)__builtin_frame_address(0)) &&
-        note->pid == (int)cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0))
-        panic_end(note->signal, note->info, note->context);
 }
 
 /* exec --------------------------------------------------------------------------------------------------------------

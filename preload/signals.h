@@ -19,6 +19,9 @@
 
 struct panic_frame;
 
+#define SIGNAL_BIT(number) (UINT64_C(1) << ((number)-1))
+#define SIGNAL_MASK_BYTES  8 /* of the kernel's sigset_t */
+
 /* A handler of the program's that is running; on its stack, below the signal's frame. */
 struct signals_note {
     struct signals_note *self; /* tells a live one from what lies there later */
@@ -62,6 +65,11 @@ bool signals_is_claimed(int signal);
 
 /* sigaction(2) of a claimed signal, which cannot fail: 0. Either may be NULL. Context: any. */
 int signals_change(int signal, const struct sigaction *action, struct sigaction *ret_old);
+
+/* What libc has in every action: where handlers return to. 0: not known yet. Context: any. */
+uintptr_t signals_restorer(void);
+
+struct signals_place signals_place_of(int signal, const void *context);
 
 /* The program exits. If it does so in its handler of a claimed signal, that has ended it. Context: any. */
 void signals_leave(void);

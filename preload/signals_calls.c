@@ -12,8 +12,6 @@
 #include "preload/signals.h"
 #include "preload/x86_64/cpu.h"
 
-#define SIGNAL_BIT(number) (UINT64_C(1) << ((number)-1))
-
 static uint64_t interrupting; /* siginterrupt(3); libc's own set of these is not to be seen */
 
 static int (*real_sigaction)(int, const struct sigaction *, struct sigaction *);
