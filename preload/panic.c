@@ -13,19 +13,15 @@
 #include "preload/lane.h"
 #include "preload/log.h"
 #include "preload/panic_line.h"
+#include "preload/panic_wait.h"
 #include "preload/read.h"
 #include "preload/signals.h"
 #include "preload/state_repair.h"
 #include "preload/x86_64/cpu.h"
 
-#define SIGNAL_BIT(number) (UINT64_C(1) << ((number)-1))
-#define FAULTS             (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGILL))
-#define SECOND_NS          UINT64_C(1000000000)
-#define REPORT_NS          SECOND_NS /* then it is left; others wait no longer */
-#define WAIT_STEP_NS       UINT64_C(1000000)
+#define FAULTS (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGILL))
 
 enum {
-    KERNEL_MASK_BYTES = 8,
     CRASH_STACK_BYTES = 128 * 1024,
     SIGSETXID = 33, /* libc's, by which all threads change their user: it waits for each of them */
     RECORDS_MAX = 100000,
@@ -41,6 +37,7 @@ struct panic_frame {
     bool is_recoverable; /* the signal can be taken back: it has not been the program's own handler's */
     uint64_t mask;       /* of the thread, before */
     int timer;           /* -1: none */
+    bool is_late;        /* half of its time is over */
     unsigned faults;     /* of our own, in the handling */
     bool is_owner;       /* of the crash lock */
     void *escape[5];
@@ -49,25 +46,11 @@ struct panic_frame {
 static struct panic_config config;
 static struct segment_header *segment; /* NULL: nothing is caught */
 static uintptr_t crash_stack;          /* top */
-static _Atomic uint64_t crash_owner;   /* pid << 32 | tid of who reports */
-static _Atomic uint64_t crash_until;   /* monotonic ns: others wait until then */
-static _Atomic bool has_lingered;
-static _Atomic int server_pid;  /* where our thread runs */
-static siginfo_t passed_on[65]; /* by our own thread: who had sent it */
+static _Atomic int server_pid;         /* where our thread runs */
+static siginfo_t passed_on[65];        /* by our own thread: who had sent it */
 static _Atomic uint64_t is_passed_on;
-static const char timer_tag; /* its address tells our timer's signals */
 
 /* Where from ------------------------------------------------------------------------------------------------------- */
-
-static int own_pid(void)
-{
-    return (int)cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
-}
-
-static int own_tid(void)
-{
-    return (int)cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
-}
 
 bool panic_is_from_outside(siginfo_t *info)
 {
@@ -75,22 +58,14 @@ bool panic_is_from_outside(siginfo_t *info)
 
     if (info->si_code != SI_USER && info->si_code != SI_TKILL && info->si_code != SI_QUEUE)
         return false;
-    if (info->si_pid == own_pid() && info->si_code == SI_USER && (atomic_fetch_and(&is_passed_on, ~bit) & bit))
+    if (info->si_pid == cpu_own_pid() && info->si_code == SI_USER && (atomic_fetch_and(&is_passed_on, ~bit) & bit))
         *info = passed_on[info->si_signo];
-    return info->si_pid != own_pid();
-}
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    cpu_syscall(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&now, 0, 0, 0, 0);
-    return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+    return info->si_pid != cpu_own_pid();
 }
 
 static void set_mask(uint64_t mask, uint64_t *ret_old)
 {
-    cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, (long)ret_old, KERNEL_MASK_BYTES, 0, 0);
+    cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, (long)ret_old, SIGNAL_MASK_BYTES, 0, 0);
 }
 
 /* Counting --------------------------------------------------------------------------------------------------------- */
@@ -200,81 +175,11 @@ static void report(void *context)
         panic_line_write(&event, segment);
 }
 
-/* A signal of our own comes after that time: -1 where there is no such timer. */
-static int timer_start(int signal, uint64_t after_ns)
-{
-    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = signal};
-    struct itimerspec at = {
-        .it_value = {.tv_sec = (time_t)(after_ns / SECOND_NS), .tv_nsec = (long)(after_ns % SECOND_NS)}};
-    int timer = -1;
-
-    event.sigev_value.sival_ptr = (void *)(uintptr_t)&timer_tag;
-    event._sigev_un._tid = own_tid();
-    if (cpu_syscall(SYS_timer_create, CLOCK_MONOTONIC, (long)&event, (long)&timer, 0, 0, 0) != 0)
-        return -1;
-    cpu_syscall(SYS_timer_settime, timer, 0, (long)&at, 0, 0, 0);
-    return timer;
-}
-
-static void timer_stop(int timer)
-{
-    if (timer >= 0)
-        cpu_syscall(SYS_timer_delete, timer, 0, 0, 0, 0, 0);
-}
-
-/* Asks until the deadline, which the owner may put off. An owner in another process is left from before a fork. */
-static bool crash_lock(void)
-{
-    uint64_t pid = (uint64_t)own_pid();
-    uint64_t self = pid << 32 | (uint32_t)own_tid();
-    uint64_t limit_ns = now_ns() + REPORT_NS;
-    struct timespec step = {.tv_nsec = (long)WAIT_STEP_NS};
-
-    for (;;) {
-        uint64_t owner = atomic_load(&crash_owner);
-        uint64_t now = now_ns();
-
-        if (owner >> 32 != pid && atomic_compare_exchange_strong(&crash_owner, &owner, self))
-            return true;
-        if (now > limit_ns && now > atomic_load(&crash_until))
-            return false;
-        cpu_syscall(SYS_nanosleep, (long)&step, 0, 0, 0, 0, 0);
-    }
-}
-
-/* Those of the signals that end programs which are not ignored. */
-static uint64_t signals_to_stop(void)
-{
-    static const uint8_t numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP};
-    uint64_t set = 0;
-
-    for (size_t i = 0; i < sizeof(numbers); i++) {
-        uintptr_t action[4] = {0};
-
-        cpu_syscall(SYS_rt_sigaction, numbers[i], 0, (long)action, KERNEL_MASK_BYTES, 0, 0);
-        if (action[0] != (uintptr_t)SIG_IGN)
-            set |= SIGNAL_BIT(numbers[i]);
-    }
-    return set;
-}
-
-/* The server thread goes on serving; whoever wants the program to end need not wait. */
+/* The server thread goes on serving. */
 static void linger(void)
 {
-    uint64_t set = signals_to_stop();
-    uint64_t until_ns;
-
-    if (config.linger_seconds == 0 || atomic_load(&server_pid) != own_pid() || atomic_exchange(&has_lingered, true))
-        return;
-    until_ns = now_ns() + config.linger_seconds * SECOND_NS;
-    atomic_store(&crash_until, until_ns + REPORT_NS);
-    for (uint64_t now; (now = now_ns()) < until_ns;) {
-        struct timespec left = {.tv_sec = (time_t)((until_ns - now) / SECOND_NS),
-                                .tv_nsec = (long)((until_ns - now) % SECOND_NS)};
-
-        if (cpu_syscall(SYS_rt_sigtimedwait, (long)&set, 0, (long)&left, KERNEL_MASK_BYTES, 0, 0) != -EINTR)
-            break;
-    }
+    if (config.linger_seconds != 0 && atomic_load(&server_pid) == cpu_own_pid())
+        panic_wait_linger(config.linger_seconds);
 }
 
 /* Writing to a pipe that nobody reads any more must not change what the program dies of. */
@@ -284,14 +189,14 @@ static void drop_broken_pipe(bool was_pending)
     struct timespec none = {0};
 
     if (!was_pending)
-        cpu_syscall(SYS_rt_sigtimedwait, (long)&set, 0, (long)&none, KERNEL_MASK_BYTES, 0, 0);
+        cpu_syscall(SYS_rt_sigtimedwait, (long)&set, 0, (long)&none, SIGNAL_MASK_BYTES, 0, 0);
 }
 
 static bool is_pending(int signal)
 {
     uint64_t pending = 0;
 
-    cpu_syscall(SYS_rt_sigpending, (long)&pending, KERNEL_MASK_BYTES, 0, 0, 0, 0);
+    cpu_syscall(SYS_rt_sigpending, (long)&pending, SIGNAL_MASK_BYTES, 0, 0, 0, 0);
     return pending & SIGNAL_BIT(signal);
 }
 
@@ -302,7 +207,7 @@ static void block_signals(struct panic_frame *frame)
     uint64_t mask =
         ~(FAULTS | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGSETXID) | SIGNAL_BIT(frame->signal));
 
-    cpu_syscall(SYS_rt_sigprocmask, SIG_BLOCK, (long)&mask, (long)&frame->mask, KERNEL_MASK_BYTES, 0, 0);
+    cpu_syscall(SYS_rt_sigprocmask, SIG_BLOCK, (long)&mask, (long)&frame->mask, SIGNAL_MASK_BYTES, 0, 0);
 }
 
 /* One of ours that is not blocked; 0: none. */
@@ -320,7 +225,7 @@ static void report_in_time(struct panic_frame *frame)
 {
     int signal = signal_of_timer(frame);
 
-    frame->timer = signal ? timer_start(signal, REPORT_NS) : -1;
+    frame->timer = signal ? panic_wait_timer(signal) : -1;
     if (crash_stack)
         cpu_call_on_stack(report, frame, (void *)crash_stack);
     else
@@ -353,17 +258,17 @@ static bool handle(struct panic_frame *frame)
     block_signals(frame);
     if (__builtin_setjmp(frame->escape) == 0) {
         count(frame);
-        frame->is_owner = !lane_is_borrowed() && crash_lock();
+        frame->is_owner = !lane_is_borrowed() && panic_wait_lock();
         if (frame->is_owner)
             report_in_time(frame);
         else if (frame->is_recoverable)
             frame->refusal = "another panic is under way";
     }
-    timer_stop(frame->timer);
+    panic_wait_timer_stop(frame->timer);
     drop_broken_pipe(was_pending);
     if (is_recovered(frame)) {
         recover(frame);
-        atomic_store(&crash_owner, 0);
+        panic_wait_unlock();
     } else if (frame->is_owner) {
         linger();
     }
@@ -375,8 +280,8 @@ static bool handle(struct panic_frame *frame)
 /* The kernel delivers it when the handler returns: in the frame that it came from, with the default action. */
 static void redeliver(int signal, siginfo_t *info, ucontext_t *context)
 {
-    int pid = own_pid();
-    int tid = own_tid();
+    int pid = cpu_own_pid();
+    int tid = cpu_own_tid();
 
     set_mask(UINT64_MAX, NULL);
     signals_set_default(signal);
@@ -410,11 +315,6 @@ void panic_end(int signal, siginfo_t *info, ucontext_t *context)
 
 /* Faults in the handling ------------------------------------------------------------------------------------------- */
 
-static bool is_timers(const siginfo_t *info)
-{
-    return info->si_code == SI_TIMER && info->si_ptr == (void *)(uintptr_t)&timer_tag;
-}
-
 /* The first time what was begun is left; then the program dies of what it had come with. */
 static void give_up(struct panic_frame *frame, ucontext_t *context)
 {
@@ -432,7 +332,7 @@ static void pass_on(int signal, const siginfo_t *info, ucontext_t *context)
         return;
     passed_on[signal] = *info;
     atomic_fetch_or(&is_passed_on, SIGNAL_BIT(signal));
-    cpu_syscall(SYS_kill, own_pid(), signal, 0, 0, 0, 0);
+    cpu_syscall(SYS_kill, cpu_own_pid(), signal, 0, 0, 0, 0);
 }
 
 /* Descriptors are the thread's own (server/descriptors.h): standard error is opened for the one line. */
@@ -444,7 +344,7 @@ static void park(void)
 
     line.length = 0;
     panic_line_add(&line, "callmeter[");
-    panic_line_add_number(&line, (uint64_t)own_pid(), 10);
+    panic_line_add_number(&line, (uint64_t)cpu_own_pid(), 10);
     panic_line_add(&line, "]: ");
     panic_line_add(&line, text);
     panic_line_add(&line, "\n");
@@ -487,7 +387,12 @@ bool panic_is_own(int signal, siginfo_t *info, ucontext_t *context)
         return true;
     }
     if (!frame)
-        return is_timers(info);
+        return panic_wait_is_timers(info);
+    if (panic_wait_is_timers(info) && frame->timer >= 0 && !frame->is_late) {
+        frame->is_late = true;
+        panic_wait_timer_again(frame->timer);
+        return true;
+    }
     if (panic_is_from_outside(info))
         redeliver(signal, info, context);
     else
@@ -504,8 +409,8 @@ void panic_enter_thread(void)
     signals_thread.is_own = true;
     if (!segment)
         return;
-    atomic_store(&server_pid, own_pid());
-    cpu_syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&faults, 0, KERNEL_MASK_BYTES, 0, 0);
+    atomic_store(&server_pid, cpu_own_pid());
+    cpu_syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&faults, 0, SIGNAL_MASK_BYTES, 0, 0);
 }
 
 void panic_init(const struct panic_config *given)

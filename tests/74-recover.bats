@@ -49,6 +49,32 @@ refused() {
   done
 }
 
+passed() {
+  ((SECONDS >= $1))
+}
+
+has_more_lines() {
+  (($(wc -l <"$run_dir/err") > $1))
+}
+
+@test "a program that is stopped in the middle, for longer than a report may take, goes on" {
+  local i
+  manifest_recover 1000000
+  start_metered "$(target crash-recover)" often
+  deadline_seconds=60
+  for i in 1 2 3; do
+    wait_until has_more_lines $((i * 1000))
+    kill -STOP "$pid"
+    wait_until passed $((SECONDS + 2))
+    kill -CONT "$pid"
+  done
+  wait_done
+  scrape
+  assert_truths
+  release
+  assert_equal 0 "$exit_status" 'failed checks'
+}
+
 @test "faults on four threads at once are recovered from" {
   local variant
   for variant in "${variants[@]}"; do

@@ -48,11 +48,13 @@ static unw_addr_space_t space;
 static struct walk walk; /* too large for a small stack; one thread at a time */
 static bool is_walking;  /* libunwind has a lock, which it keeps for ever if it is left by a jump */
 
+/* Of this thread's work: a walk waits for nothing, and a program that is stopped meanwhile, or gets no processor, is no
+ * reason to end it. */
 static uint64_t now_ns(void)
 {
     struct timespec now = {0};
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
