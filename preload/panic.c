@@ -23,6 +23,7 @@
 
 enum {
     CRASH_STACK_BYTES = 128 * 1024,
+    NESTED_STACK_BYTES = 64 * 1024,
     SIGSETXID = 33, /* libc's, by which all threads change their user: it waits for each of them */
     RECORDS_MAX = 100000,
 };
@@ -40,12 +41,14 @@ struct panic_frame {
     bool is_late;        /* half of its time is over */
     unsigned faults;     /* of our own, in the handling */
     bool is_owner;       /* of the crash lock */
+    bool is_moved;       /* the thread has another alternate stack than `stack` */
+    stack_t stack;
     void *escape[5];
 };
 
 static struct panic_config config;
 static struct segment_header *segment; /* NULL: nothing is caught */
-static uintptr_t crash_stack;          /* top */
+static uintptr_t crash_stack;          /* top; above it is the stack of signals that come meanwhile */
 static _Atomic int server_pid;         /* where our thread runs */
 static siginfo_t passed_on[65];        /* by our own thread: who had sent it */
 static _Atomic uint64_t is_passed_on;
@@ -221,13 +224,24 @@ static int signal_of_timer(const struct panic_frame *frame)
     return 0;
 }
 
+/* On the crash stack the kernel does not take the thread to be on its alternate one, and would put the next signal's
+ * frame over this one's. So there is another for so long. */
+static void report_on_stack(void *context)
+{
+    struct panic_frame *frame = context;
+    stack_t nested = {.ss_sp = (void *)crash_stack, .ss_size = NESTED_STACK_BYTES};
+
+    frame->is_moved = cpu_syscall(SYS_sigaltstack, (long)&nested, (long)&frame->stack, 0, 0, 0, 0) == 0;
+    report(context);
+}
+
 static void report_in_time(struct panic_frame *frame)
 {
     int signal = signal_of_timer(frame);
 
     frame->timer = signal ? panic_wait_timer(signal) : -1;
     if (crash_stack)
-        cpu_call_on_stack(report, frame, (void *)crash_stack);
+        cpu_call_on_stack(report_on_stack, frame, (void *)crash_stack);
     else
         report(frame);
 }
@@ -265,6 +279,8 @@ static bool handle(struct panic_frame *frame)
             frame->refusal = "another panic is under way";
     }
     panic_wait_timer_stop(frame->timer);
+    if (frame->is_moved)
+        cpu_syscall(SYS_sigaltstack, (long)&frame->stack, 0, 0, 0, 0, 0);
     drop_broken_pipe(was_pending);
     if (is_recovered(frame)) {
         recover(frame);
@@ -422,7 +438,9 @@ void panic_init(const struct panic_config *given)
         return;
     config = *given;
     segment = given->segment;
-    crash_stack = altstack_map(CRASH_STACK_BYTES);
+    crash_stack = altstack_map(CRASH_STACK_BYTES + NESTED_STACK_BYTES);
+    if (crash_stack)
+        crash_stack -= NESTED_STACK_BYTES;
     altstack_init(getauxval(AT_MINSIGSTKSZ));
     abort_init();
     recover_init(&config.recover);
