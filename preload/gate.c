@@ -120,6 +120,7 @@ static void shim_fill(struct shim *shim)
     shim->before_main = &interpose_before_main;
     shim->exec_init = exec_init;
     shim->panic_init = panic_init;
+    shim->relocated_init = relocated_init;
     shim->module_open = module_open;
     shim->log = log_line;
 }

@@ -15,6 +15,7 @@
 #include "preload/panic_line.h"
 #include "preload/panic_wait.h"
 #include "preload/read.h"
+#include "preload/relocated.h"
 #include "preload/signals.h"
 #include "preload/state_repair.h"
 #include "preload/x86_64/cpu.h"
@@ -293,16 +294,20 @@ static bool handle(struct panic_frame *frame)
     return is_recovered(frame);
 }
 
-/* The kernel delivers it when the handler returns: in the frame that it came from, with the default action. */
+/* The kernel delivers it when the handler returns: in the frame that it came from, with the default action. No
+ * instruction of the program runs before that, so the frame may say what it would without stubs. */
 static void redeliver(int signal, siginfo_t *info, ucontext_t *context)
 {
+    struct relocated relocated;
     int pid = cpu_own_pid();
     int tid = cpu_own_tid();
 
     set_mask(UINT64_MAX, NULL);
     signals_set_default(signal);
     *(uint64_t *)&context->uc_sigmask &= ~SIGNAL_BIT(signal);
-    if (cpu_syscall(SYS_rt_tgsigqueueinfo, pid, tid, signal, (long)info, 0, 0) != 0 && info->si_code <= 0)
+    if (cpu_syscall(SYS_rt_tgsigqueueinfo, pid, tid, signal, (long)info, 0, 0) == 0)
+        relocated_hide(context, &relocated);
+    else if (info->si_code <= 0)
         cpu_syscall(SYS_tgkill, pid, tid, signal, 0, 0, 0);
 }
 

@@ -14,6 +14,7 @@
 #include "preload/panic.h"
 #include "preload/personality.h"
 #include "preload/read.h"
+#include "preload/relocated.h"
 #include "preload/state_repair.h"
 #include "preload/tuples.h"
 
@@ -79,6 +80,7 @@ struct shim {
     void (**before_main)(void); /* called when the program's constructors have run; NULL: nothing to do */
     void (*exec_init)(const char *const *patterns, size_t count); /* exec.h */
     void (*panic_init)(const struct panic_config *);
+    void (*relocated_init)(const struct relocated_map *);
     int (*module_open)(const char *path, void **ret_handle, char *text, size_t text_bytes); /* module.h */
     void (*log)(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 };

@@ -8,6 +8,7 @@
 #include "preload/altstack.h"
 #include "preload/lane.h"
 #include "preload/panic.h"
+#include "preload/relocated.h"
 #include "preload/x86_64/cpu.h"
 
 enum {
@@ -282,22 +283,25 @@ bool signals_claim(int signal)
 
 static void call_handler(int signal, siginfo_t *info, void *context, const struct action *action)
 {
+    struct relocated relocated;
     struct signals_note note = {
         .self = &note,
         .outer = signals_thread.note,
         .info = info,
         .context = context,
-        .ip = signals_place_of(signal, context).ip,
         .signal = signal,
         .pid = cpu_own_pid(),
     };
 
     if (panic_is_from_outside(info))
         signals_thread.sent = signals_place_of(signal, context);
+    relocated_hide(context, &relocated);
+    note.ip = signals_place_of(signal, context).ip;
     signals_thread.note = &note;
     ((void (*)(int, siginfo_t *, void *))action->handler)(signal, info, context);
     signals_thread.note = note.outer;
     note.self = NULL;
+    relocated_show(context, &relocated);
 }
 
 /* abort(3) goes on when its signal came to nothing, and ends the program where nobody sees it. */

@@ -206,7 +206,7 @@ static bool walk_restart(struct walk *given)
  * to does not change, so their values may be read out now. */
 static bool walk_unpatch(struct walk *given)
 {
-    struct stub_registers registers = {.pc = walk_pc(given)};
+    struct relocated_registers registers = {.pc = walk_pc(given)};
     unw_word_t value;
 
     unw_get_reg(&given->cursor, UNW_X86_64_RSP, &value);

@@ -19,6 +19,7 @@
 #include "preload/callmeter/panic_load.h"
 #include "preload/callmeter/panic_module.h"
 #include "preload/callmeter/state.h"
+#include "preload/callmeter/stub_map.h"
 #include "preload/callmeter/track.h"
 #include "preload/callmeter/unwinders.h"
 #include "preload/shim.h"
@@ -140,6 +141,16 @@ static struct recover_config recover_values(const struct manifest *manifest, con
     return config;
 }
 
+static bool place_back(struct relocated_registers *registers)
+{
+    return stub_map_back(track_stubs(), registers);
+}
+
+static bool place_forth(uintptr_t stub_pc, uintptr_t *pc)
+{
+    return stub_map_forth(track_stubs(), stub_pc, pc);
+}
+
 static void panics_start(const struct shim *shim, const struct manifest *manifest, const struct loaded *loaded,
                          const struct resolution *resolution, struct segment_header *segment)
 {
@@ -152,6 +163,7 @@ static void panics_start(const struct shim *shim, const struct manifest *manifes
         .report = module ? module->report : NULL,
     };
 
+    shim->relocated_init(&(struct relocated_map){.back = place_back, .forth = place_forth});
     shim->panic_init(&config);
 }
 

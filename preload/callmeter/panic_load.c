@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "symbols/manifest.h"
 #include "symbols/object.h"
 
-bool panic_load_is_wanted(const struct manifest *manifest)
+static bool is_wanted(const struct manifest *manifest)
 {
     if (manifest->panics.signal_count == 0)
         return false;
@@ -56,7 +57,7 @@ const struct panic_module *panic_load(const struct shim *shim, const struct mani
                    .backtrace_depth = panics->backtrace_depth},
     };
 
-    if (!panic_load_is_wanted(manifest))
+    if (!is_wanted(manifest))
         return NULL;
     if (!config.report.program || (panics->report_dir && !config.report.folder)) {
         shim->log(LOG_LEVEL_ERROR, "no memory for reports of panics");

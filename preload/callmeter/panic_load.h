@@ -2,17 +2,12 @@
 #ifndef CALLMETER_PRELOAD_CALLMETER_PANIC_LOAD_H
 #define CALLMETER_PRELOAD_CALLMETER_PANIC_LOAD_H
 
-#include <stdbool.h>
-
 struct manifest;
 struct object;
 struct panic_module;
 struct segment_header;
 struct shim;
 struct stub_map;
-
-/* True if reports are to be written, or some function has `recover`, and signals are caught at all. */
-bool panic_load_is_wanted(const struct manifest *manifest);
 
 /* Loads the module, on the first thread. `program` is the executable, or NULL if its file could not be read; the stubs
  * and the segment stay valid for ever. NULL: not wanted, or it cannot be had, which was logged. Context: startup. */

@@ -102,7 +102,7 @@ static bool is_pushed(uintptr_t pc, bool *ret_is_rbx)
     return true;
 }
 
-static void back_to_entry(const struct stub_range *range, struct stub_registers *registers)
+static void back_to_entry(const struct stub_range *range, struct relocated_registers *registers)
 {
     bool is_rbx;
 
@@ -124,7 +124,7 @@ static bool is_behind_push(const struct stub_range *range, size_t instruction, u
            code[1] == 0x35;
 }
 
-static void back_to_window(const struct stub_range *range, struct stub_registers *registers)
+static void back_to_window(const struct stub_range *range, struct relocated_registers *registers)
 {
     uintptr_t offset = registers->pc - range->original;
     size_t i = range->instruction_count;
@@ -144,7 +144,7 @@ static void back_to_window(const struct stub_range *range, struct stub_registers
     registers->pc = range->window + range->offsets[i - 1];
 }
 
-bool stub_map_back(const struct stub_map *map, struct stub_registers *registers)
+bool stub_map_back(const struct stub_map *map, struct relocated_registers *registers)
 {
     const struct stub_range *range = find(map, registers->pc);
 
@@ -155,4 +155,17 @@ bool stub_map_back(const struct stub_map *map, struct stub_registers *registers)
     else
         back_to_window(range, registers);
     return true;
+}
+
+bool stub_map_forth(const struct stub_map *map, uintptr_t stub_pc, uintptr_t *pc)
+{
+    const struct stub_range *range = find(map, stub_pc);
+
+    for (size_t i = 0; range && i < range->instruction_count; i++) {
+        if (*pc != range->window + range->offsets[i])
+            continue;
+        *pc = range->original + range->relocated[i];
+        return true;
+    }
+    return false;
 }

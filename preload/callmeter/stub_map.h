@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "preload/relocated.h"
 #include "symbols/plan.h"
 
 struct stub;
@@ -31,13 +32,6 @@ struct stub_map {
     size_t capacity;
 };
 
-/* The registers that mapping back changes. */
-struct stub_registers {
-    uintptr_t pc;
-    uintptr_t sp;
-    uint64_t rbx;
-};
-
 /* Makes room for so many stubs. -ENOMEM. Context: startup. */
 int stub_map_init(struct stub_map *map, size_t capacity);
 
@@ -49,6 +43,10 @@ void stub_map_seal(struct stub_map *map);
 
 /* If registers->pc is in a stub: sets the registers to what they would be in the unpatched function. In the stub's own
  * code that is the function's first instruction. Context: signal. */
-bool stub_map_back(const struct stub_map *map, struct stub_registers *registers);
+bool stub_map_back(const struct stub_map *map, struct relocated_registers *registers);
+
+/* If *pc is the first byte of an instruction that has a copy in the stub which `stub_pc` is in: sets it to the copy's.
+ * Context: signal. */
+bool stub_map_forth(const struct stub_map *map, uintptr_t stub_pc, uintptr_t *pc);
 
 #endif

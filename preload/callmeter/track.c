@@ -8,7 +8,6 @@
 #include <sys/mman.h>
 
 #include "preload/callmeter/near.h"
-#include "preload/callmeter/panic_load.h"
 #include "preload/callmeter/span.h"
 #include "preload/callmeter/state.h"
 #include "preload/callmeter/stub_map.h"
@@ -270,7 +269,7 @@ int track_prepare(struct track *track, struct diag *diag)
     result = track_segment_create(track, diag);
     if (result != 0)
         return result;
-    result = stub_map_init(&stub_places, panic_load_is_wanted(track->manifest) ? resolution->count : 0);
+    result = stub_map_init(&stub_places, track->manifest->panics.signal_count > 0 ? resolution->count : 0);
     if (result != 0) {
         diag_set(diag, "no memory for the places of %zu functions", resolution->count);
         return result;
