@@ -14,6 +14,7 @@
 #include "preload/executables.h"
 #include "preload/interpose.h"
 #include "preload/log.h"
+#include "preload/masks.h"
 #include "preload/module.h"
 #include "preload/panic.h"
 #include "preload/self.h"
@@ -166,6 +167,7 @@ __attribute__((constructor)) static void gate(void)
     interpose_init();
     exec_resolve();
     signals_resolve();
+    masks_resolve();
     if (!manifests || !*manifests || is_set("CALLMETER_DISABLE") || is_out_of_place() || !is_meant(manifests)) {
         errno = saved_errno;
         return;

@@ -1,6 +1,7 @@
 #include "preload/interpose.h"
 
 #include <dlfcn.h>
+#include <setjmp.h>
 #include <stddef.h>
 
 #include "preload/lane.h"
@@ -17,6 +18,8 @@ void interpose_resolve(void);
 void (*interpose_longjmp)(void) = interpose_first_longjmp;
 void (*interpose_longjmp_chk)(void) = interpose_first_longjmp_chk;
 void (*interpose_before_main)(void);
+
+_Static_assert(offsetof(struct __jmp_buf_tag, __mask_was_saved) == 64, "JMP_BUF_MASK_WAS_SAVED in jumps.S");
 
 typedef int (*main_function)(int, char **, char **);
 typedef int (*start_main_function)(main_function, int, char **, void (*)(void), void (*)(void), void (*)(void), void *);

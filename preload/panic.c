@@ -323,6 +323,16 @@ void panic_take(int signal, siginfo_t *info, ucontext_t *context)
     redeliver(signal, info, context);
 }
 
+void panic_take_blocked(int signal, siginfo_t *info, ucontext_t *context)
+{
+    struct panic_frame frame = {
+        .signal = signal, .info = info, .context = context, .refusal = "the program has the signal blocked"};
+
+    if (position_of(signal) >= 0 && !signals_thread.is_ending)
+        handle(&frame);
+    redeliver(signal, info, context);
+}
+
 void panic_end(int signal, siginfo_t *info, ucontext_t *context)
 {
     struct panic_frame frame = {

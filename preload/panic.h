@@ -56,6 +56,9 @@ void panic_enter_thread(void);
  * the signal again, with the default action. */
 void panic_take(int signal, siginfo_t *info, ucontext_t *context);
 
+/* A fault whose signal the program has blocked: no handler of its is asked. */
+void panic_take_blocked(int signal, siginfo_t *info, ucontext_t *context);
+
 /* The program ends for this signal, which its own handler had: by exiting in it, or by returning to abort(3). Counts
  * and reports it, unless it was sent from outside. */
 void panic_end(int signal, siginfo_t *info, ucontext_t *context);

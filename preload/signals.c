@@ -7,6 +7,7 @@
 #include "preload/abort.h"
 #include "preload/altstack.h"
 #include "preload/lane.h"
+#include "preload/masks.h"
 #include "preload/panic.h"
 #include "preload/relocated.h"
 #include "preload/x86_64/cpu.h"
@@ -270,6 +271,7 @@ bool signals_claim(int signal)
     is_ours = found.handler != (uintptr_t)SIG_IGN && (restorer || learn_kernel(signal));
     if (is_ours) {
         atomic_fetch_or(&claimed, SIGNAL_BIT(signal));
+        masks_claim(signal);
         action_store(signal, &found);
     } else {
         kernel_set(signal, &found);
@@ -283,6 +285,9 @@ bool signals_claim(int signal)
 
 static void call_handler(int signal, siginfo_t *info, void *context, const struct action *action)
 {
+    uint64_t blocked = action->mask | (action->flags & SA_NODEFER ? 0 : SIGNAL_BIT(signal));
+    bool is_hiding = !lane_is_borrowed();
+    uint64_t before = 0;
     struct relocated relocated;
     struct signals_note note = {
         .self = &note,
@@ -298,7 +303,11 @@ static void call_handler(int signal, siginfo_t *info, void *context, const struc
     relocated_hide(context, &relocated);
     note.ip = signals_place_of(signal, context).ip;
     signals_thread.note = &note;
+    if (is_hiding)
+        before = masks_begin(context, blocked);
     ((void (*)(int, siginfo_t *, void *))action->handler)(signal, info, context);
+    if (is_hiding)
+        masks_end(context, before);
     signals_thread.note = note.outer;
     note.self = NULL;
     relocated_show(context, &relocated);
@@ -338,12 +347,25 @@ static bool move_to_program_stack(int signal, const siginfo_t *info, ucontext_t 
     return true;
 }
 
+/* Hardware that reports a page it has found broken, which nobody has touched, is no fault. */
+static bool is_fault(int signal, const siginfo_t *info)
+{
+    return info->si_code > 0 && !(signal == SIGBUS && info->si_code == BUS_MCEERR_AO);
+}
+
 static void entry(int signal, siginfo_t *info, void *context)
 {
     struct action action;
 
     if (panic_is_own(signal, info, context))
         return;
+    if (masks_is_hidden(signal)) {
+        if (is_fault(signal, info))
+            panic_take_blocked(signal, info, context);
+        else
+            masks_postpone(signal, info, context);
+        return;
+    }
     action = action_load(signal);
     if (is_function(action.handler) && move_to_program_stack(signal, info, context))
         return;
@@ -393,6 +415,7 @@ static void set_caught(uint64_t signals)
 
 void signals_exec_begin(void)
 {
+    masks_settle();
     set_ignored(atomic_load(&ignored));
 }
 
@@ -406,6 +429,7 @@ static void spawn_count(int change)
 {
     uint64_t mask;
 
+    masks_settle();
     if (atomic_load(&ignored) == 0 && spawning == 0)
         return;
     if (lane_is_borrowed()) {

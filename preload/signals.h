@@ -42,11 +42,13 @@ struct signals_place {
 
 /* What a thread has in its static TLS. */
 struct signals_thread {
+    uint64_t hidden;           /* signals that the program has blocked, but not the kernel: see masks.h */
     struct signals_note *note; /* of the innermost handler. A jump out of a handler that we do not see leaves it */
     struct panic_frame *frame; /* of the panic that is being handled */
     struct signals_place sent; /* where the last signal came that was sent from outside, and had a handler */
     bool is_own;               /* callmeter's own thread */
     bool is_ending;            /* its panic is counted */
+    int settled_child;         /* of vfork: the last one whose mask was settled */
 };
 
 extern __thread struct signals_thread signals_thread __attribute__((tls_model("initial-exec")));
@@ -81,11 +83,14 @@ void signals_set_default(int signal);
  * it after all. Context: signal. */
 bool signals_is_sent_on(int signal, const siginfo_t *info, const void *context);
 
-/* The thread jumps to `target`, a stack pointer: handlers below it are left. Context: hot. */
-static inline void signals_jumped(uintptr_t target)
+/* The thread jumps to `target`, a stack pointer: handlers below it are left. With the mask that was saved there, or
+ * with the one that it has. Context: hot. */
+static inline void signals_jumped(uintptr_t target, bool is_mask_restored)
 {
     if ((uintptr_t)signals_thread.note < target)
         signals_thread.note = NULL;
+    if (is_mask_restored)
+        signals_thread.hidden = 0;
 }
 
 /* Around exec: what the program ignores is ignored by the next one as well. The second is for an exec that failed.

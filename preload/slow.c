@@ -146,13 +146,13 @@ static void jump_init(struct jump *jump, struct lane *lane, uintptr_t target, ui
         jump->other = stack_range_of(from);
 }
 
-void slow_longjmp(uintptr_t target, uintptr_t from)
+void slow_longjmp(uintptr_t target, uintptr_t from, int is_mask_restored)
 {
     struct lane *lane = hot_thread.lane;
     struct record **link = &lane->current;
     struct jump jump;
 
-    signals_jumped(target);
+    signals_jumped(target, is_mask_restored != 0);
     if (lane->current == &lane_bottom)
         return;
     jump_init(&jump, lane, target, from);

@@ -39,7 +39,7 @@ void slow_exit(uint64_t rbx, uintptr_t slot, uint64_t ret, uint64_t float_ret, u
 /* An exception left the call, or a forced unwinding (pthread_exit, cancellation) did. */
 void slow_landed(uint64_t rbx, uintptr_t slot, uint64_t is_forced, struct slow_exit *ret_exit);
 
-/* longjmp is about to set rsp to `target`, from `from`. */
-void slow_longjmp(uintptr_t target, uintptr_t from);
+/* longjmp is about to set rsp to `target`, from `from`, and the thread's mask to a saved one if that is so. */
+void slow_longjmp(uintptr_t target, uintptr_t from, int is_mask_restored);
 
 #endif

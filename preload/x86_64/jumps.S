@@ -5,7 +5,8 @@
 
 /* longjmp and friends: tell the lane what is jumped over, then the real one, with the arguments as they came. The target's rsp is in
  * the buffer as glibc's setjmp mangles it (rotated left by 17 after an exclusive or with the pointer guard at fs:0x30). */
-#define JMP_BUF_RSP 48
+#define JMP_BUF_RSP            48
+#define JMP_BUF_MASK_WAS_SAVED 64
 
 /* The jump's own arguments; the stack is aligned for C then. */
 #define ARGUMENTS_BYTES 24
@@ -36,6 +37,7 @@
         .cfi_startproc
         endbr64
         PUSH_ARGUMENTS
+        movl    JMP_BUF_MASK_WAS_SAVED(%rdi), %edx
         movq    JMP_BUF_RSP(%rdi), %rdi
         rorq    $17, %rdi
         xorq    %fs:0x30, %rdi
