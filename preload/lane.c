@@ -30,6 +30,7 @@ struct record lane_bottom = {.sp = UINTPTR_MAX};
     }
 struct lane lane_none = LANE_WITHOUT_RECORDS;
 struct lane lane_ours = LANE_WITHOUT_RECORDS;
+struct lane lane_shared = LANE_WITHOUT_RECORDS;
 __thread struct hot_thread hot_thread
     __attribute__((tls_model("initial-exec"))) = {&lane_none, &no_block, lane_no_chunk};
 __thread struct signals_thread signals_thread __attribute__((tls_model("initial-exec")));
@@ -80,6 +81,20 @@ void lane_leave(struct lane *before)
     hot_thread.lane = before;
     atomic_signal_fence(memory_order_seq_cst);
     hot_thread.seats = before->seats;
+}
+
+/* The lane that it had stays as it is until the thread is gone. What is in progress there ends as a call does that ends
+ * on another thread. */
+void lane_share(void)
+{
+    uint64_t mask;
+
+    if (!lanes || hot_thread.lane == &lane_ours)
+        return;
+    lane_signals_block(&mask);
+    lane_enter();
+    lane_leave(&lane_shared);
+    lane_signals_restore(&mask);
 }
 
 const struct lane *lane_at(size_t index)
@@ -314,7 +329,7 @@ struct lane *lane_here(void)
 {
     uint64_t mask;
 
-    if (hot_thread.lane == &lane_ours || *hot_thread.lane->block_ref)
+    if (hot_thread.lane == &lane_ours || hot_thread.lane == &lane_shared || *hot_thread.lane->block_ref)
         return hot_thread.lane;
     lane_signals_block(&mask);
     process_check();

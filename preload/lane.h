@@ -11,6 +11,7 @@ extern __thread struct hot_thread hot_thread __attribute__((tls_model("initial-e
 
 extern struct lane lane_none;
 extern struct lane lane_ours;
+extern struct lane lane_shared; /* of two tasks: nobody writes to it */
 extern struct record lane_bottom;
 extern struct chunk lane_no_chunk[CHUNK_BYTES / sizeof(struct chunk)]; /* one that is full, of threads that have none */
 
@@ -39,6 +40,10 @@ void lanes_reap(void);
 
 /* In a forked child, on the thread that forked. Context: pthread_atfork child handler. */
 void lanes_forked(void);
+
+/* Another task is about to run on the calling thread's storage, at the same time. From here on the calls of both are
+ * counted one by one and not timed, which needs no lane. Context: any. */
+void lane_share(void);
 
 /* The lane to count in, whatever the thread was before: attaches it if it is new. Context: hot. */
 struct lane *lane_here(void);

@@ -83,7 +83,7 @@ static struct record *innermost(const ucontext_t *context)
     struct stack_range own;
     struct record *record;
 
-    if (lane == &lane_none || lane == &lane_ours)
+    if (lane == &lane_none || lane == &lane_ours || lane == &lane_shared)
         return NULL;
     own = lane_stack(lane);
     record = lane->current;

@@ -19,7 +19,7 @@ needed() {
     execl execle execlp execv execve execveat execvp execvpe fexecve posix_spawn posix_spawnp \
     sigaction __sigaction signal ssignal bsd_signal sysv_signal __sysv_signal sigset sigignore siginterrupt \
     exit quick_exit _exit _Exit \
-    sigprocmask pthread_sigmask __sigsetjmp setjmp getcontext setcontext swapcontext vfork system popen \
+    sigprocmask pthread_sigmask __sigsetjmp setjmp getcontext setcontext swapcontext vfork clone system popen \
     sigsuspend sigpause __sigpause __xpg_sigpause pselect ppoll __ppoll_chk epoll_pwait \
     sigblock sigsetmask siggetmask sighold sigrelse | sort) <(exported "$shim")
 }
