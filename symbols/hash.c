@@ -1,8 +1,9 @@
 #include "symbols/hash.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "symbols/bulk.h"
 
 int hash_init(struct hash *hash, size_t capacity)
 {
@@ -13,9 +14,9 @@ int hash_init(struct hash *hash, size_t capacity)
         return -ENOMEM;
     while (buckets < capacity * 2)
         buckets *= 2;
-    hash->buckets = calloc(buckets, sizeof(*hash->buckets));
-    hash->next = calloc(capacity + 1, sizeof(*hash->next));
-    hash->hashes = calloc(capacity + 1, sizeof(*hash->hashes));
+    hash->buckets = bulk_calloc(buckets, sizeof(*hash->buckets));
+    hash->next = bulk_calloc(capacity + 1, sizeof(*hash->next));
+    hash->hashes = bulk_calloc(capacity + 1, sizeof(*hash->hashes));
     if (!hash->buckets || !hash->next || !hash->hashes) {
         hash_finish(hash);
         return -ENOMEM;
@@ -27,9 +28,9 @@ int hash_init(struct hash *hash, size_t capacity)
 
 void hash_finish(struct hash *hash)
 {
-    free(hash->buckets);
-    free(hash->next);
-    free(hash->hashes);
+    bulk_free(hash->buckets);
+    bulk_free(hash->next);
+    bulk_free(hash->hashes);
     memset(hash, 0, sizeof(*hash));
 }
 

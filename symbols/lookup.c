@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "symbols/bulk.h"
 #include "symbols/demangle.h"
 #include "symbols/name.h"
 
@@ -23,6 +24,7 @@ struct lookup {
     struct hash by_name; /* ELF names without clone suffix, to positions in object->symbols */
     struct hash by_demangled;
     struct lookup_key *keys;
+    struct bulk_text texts; /* of the keys */
     size_t key_count;
     bool has_demangled;
 };
@@ -31,6 +33,7 @@ struct lookup {
 static void lookup_add_key(struct lookup *lookup, char *text, uint32_t symbol)
 {
     uint64_t key;
+    char *kept;
 
     if (!text)
         return;
@@ -42,7 +45,11 @@ static void lookup_add_key(struct lookup *lookup, char *text, uint32_t symbol)
             return;
         }
     }
-    lookup->keys[lookup->key_count] = (struct lookup_key){.text = text, .symbol = symbol};
+    kept = bulk_text_copy(&lookup->texts, text);
+    free(text);
+    if (!kept)
+        return;
+    lookup->keys[lookup->key_count] = (struct lookup_key){.text = kept, .symbol = symbol};
     hash_add(&lookup->by_demangled, key, (uint32_t)lookup->key_count++);
 }
 
@@ -104,7 +111,7 @@ static int lookup_index_demangled(struct lookup *lookup)
         return 0;
     for (size_t i = 0; i < lookup->object->symbol_count; i++)
         mangled += demangle_is_mangled(lookup->object->symbols[i].name);
-    lookup->keys = calloc(mangled * LOOKUP_KEYS_A_SYMBOL + 1, sizeof(*lookup->keys));
+    lookup->keys = bulk_calloc(mangled * LOOKUP_KEYS_A_SYMBOL + 1, sizeof(*lookup->keys));
     if (!lookup->keys || hash_init(&lookup->by_demangled, mangled * LOOKUP_KEYS_A_SYMBOL) < 0)
         return -ENOMEM;
     for (size_t i = 0; i < lookup->object->symbol_count; i++)
@@ -139,9 +146,8 @@ void lookup_destroy(struct lookup *lookup)
 {
     if (!lookup)
         return;
-    for (size_t i = 0; i < lookup->key_count; i++)
-        free(lookup->keys[i].text);
-    free(lookup->keys);
+    bulk_text_finish(&lookup->texts);
+    bulk_free(lookup->keys);
     hash_finish(&lookup->by_name);
     hash_finish(&lookup->by_demangled);
     free(lookup);
@@ -149,7 +155,7 @@ void lookup_destroy(struct lookup *lookup)
 
 void lookup_result_finish(struct lookup_result *result)
 {
-    free(result->positions);
+    bulk_free(result->positions);
     memset(result, 0, sizeof(*result));
 }
 
@@ -165,7 +171,7 @@ static int lookup_result_add(struct lookup_result *result, uint32_t position)
 {
     if (result->count == result->capacity) {
         size_t capacity = result->capacity ? result->capacity * 2 : 8;
-        uint32_t *positions = reallocarray(result->positions, capacity, sizeof(*positions));
+        uint32_t *positions = bulk_resize(result->positions, capacity, sizeof(*positions));
 
         if (!positions)
             return -ENOMEM;
@@ -338,9 +344,10 @@ static bool lookup_glob_text(const char *pattern, char *text)
 
 /* Tries the three forms of a demangled name, but not those that cannot match where another did not: demangling is what
  * a glob's time goes into. */
-static bool lookup_glob_demangled(const char *pattern, const struct object_symbol *symbol, size_t base)
+static bool lookup_glob_demangled(const struct lookup *lookup, const char *pattern, const struct object_symbol *symbol,
+                                  size_t base)
 {
-    const char *full = object_symbol_demangled(symbol);
+    const char *full = object_symbol_demangled(lookup->object, symbol);
     size_t length = strlen(pattern);
     bool takes_parameters = length > 0 && pattern[length - 1] == '*';
     char *plain;
@@ -385,7 +392,7 @@ static bool lookup_glob_clone(const struct lookup *lookup, const char *pattern, 
     name = strndup(symbol->name, base);
     is_match = name && name_glob(pattern, name);
     free(name);
-    return is_match || lookup_glob_demangled(pattern, symbol, base);
+    return is_match || lookup_glob_demangled(lookup, pattern, symbol, base);
 }
 
 static bool lookup_glob_matches(const struct lookup *lookup, const char *pattern, const struct object_symbol *symbol)
@@ -398,7 +405,7 @@ static bool lookup_glob_matches(const struct lookup *lookup, const char *pattern
     if ((clone == NAME_CLONE_NONE || strchr(pattern, '.')) && name_glob(pattern, symbol->name))
         return true;
     if (clone == NAME_CLONE_NONE && symbol->name[base] == '\0')
-        return lookup_glob_demangled(pattern, symbol, base);
+        return lookup_glob_demangled(lookup, pattern, symbol, base);
     return clone != NAME_CLONE_PART && lookup_glob_clone(lookup, pattern, symbol, base);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "symbols/bulk.h"
 #include "symbols/diag.h"
 #include "symbols/manifest_function.h"
 #include "symbols/manifest_label.h"
@@ -114,11 +115,11 @@ static int read_file(const char *path, char **ret_text, size_t *ret_length)
 
     if (fd < 0)
         return fd;
-    text = malloc(bytes);
+    text = bulk_calloc(1, bytes);
     length = text ? read_bytes(fd, text, bytes) : -ENOMEM;
     (void)close(fd);
     if (length < 0) {
-        free(text);
+        bulk_free(text);
         return (int)length;
     }
     *ret_text = text;
@@ -137,7 +138,7 @@ static int load_file(struct manifest *manifest, const char *path, struct diag *d
         return result;
     }
     result = read_document(manifest, text, length, path, diag);
-    free(text);
+    bulk_free(text);
     return result;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "symbols/bulk.h"
 #include "symbols/demangle.h"
 #include "symbols/diag.h"
 #include "symbols/frames.h"
@@ -39,6 +40,7 @@ struct object_files {
     struct symtab symtab;
     struct frames frames;
     bool has_frames; /* they were read */
+    struct bulk_text demangled;
 };
 
 static char object_not_mangled[] = ""; /* stands in symbol->demangled once the demangler has refused the name */
@@ -239,11 +241,8 @@ void object_close(struct object *object)
 {
     if (!object)
         return;
-    for (size_t i = 0; i < object->symbol_count; i++) {
-        if (object->symbols[i].demangled != object_not_mangled)
-            free(object->symbols[i].demangled);
-    }
     if (object->files) {
+        bulk_text_finish(&object->files->demangled);
         symtab_finish(&object->files->symtab);
         frames_finish(&object->files->frames);
         image_finish(&object->files->debug);
@@ -366,7 +365,19 @@ bool object_is_called(const struct object *object, const char *glob)
     return name_glob(glob, object->base_name) || (object->soname && name_glob(glob, object->soname));
 }
 
-static char *object_demangle(const char *name)
+static char *object_name_clone(struct bulk_text *texts, const char *function, const char *suffix)
+{
+    char *text = NULL;
+    char *result;
+
+    if (asprintf(&text, "%s [clone %s]", function, suffix) < 0)
+        return NULL;
+    result = bulk_text_copy(texts, text);
+    free(text);
+    return result;
+}
+
+static char *object_demangle(struct bulk_text *texts, const char *name)
 {
     size_t length;
     char *text;
@@ -374,21 +385,21 @@ static char *object_demangle(const char *name)
 
     name_split_clone(name, &length);
     text = demangle(name, length, DEMANGLE_FULL);
-    if (!text || name[length] == '\0')
-        return text;
-    if (asprintf(&result, "%s [clone %s]", text, name + length) < 0)
-        result = NULL;
+    if (text && name[length] == '\0')
+        result = bulk_text_copy(texts, text);
+    else if (text)
+        result = object_name_clone(texts, text, name + length);
     free(text);
     return result;
 }
 
-const char *object_symbol_demangled(const struct object_symbol *symbol)
+const char *object_symbol_demangled(const struct object *object, const struct object_symbol *symbol)
 {
     /* symbols are always elements of object->symbols, which is not const: this fills a cache there */
     struct object_symbol *kept = (struct object_symbol *)(uintptr_t)symbol;
 
-    if (!symbol->demangled)
-        kept->demangled = demangle_is_mangled(symbol->name) ? object_demangle(symbol->name) : object_not_mangled;
+    if (!symbol->demangled && demangle_is_mangled(symbol->name))
+        kept->demangled = object_demangle(&object->files->demangled, symbol->name);
     if (!symbol->demangled)
         kept->demangled = object_not_mangled;
     return symbol->demangled[0] ? symbol->demangled : NULL;

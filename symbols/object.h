@@ -80,6 +80,6 @@ const struct object_symbol *object_symbol_around(const struct object *object, ui
 /* The demangled name, C++ or Rust, with the parameter list, as c++filt prints it; a clone's ends in " [clone
  * .constprop.0]". NULL where the name is not mangled. Made when it is first asked for and kept with the symbol, since
  * most never are: not for two threads at once. Context: startup. */
-const char *object_symbol_demangled(const struct object_symbol *symbol);
+const char *object_symbol_demangled(const struct object *object, const struct object_symbol *symbol);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "symbols/bulk.h"
 #include "symbols/demangle.h"
 #include "symbols/diag.h"
 #include "symbols/lookup.h"
@@ -65,21 +66,21 @@ static void resolve_list_finish(struct resolve_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
         resolve_target_finish(&list->targets[i]);
-    free(list->targets);
-    free(list->places);
+    bulk_free(list->targets);
+    bulk_free(list->places);
 }
 
 static struct resolve_target *resolve_list_append(struct resolve_list *list, size_t function, struct lookup *lookup)
 {
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? list->capacity * 2 : 1;
-        struct resolve_target *targets = reallocarray(list->targets, capacity, sizeof(*targets));
+        struct resolve_target *targets = bulk_resize(list->targets, capacity, sizeof(*targets));
         struct resolve_place *places;
 
         if (!targets)
             return NULL;
         list->targets = targets;
-        places = reallocarray(list->places, capacity, sizeof(*places));
+        places = bulk_resize(list->places, capacity, sizeof(*places));
         if (!places)
             return NULL;
         list->places = places;
@@ -94,13 +95,13 @@ static void resolver_finish(struct resolver *resolver)
 {
     for (size_t i = 0; i < resolver->object_count && resolver->objects; i++) {
         free(resolver->objects[i].real_name);
-        free(resolver->objects[i].is_taken);
+        bulk_free(resolver->objects[i].is_taken);
         lookup_destroy(resolver->objects[i].lookup);
     }
     for (size_t i = 0; i < resolver->manifest->function_count && resolver->lists; i++)
         resolve_list_finish(&resolver->lists[i]);
     free(resolver->objects);
-    free(resolver->lists);
+    bulk_free(resolver->lists);
     lookup_wanted_finish(&resolver->wanted);
     lookup_result_finish(&resolver->found);
 }
@@ -118,7 +119,7 @@ static int resolver_init(struct resolver *resolver, struct object *const *object
 {
     const struct manifest *manifest = resolver->manifest;
 
-    resolver->lists = calloc(manifest->function_count + 1, sizeof(*resolver->lists));
+    resolver->lists = bulk_calloc(manifest->function_count + 1, sizeof(*resolver->lists));
     resolver->objects = calloc(object_count + 1, sizeof(*resolver->objects));
     if (!resolver->lists || !resolver->objects || lookup_wanted_init(&resolver->wanted, manifest->function_count) < 0)
         return -ENOMEM;
@@ -138,7 +139,7 @@ static int resolver_prepare(struct resolver *resolver, struct resolve_object *ob
 {
     if (object->lookup)
         return 0;
-    object->is_taken = calloc(object->object->symbol_count + 1, sizeof(*object->is_taken));
+    object->is_taken = bulk_calloc(object->object->symbol_count + 1, sizeof(*object->is_taken));
     if (!object->is_taken)
         return -ENOMEM;
     return lookup_create(object->object, &resolver->wanted, &object->lookup);
@@ -337,7 +338,7 @@ static int resolver_resolve(struct resolver *resolver, size_t function, bool is_
 static int resolver_run(struct resolver *resolver)
 {
     const struct manifest *manifest = resolver->manifest;
-    struct resolve_trace *traces = calloc(manifest->function_count + 1, sizeof(*traces));
+    struct resolve_trace *traces = bulk_calloc(manifest->function_count + 1, sizeof(*traces));
     int result = traces ? 0 : -ENOMEM;
 
     for (size_t i = 0; i < manifest->function_count && result == 0; i++) {
@@ -363,7 +364,7 @@ static int resolver_run(struct resolver *resolver)
         else
             result = -ENOMEM;
     }
-    free(traces);
+    bulk_free(traces);
     return result;
 }
 
@@ -378,11 +379,11 @@ static int resolver_join(struct resolver *resolver, struct resolve_target **ret_
 
     for (size_t i = 0; i < resolver->manifest->function_count; i++)
         count += resolver->lists[i].count;
-    targets = calloc(count + 1, sizeof(*targets));
-    places = calloc(count + 1, sizeof(*places));
+    targets = bulk_calloc(count + 1, sizeof(*targets));
+    places = bulk_calloc(count + 1, sizeof(*places));
     if (!targets || !places) {
-        free(targets);
-        free(places);
+        bulk_free(targets);
+        bulk_free(places);
         return -ENOMEM;
     }
     for (size_t i = 0; i < resolver->manifest->function_count; i++) {
@@ -403,7 +404,7 @@ static int resolver_join(struct resolver *resolver, struct resolve_target **ret_
 
 static int resolver_name(const struct manifest *manifest, struct resolution *resolution, struct resolve_place *places)
 {
-    size_t *twin_of = calloc(resolution->count + 1, sizeof(*twin_of));
+    size_t *twin_of = bulk_calloc(resolution->count + 1, sizeof(*twin_of));
     int result;
 
     if (!twin_of)
@@ -411,7 +412,7 @@ static int resolver_name(const struct manifest *manifest, struct resolution *res
     result = resolve_name_targets(manifest, resolution->targets, resolution->count, twin_of);
     for (size_t i = 0; i < resolution->count && result == 0; i++)
         places[i].twin_of = twin_of[i];
-    free(twin_of);
+    bulk_free(twin_of);
     return result;
 }
 
@@ -452,7 +453,7 @@ int resolve_manifest(const struct manifest *manifest, struct object *const *obje
     if (result == 0)
         result = resolve_note_inlined(&values, options->inlined_bytes_max, &resolution);
     resolve_values_finish(&values);
-    free(places);
+    bulk_free(places);
     resolver_finish(&resolver);
     if (result < 0) {
         diag_set(diag, "resolving the manifest's functions: %s", strerror(-result));
@@ -467,7 +468,7 @@ void resolution_finish(struct resolution *resolution)
 {
     for (size_t i = 0; i < resolution->count; i++)
         resolve_target_finish(&resolution->targets[i]);
-    free(resolution->targets);
+    bulk_free(resolution->targets);
     memset(resolution, 0, sizeof(*resolution));
 }
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "symbols/bulk.h"
+
 /* An older version of a function that cannot be tracked, beside its default version: nobody asked for it by name. */
 static bool resolve_is_idle_version(const struct resolution *resolution, size_t i, size_t *ret_default)
 {
@@ -53,8 +55,8 @@ static bool resolve_is_idle(struct resolution *resolution, const struct resolve_
 int resolve_drop_idle(struct resolution *resolution, const struct resolve_place *places)
 {
     struct resolve_target *targets = resolution->targets;
-    size_t *moved_to = calloc(resolution->count + 1, sizeof(*moved_to));
-    bool *is_idle = calloc(resolution->count + 1, sizeof(*is_idle));
+    size_t *moved_to = bulk_calloc(resolution->count + 1, sizeof(*moved_to));
+    bool *is_idle = bulk_calloc(resolution->count + 1, sizeof(*is_idle));
     int result = moved_to && is_idle ? 0 : -ENOMEM;
     size_t kept = 0;
 
@@ -75,7 +77,7 @@ int resolve_drop_idle(struct resolution *resolution, const struct resolve_place 
     }
     if (result == 0)
         resolution->count = kept;
-    free(moved_to);
-    free(is_idle);
+    bulk_free(moved_to);
+    bulk_free(is_idle);
     return result;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "symbols/bulk.h"
 #include "symbols/demangle.h"
 #include "symbols/hash.h"
 #include "symbols/manifest.h"
@@ -13,11 +14,11 @@
 #include "symbols/resolve_place.h"
 
 /* The symbol as people call it: demangled, without the suffix of a clone that stands for the whole function. */
-static char *resolve_name_of_symbol(const struct object_symbol *symbol)
+static char *resolve_name_of_symbol(const struct object *object, const struct object_symbol *symbol)
 {
     size_t length;
     enum name_clone clone = name_split_clone(symbol->name, &length);
-    const char *demangled = object_symbol_demangled(symbol);
+    const char *demangled = object_symbol_demangled(object, symbol);
     char *text;
 
     if (clone == NAME_CLONE_PART || clone == NAME_CLONE_COLD)
@@ -55,7 +56,7 @@ static bool resolve_name_is_plain(const struct manifest *manifest, const struct 
 
     return !manifest->functions[target->function].name && !target->symbol->is_local &&
            target->symbol->is_default_version && name_split_clone(target->symbol->name, &length) == NAME_CLONE_NONE &&
-           target->symbol->name[length] == '\0' && !object_symbol_demangled(target->symbol);
+           target->symbol->name[length] == '\0' && !object_symbol_demangled(target->object, target->symbol);
 }
 
 /* Does the source file tell a function from others of its name? Not if the compiler made up the file's name, as it does
@@ -78,7 +79,7 @@ static char *resolve_name_suffix(const struct manifest *manifest, const struct r
     char *text;
 
     if (manifest->functions[target->function].name) {
-        text = resolve_name_of_symbol(symbol);
+        text = resolve_name_of_symbol(target->object, symbol);
         if (!text || strcmp(text, target->name) != 0)
             return text;
         free(text);
@@ -207,7 +208,7 @@ static int resolve_name_initial(const struct manifest_function *function, struct
     if (function->name)
         target->name = strdup(function->name);
     else if (target->state == RESOLVE_FOUND)
-        target->name = resolve_name_of_symbol(target->symbol);
+        target->name = resolve_name_of_symbol(target->object, target->symbol);
     else
         target->name = function->symbol ? strdup(function->symbol) : resolve_place_name(function->offset);
     if (!target->name)
@@ -218,7 +219,7 @@ static int resolve_name_initial(const struct manifest_function *function, struct
 
 int resolve_name_targets(const struct manifest *manifest, struct resolve_target *targets, size_t count, size_t *twin_of)
 {
-    bool *is_ambiguous = calloc(count + 1, sizeof(*is_ambiguous));
+    bool *is_ambiguous = bulk_calloc(count + 1, sizeof(*is_ambiguous));
     struct hash names = {0};
     struct hash places = {0};
     int result = is_ambiguous ? 0 : -ENOMEM;
@@ -237,6 +238,6 @@ int resolve_name_targets(const struct manifest *manifest, struct resolve_target 
     }
     hash_finish(&names);
     hash_finish(&places);
-    free(is_ambiguous);
+    bulk_free(is_ambiguous);
     return result;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "symbols/bulk.h"
 #include "symbols/demangle.h"
 #include "symbols/diag.h"
 #include "symbols/hash.h"
@@ -283,8 +284,8 @@ static void resolve_check_object(const struct object *object, struct patch_plan 
 /* Refuses what is branched into from other functions, object by object. */
 static int resolve_check_branches(struct resolve_shared *shared, size_t count)
 {
-    struct patch_plan **plans = calloc(count + 1, sizeof(*plans));
-    bool *is_done = calloc(count + 1, sizeof(*is_done));
+    struct patch_plan **plans = bulk_calloc(count + 1, sizeof(*plans));
+    bool *is_done = bulk_calloc(count + 1, sizeof(*is_done));
     int result = plans && is_done ? 0 : -ENOMEM;
 
     for (size_t i = 0; i < count && result == 0; i++) {
@@ -300,8 +301,8 @@ static int resolve_check_branches(struct resolve_shared *shared, size_t count)
         }
         resolve_check_object(shared[i].object, plans, used);
     }
-    free(plans);
-    free(is_done);
+    bulk_free(plans);
+    bulk_free(is_done);
     return result;
 }
 
@@ -335,7 +336,7 @@ int resolve_plan_targets(const struct manifest *manifest, const struct resolve_o
                          struct resolve_values *values, struct resolve_target *targets,
                          const struct resolve_place *places, size_t count)
 {
-    struct resolve_shared *shared = calloc(count + 1, sizeof(*shared));
+    struct resolve_shared *shared = bulk_calloc(count + 1, sizeof(*shared));
     int result = shared ? resolve_share_places(manifest, targets, places, count, shared) : -ENOMEM;
 
     if (result == 0)
@@ -344,6 +345,6 @@ int resolve_plan_targets(const struct manifest *manifest, const struct resolve_o
         result = resolve_check_branches(shared, count);
     if (result == 0)
         result = resolve_settle(manifest, values, targets, places, count, shared);
-    free(shared);
+    bulk_free(shared);
     return result;
 }

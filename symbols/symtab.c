@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "symbols/bulk.h"
+
 enum {
     SYMTAB_VERSION_HIDDEN = 0x8000,
     SYMTAB_VERSIONS_MAX = 0x8000,
@@ -29,7 +31,7 @@ static int symtab_read_versions(struct symtab_versions *versions, const struct i
     data = section ? elf_getdata(section, NULL) : NULL;
     if (!versions->symbols || !data)
         return 0;
-    versions->names = calloc(SYMTAB_VERSIONS_MAX, sizeof(*versions->names));
+    versions->names = bulk_calloc(SYMTAB_VERSIONS_MAX, sizeof(*versions->names));
     if (!versions->names)
         return -ENOMEM;
     versions->count = SYMTAB_VERSIONS_MAX;
@@ -95,7 +97,7 @@ static int symtab_append(struct symtab *symtab, const struct object_symbol *symb
 {
     if (symtab->count == symtab->capacity) {
         size_t capacity = symtab->capacity ? symtab->capacity * 2 : 1024;
-        struct object_symbol *symbols = reallocarray(symtab->symbols, capacity, sizeof(*symbols));
+        struct object_symbol *symbols = bulk_resize(symtab->symbols, capacity, sizeof(*symbols));
 
         if (!symbols)
             return -ENOMEM;
@@ -172,7 +174,7 @@ int symtab_read(struct symtab *symtab, const struct image *image, uint32_t type,
         result = symtab_read_versions(&reader.versions, image);
     for (int i = 0; result == 0 && gelf_getsym(data, i, &entry); i++)
         result = symtab_read_symbol(&reader, &entry, i);
-    free(reader.versions.names);
+    bulk_free(reader.versions.names);
     return result;
 }
 
@@ -227,6 +229,6 @@ void symtab_finish(struct symtab *symtab)
     for (size_t i = 0; i < symtab->owned_count; i++)
         free(symtab->owned[i]);
     free(symtab->owned);
-    free(symtab->symbols);
+    bulk_free(symtab->symbols);
     memset(symtab, 0, sizeof(*symtab));
 }

@@ -114,7 +114,7 @@ static void use_object(const struct object *object, const struct manifest *manif
         (void)sink;
         if (object_room(object, symbol->address) > bytes)
             abort();
-        object_symbol_demangled(symbol);
+        object_symbol_demangled(object, symbol);
     }
     if (resolve_manifest(manifest, objects, 1, &options, &resolution, &diag) == 0)
         resolution_finish(&resolution);

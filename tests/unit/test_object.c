@@ -236,12 +236,12 @@ static void demangles_when_asked(void **state)
 {
     struct object *object = open_object("liboverloads.so");
     const struct object_symbol *run = find_symbol(object, "_ZN2ns6Worker3runEi", 0);
-    const char *text = object_symbol_demangled(run);
+    const char *text = object_symbol_demangled(object, run);
 
     (void)state;
     assert_string_equal(text, "ns::Worker::run(int)");
-    assert_ptr_equal(object_symbol_demangled(run), text);
-    assert_null(object_symbol_demangled(find_symbol(object, "run", 0)));
+    assert_ptr_equal(object_symbol_demangled(object, run), text);
+    assert_null(object_symbol_demangled(object, find_symbol(object, "run", 0)));
     object_close(object);
 }
 
