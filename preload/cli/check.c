@@ -1,6 +1,5 @@
 /* `callmeter check`: what would become of each function of the manifest, with nothing started. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 
 #include "preload/cli/cli.h"
 #include "preload/cli/libraries.h"
+#include "preload/cli/options.h"
 #include "preload/cli/program.h"
 #include "preload/cli/resources.h"
 #include "preload/cli/warnings.h"
@@ -18,61 +18,15 @@
 #include "symbols/object.h"
 #include "symbols/resolve.h"
 
-struct check_options {
-    struct cli_manifests manifests;
-    bool is_json;
-    const char *program;
-};
-
 enum {
-    CHECK_OPTION_JSON = 256,
     CHECK_INLINED_BYTES_MAX = 64 << 20, /* of debug information in one object: half a second */
 };
-
-static const struct option check_long_options[] = {{"manifest", required_argument, NULL, 'm'},
-                                                   {"preset", required_argument, NULL, 'p'},
-                                                   {"json", no_argument, NULL, CHECK_OPTION_JSON},
-                                                   {"help", no_argument, NULL, 'h'},
-                                                   {0}};
 
 /* The objects of the program that is checked. */
 struct check_objects {
     struct object **objects;
     size_t count;
 };
-
-static int check_take_option(struct check_options *options, int option)
-{
-    switch (option) {
-    case 'm':
-        return cli_manifests_add(&options->manifests, optarg);
-    case 'p':
-        return cli_manifests_add_preset(&options->manifests, optarg);
-    case CHECK_OPTION_JSON:
-        options->is_json = true;
-        return 0;
-    default:
-        return cli_usage("check", NULL);
-    }
-}
-
-static int check_parse(struct check_options *options, int argc, char **argv)
-{
-    int option;
-
-    while ((option = getopt_long(argc, argv, "m:p:h", check_long_options, NULL)) != -1) {
-        int result = check_take_option(options, option);
-
-        if (result != 0)
-            return result;
-    }
-    if (optind != argc - 1)
-        return cli_usage("check", optind == argc ? "no program to check" : "more than one program");
-    if (options->manifests.count == 0 && !options->manifests.has_auto && !getenv("CALLMETER_MANIFEST"))
-        return cli_usage("check", "no manifest: name one by -m or -p, or in CALLMETER_MANIFEST");
-    options->program = argv[optind];
-    return 0;
-}
 
 static const char *check_mode(const struct resolve_target *target)
 {
@@ -292,7 +246,7 @@ static int check_open_objects(struct check_objects *objects, const char *elf_pat
     return 0;
 }
 
-static int check_report(const struct check_options *options, const struct manifest *manifest,
+static int check_report(const struct cli_options *options, const struct manifest *manifest,
                         const struct check_objects *objects)
 {
     static const struct resolve_options resolve = {.inlined_bytes_max = CHECK_INLINED_BYTES_MAX};
@@ -316,7 +270,7 @@ static int check_report(const struct check_options *options, const struct manife
     return is_well ? CLI_EXIT_OK : CLI_EXIT_UNTRACKED;
 }
 
-static int check_program(const struct check_options *options, const struct manifest *manifest,
+static int check_program(const struct cli_options *options, const struct manifest *manifest,
                          const struct program *program)
 {
     struct libraries libraries = {0};
@@ -336,7 +290,7 @@ static int check_program(const struct check_options *options, const struct manif
     return result;
 }
 
-static int check_loaded(const struct check_options *options)
+static int check_loaded(const struct cli_options *options)
 {
     struct program program = {0};
     struct manifest *manifest = NULL;
@@ -346,11 +300,11 @@ static int check_loaded(const struct check_options *options)
 
     if (result != 0)
         return result;
-    result = program_init(&program, options->program, &diag);
+    result = program_init(&program, options->command[0], &diag);
     if (result != 0) {
         cli_error("%s", diag.text);
     } else {
-        cli_warn_executables(manifest, getenv("CALLMETER_EXE"), options->program, &program);
+        cli_warn_executables(manifest, getenv("CALLMETER_EXE"), options->command[0], &program);
         result = check_program(options, manifest, &program);
     }
     program_finish(&program);
@@ -361,13 +315,13 @@ static int check_loaded(const struct check_options *options)
 
 int cli_check(int argc, char **argv)
 {
-    struct check_options options = {0};
-    int result = check_parse(&options, argc, argv);
+    struct cli_options options;
+    int result = cli_options_parse(&options, "check", CLI_OPTIONS_CHECK, argc, argv);
 
     if (result == 0)
-        result = cli_manifests_expand(&options.manifests, options.program);
+        result = cli_manifests_expand(&options.manifests, options.command[0]);
     if (result == 0)
         result = check_loaded(&options);
-    cli_manifests_finish(&options.manifests);
+    cli_options_finish(&options);
     return result;
 }

@@ -1,6 +1,5 @@
 /* `callmeter run`: checks, sets the environment and becomes the program. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,79 +7,10 @@
 
 #include "preload/cli/cli.h"
 #include "preload/cli/locate.h"
+#include "preload/cli/options.h"
 #include "preload/cli/program.h"
 #include "symbols/diag.h"
 #include "symbols/manifest.h"
-
-struct run_options {
-    struct cli_manifests manifests;
-    const char *listen; /* or NULL */
-    const char *exe;    /* or NULL */
-    bool is_strict;
-    char **command; /* the program and its arguments, NULL at the end */
-};
-
-enum {
-    RUN_OPTION_STRICT = 256,
-    RUN_OPTION_EXE,
-};
-
-static const struct option run_long_options[] = {{"manifest", required_argument, NULL, 'm'},
-                                                 {"preset", required_argument, NULL, 'p'},
-                                                 {"listen", required_argument, NULL, 'l'},
-                                                 {"strict", no_argument, NULL, RUN_OPTION_STRICT},
-                                                 {"exe", required_argument, NULL, RUN_OPTION_EXE},
-                                                 {"help", no_argument, NULL, 'h'},
-                                                 {0}};
-
-static int run_set_listen(struct run_options *options, const char *listen)
-{
-    struct diag diag = {0};
-
-    if (manifest_check_listen(listen, &diag) < 0)
-        return cli_usage("run", "-l %s: %s", listen, diag.text);
-    options->listen = listen;
-    return 0;
-}
-
-static int run_take_option(struct run_options *options, int option)
-{
-    switch (option) {
-    case 'm':
-        return cli_manifests_add(&options->manifests, optarg);
-    case 'p':
-        return cli_manifests_add_preset(&options->manifests, optarg);
-    case 'l':
-        return run_set_listen(options, optarg);
-    case RUN_OPTION_STRICT:
-        options->is_strict = true;
-        return 0;
-    case RUN_OPTION_EXE:
-        options->exe = optarg;
-        return 0;
-    default:
-        return cli_usage("run", NULL);
-    }
-}
-
-/* Options end at `--` or at the program's name, since what follows is the program's own. */
-static int run_parse(struct run_options *options, int argc, char **argv)
-{
-    int option;
-
-    while ((option = getopt_long(argc, argv, "+m:p:l:h", run_long_options, NULL)) != -1) {
-        int result = run_take_option(options, option);
-
-        if (result != 0)
-            return result;
-    }
-    if (optind == argc)
-        return cli_usage("run", "no program to run");
-    if (options->manifests.count == 0 && !options->manifests.has_auto && !getenv("CALLMETER_MANIFEST"))
-        return cli_usage("run", "no manifest: name one by -m or -p, or in CALLMETER_MANIFEST");
-    options->command = argv + optind;
-    return 0;
-}
 
 /* LD_PRELOAD with our object in front of what is there; blanks and colons separate its elements, and a dollar begins a
  * token (ld.so(8)), so a path that has one cannot be written. */
@@ -107,7 +37,7 @@ static int run_set_preload(void)
     return result;
 }
 
-static int run_set_environment(const struct run_options *options, const char *manifests)
+static int run_set_environment(const struct cli_options *options, const char *manifests)
 {
     bool is_set = setenv("CALLMETER_MANIFEST", manifests, 1) == 0;
 
@@ -124,7 +54,7 @@ static int run_set_environment(const struct run_options *options, const char *ma
     return run_set_preload();
 }
 
-static int run_exec(const struct run_options *options, const struct program *program)
+static int run_exec(const struct cli_options *options, const struct program *program)
 {
     int error;
 
@@ -134,7 +64,7 @@ static int run_exec(const struct run_options *options, const struct program *pro
     return error == ENOENT ? CLI_EXIT_NOT_FOUND : CLI_EXIT_NOT_RUNNABLE;
 }
 
-static int run_checked(const struct run_options *options)
+static int run_checked(const struct cli_options *options)
 {
     struct program program = {0};
     struct manifest *manifest = NULL;
@@ -162,13 +92,13 @@ static int run_checked(const struct run_options *options)
 
 int cli_run(int argc, char **argv)
 {
-    struct run_options options = {0};
-    int result = run_parse(&options, argc, argv);
+    struct cli_options options;
+    int result = cli_options_parse(&options, "run", CLI_OPTIONS_RUN, argc, argv);
 
     if (result == 0)
         result = cli_manifests_expand(&options.manifests, options.command[0]);
     if (result == 0)
         result = run_checked(&options);
-    cli_manifests_finish(&options.manifests);
+    cli_options_finish(&options);
     return result;
 }
