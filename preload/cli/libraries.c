@@ -107,14 +107,13 @@ static int libraries_read(struct libraries *libraries, int input)
     return result;
 }
 
-int libraries_init(struct libraries *libraries, const char *elf_path, struct diag *diag)
+static int libraries_ask(struct libraries *libraries, const char *elf_path, struct diag *diag)
 {
     int pipe_ends[2];
     int status = 0;
     pid_t pid;
     int result;
 
-    memset(libraries, 0, sizeof(*libraries));
     if (pipe2(pipe_ends, O_CLOEXEC) < 0) {
         result = -errno;
         diag_set(diag, "pipe: %s", strerror(-result));
@@ -137,6 +136,18 @@ int libraries_init(struct libraries *libraries, const char *elf_path, struct dia
     else
         return 0;
     return result < 0 ? result : -EIO;
+}
+
+/* The kernel tells the loader of the file, not of a link to it: `$ORIGIN` is that of the file. */
+int libraries_init(struct libraries *libraries, const char *elf_path, struct diag *diag)
+{
+    char *file = realpath(elf_path, NULL);
+    int result;
+
+    memset(libraries, 0, sizeof(*libraries));
+    result = libraries_ask(libraries, file ? file : elf_path, diag);
+    free(file);
+    return result;
 }
 
 static void libraries_free(char **list, size_t count)
