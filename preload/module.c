@@ -203,11 +203,24 @@ static size_t count_objects(void)
     return count;
 }
 
+/* A program at a fixed address has an entry of its PLT in the place of each function of a library whose address it
+ * takes: an undefined symbol with a value. */
+static bool is_stand_in(const void *address)
+{
+    const ElfW(Sym) *symbol = NULL;
+    Dl_info info;
+
+    return dladdr1(address, &info, (void **)&symbol, RTLD_DL_SYMENT) && symbol && symbol->st_shndx == SHN_UNDEF;
+}
+
 static bool is_malloc_libcs_own(void)
 {
     void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    void *first = dlsym(RTLD_DEFAULT, "malloc");
 
-    return libc && dlsym(libc, "malloc") == dlsym(RTLD_DEFAULT, "malloc");
+    if (first && is_stand_in(first))
+        first = dlsym(RTLD_NEXT, "malloc");
+    return libc && first && dlsym(libc, "malloc") == first;
 }
 
 static int module_try(const char *path, int flags, void **ret_handle, char *text, size_t text_bytes)
