@@ -101,9 +101,36 @@ static void write_text(const char *text)
     cpu_syscall(SYS_write, STDERR_FILENO, (long)text, length, 0, 0, 0);
 }
 
+/* "callmeter[PID]: warn: ". */
+static void write_prefix(void)
+{
+    char number[24];
+    char *at = number + sizeof(number) - 1;
+    long pid = cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
+
+    *at = '\0';
+    do
+        *--at = (char)('0' + pid % 10);
+    while ((pid /= 10) > 0);
+    write_text("callmeter[");
+    write_text(at);
+    write_text("]: warn: ");
+}
+
+/* What CALLMETER_LOG says, as log_init takes it: only these two are less. */
+static bool is_silent(void)
+{
+    const char *level = self_environment("CALLMETER_LOG");
+
+    return level && ((level[0] == 'o' && level[1] == 'f' && level[2] == 'f' && level[3] == '\0') ||
+                     (level[0] == 'e' && level[1] == 'r' && level[2] == 'r'));
+}
+
 void self_warn(const char *text, const char *detail)
 {
-    write_text("callmeter: warn: ");
+    if (is_silent())
+        return;
+    write_prefix();
     write_text(text);
     write_text(detail);
     write_text("\n");

@@ -11,7 +11,7 @@ const char *self_captured_name(void);
 /* The value of a variable, or NULL; points into the environment. Context: startup. */
 const char *self_environment(const char *name);
 
-/* One line on stderr, for those who cannot trust libc: "callmeter: warn: ", `text` and `detail`. Context: startup. */
+/* One line on stderr, for those who cannot trust libc: `text` and `detail`, of level warn. Context: startup. */
 void self_warn(const char *text, const char *detail);
 
 #endif
