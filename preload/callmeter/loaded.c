@@ -12,10 +12,17 @@
 #include "preload/shim.h"
 #include "symbols/diag.h"
 
+/* An object as the loader tells of it. */
+struct entry {
+    const char *name; /* the loader's own: it stays, since what was there from the start is never unloaded */
+    uint64_t load_bias;
+};
+
 struct listing {
     struct loaded *loaded;
     const struct shim *shim;
-    size_t seen;
+    struct entry *entries;
+    size_t count;
     int result;
 };
 
@@ -60,19 +67,29 @@ static void listing_open_executable(struct listing *listing, uint64_t load_bias)
     listing_open(listing, path, load_bias, true);
 }
 
+/* Under the loader's lock: nothing else is done here. Allocators may unwind the stack, which takes that lock after one
+ * of the unwinder's. */
 static int listing_add(struct dl_phdr_info *info, size_t size, void *context)
 {
     struct listing *listing = context;
-    bool is_executable = listing->seen == 0;
 
     (void)size;
-    if (listing->seen++ >= listing->shim->objects_before)
+    if (listing->count == listing->shim->objects_before)
         return 1;
-    if (is_executable)
-        listing_open_executable(listing, info->dlpi_addr);
-    else if (strchr(info->dlpi_name, '/') && strcmp(info->dlpi_name, listing->shim->path) != 0)
-        listing_open(listing, info->dlpi_name, info->dlpi_addr, false);
-    return listing->result;
+    listing->entries[listing->count++] = (struct entry){info->dlpi_name, info->dlpi_addr};
+    return 0;
+}
+
+static void listing_open_all(struct listing *listing)
+{
+    for (size_t i = 0; i < listing->count && listing->result == 0; i++) {
+        const struct entry *entry = &listing->entries[i];
+
+        if (i == 0)
+            listing_open_executable(listing, entry->load_bias);
+        else if (strchr(entry->name, '/') && strcmp(entry->name, listing->shim->path) != 0)
+            listing_open(listing, entry->name, entry->load_bias, false);
+    }
 }
 
 int loaded_init(struct loaded *loaded, const struct shim *shim)
@@ -80,7 +97,12 @@ int loaded_init(struct loaded *loaded, const struct shim *shim)
     struct listing listing = {.loaded = loaded, .shim = shim};
 
     memset(loaded, 0, sizeof(*loaded));
+    listing.entries = calloc(shim->objects_before + 1, sizeof(*listing.entries));
+    if (!listing.entries)
+        return -ENOMEM;
     dl_iterate_phdr(listing_add, &listing);
+    listing_open_all(&listing);
+    free(listing.entries);
     if (listing.result != 0)
         loaded_finish(loaded);
     return listing.result;
