@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "preload/code_map.h"
 #include "preload/exec.h"
 #include "preload/executables.h"
 #include "preload/interpose.h"
@@ -94,6 +95,7 @@ static void shim_fill(struct shim *shim)
     shim->state_dir = environment_copy("CALLMETER_STATE_DIR");
     shim->is_strict = is_set("CALLMETER_STRICT");
     dl_iterate_phdr(count_object, &shim->objects_before);
+    shim->code_map = code_map;
     shim->lanes_init = lanes_init;
     shim->lanes_reap = lanes_reap;
     shim->lanes_forked = lanes_forked;

@@ -55,6 +55,7 @@ struct shim {
     bool is_strict;
     size_t objects_before; /* how many objects were loaded before the control module */
     /* Data plane. */
+    int (*code_map)(void *address, const void *, size_t); /* code_map.h */
     int (*lanes_init)(const struct lane_config *);
     void (*lanes_reap)(void);
     void (*lanes_forked)(void);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
+#include "preload/shim.h"
+
 #define REACH     ((uintptr_t)0x7ff00000) /* 2 GiB less a MiB for what an instruction's displacement counts from */
 #define LOWEST    ((uintptr_t)0x10000)    /* vm.mmap_min_addr */
 #define HIGHEST   ((uintptr_t)0x7fffffff0000)
@@ -92,4 +94,11 @@ int near_map(uintptr_t low, uintptr_t high, size_t bytes, uint8_t **ret_memory)
     if (map_at(search.below, search.bytes, ret_memory) || map_at(search.above, search.bytes, ret_memory))
         return 0;
     return -ENOMEM;
+}
+
+int near_seal(const struct shim *shim, void *memory, size_t bytes)
+{
+    if (mprotect(memory, bytes, PROT_READ | PROT_EXEC) == 0)
+        return 0;
+    return shim->code_map(memory, memory, bytes);
 }

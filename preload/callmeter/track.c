@@ -247,7 +247,7 @@ static void build_object(struct track *track, size_t first)
     for (size_t i = first; i < resolution->count; i++)
         if (is_hooked_in(&resolution->targets[i], object))
             build_stub(track, i, &stubs);
-    if (mprotect(memory, bytes, PROT_READ | PROT_EXEC) != 0) {
+    if (near_seal(track->shim, memory, bytes) != 0) {
         refuse_object(resolution, object, "new code cannot be made executable here (a security policy?)");
         track->build->patch_count = patches_before;
     }
