@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <link.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#include "preload/callmeter/live.h"
 
 #define PAGE ((uintptr_t)4096)
 
@@ -28,20 +31,15 @@ static uintptr_t end_page(const struct patch *patch)
 
 /* The jump, and int3 in what is left of the window: nothing is meant to run there. No libc call in here: the function
  * that is being written may be the one that would be called. */
-static void write_jump(const struct patch *patch, bool is_live)
+static void write_jump(const struct patch *patch)
 {
     int32_t distance = (int32_t)(patch->target - (patch->window + PLAN_JUMP_BYTES));
     volatile uint8_t *window = patch->window;
 
-    if (is_live) {
-        *(volatile uint16_t *)window = 0xfeeb; /* jmp to itself */
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    }
     for (unsigned i = 2; i < PLAN_JUMP_BYTES; i++)
         window[i] = (uint8_t)(distance >> ((i - 1) * 8));
     for (unsigned i = PLAN_JUMP_BYTES; i < patch->plan->window_bytes; i++)
         window[i] = 0xcc;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     *(volatile uint16_t *)window = (uint16_t)(0xe9 | (distance & 0xff) << 8);
 }
 
@@ -79,32 +77,94 @@ static int protection_of(const struct patch *patch)
 }
 
 /* A run of patches on adjacent pages. */
-static void apply_run(struct patch *patches, size_t count, bool is_live)
+struct run {
+    uintptr_t begin;
+    uintptr_t end;
+    int protection; /* as it was */
+    size_t first;
+    size_t count;
+};
+
+static struct run next_run(const struct patch *patches, size_t count, size_t first)
 {
-    uintptr_t begin = first_page(&patches[0]);
-    uintptr_t end = end_page(&patches[count - 1]);
-    int protection = protection_of(&patches[0]);
+    struct run run = {.begin = first_page(&patches[first]), .end = end_page(&patches[first]), .first = first};
+
+    while (first + run.count < count && first_page(&patches[first + run.count]) <= run.end)
+        run.end = end_page(&patches[first + run.count++]);
+    run.protection = protection_of(&patches[first]);
+    return run;
+}
+
+/* Says in its patches whether the run can be written now. */
+static void open_run(struct patch *patches, const struct run *run)
+{
     int result = 0;
 
-    if (mprotect((void *)begin, end - begin, PROT_READ | PROT_WRITE | PROT_EXEC) != 0)
+    if (mprotect((void *)run->begin, run->end - run->begin, PROT_READ | PROT_WRITE | PROT_EXEC) != 0)
         result = -errno;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = run->first; i < run->first + run->count; i++)
         patches[i].result = result;
-        if (result == 0)
-            write_jump(&patches[i], is_live);
+}
+
+static void close_run(const struct run *run)
+{
+    mprotect((void *)run->begin, run->end - run->begin, run->protection);
+}
+
+static void apply_still(struct patch *patches, size_t count)
+{
+    struct run run;
+
+    for (size_t first = 0; first < count; first += run.count) {
+        run = next_run(patches, count, first);
+        open_run(patches, &run);
+        for (size_t i = first; i < first + run.count; i++)
+            if (patches[i].result == 0)
+                write_jump(&patches[i]);
+        close_run(&run);
     }
-    mprotect((void *)begin, end - begin, protection);
+}
+
+/* All at once, so that the threads are waited for once. */
+static void apply_live(struct patch *patches, size_t count)
+{
+    struct run *runs = calloc(count + 1, sizeof(*runs));
+    size_t run_count = 0;
+
+    for (size_t i = 0; !runs && i < count; i++)
+        patches[i].result = -ENOMEM;
+    for (size_t first = 0; runs && first < count; first += runs[run_count++].count) {
+        runs[run_count] = next_run(patches, count, first);
+        open_run(patches, &runs[run_count]);
+    }
+    if (runs)
+        live_write(patches, count);
+    for (size_t i = 0; i < run_count; i++)
+        close_run(&runs[i]);
+    free(runs);
 }
 
 void patch_apply(struct patch *patches, size_t count, bool is_live)
 {
-    size_t run = 0;
-
     qsort(patches, count, sizeof(*patches), compare_windows);
-    for (size_t i = 1; i <= count; i++) {
-        if (i < count && first_page(&patches[i]) <= end_page(&patches[i - 1]))
-            continue;
-        apply_run(&patches[run], i - run, is_live);
-        run = i;
-    }
+    if (is_live)
+        apply_live(patches, count);
+    else
+        apply_still(patches, count);
+}
+
+bool patch_is_refused_live(int result)
+{
+    return result == LIVE_BUSY || result == LIVE_BLOCKED;
+}
+
+void patch_explain(int result, char *reason, size_t bytes)
+{
+    if (result == LIVE_BUSY)
+        snprintf(reason, bytes, "a thread may be in its first instructions, and stayed there");
+    else if (result == LIVE_BLOCKED)
+        snprintf(reason, bytes,
+                 "threads may be running it, and one of them blocks SIGTRAP, which is needed to patch it");
+    else
+        snprintf(reason, bytes, "its code cannot be made writable (%s; a security policy?)", strerror(-result));
 }

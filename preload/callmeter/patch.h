@@ -14,12 +14,17 @@ struct patch {
     uint8_t *window;       /* run address of the plan's window */
     const uint8_t *target; /* where the jump goes; within 2 GiB */
     size_t owner;          /* the caller's own */
-    int result;            /* out: 0: written; -errno of mprotect: left as it was */
+    int result;            /* out: 0: written; else left as it was: -errno of mprotect, or what live.h says */
 };
 
-/* Makes the pages writable, writes the jumps, restores readable and executable. `patches` is sorted by window here.
- * With other threads about (`is_live`), a thread that comes by meanwhile spins at the entry until its jump is whole.
- * Context: startup. */
+/* Makes the pages writable, writes the jumps, restores the protection. `patches` is sorted by window here. `is_live`:
+ * other threads may be running the code (live.h has how it is done then). Context: startup, or in a call of dlopen. */
 void patch_apply(struct patch *patches, size_t count, bool is_live);
+
+/* True if it was not written because threads may be running the code; else it could not be. */
+bool patch_is_refused_live(int result);
+
+/* Why a patch was not written, as a clause for the user. */
+void patch_explain(int result, char *reason, size_t bytes);
 
 #endif

@@ -312,8 +312,7 @@ void track_apply(struct track *track)
 
         if (build->patches[i].result == 0)
             continue;
-        snprintf(reason, sizeof(reason), "its code cannot be made writable (%s; a security policy?)",
-                 strerror(-build->patches[i].result));
+        patch_explain(build->patches[i].result, reason, sizeof(reason));
         refuse(&resolution->targets[build->patches[i].owner], reason);
     }
     for (size_t i = 0; i < resolution->count; i++)

@@ -1,0 +1,32 @@
+# Code that runs while it is patched: threads that a library's constructor made before callmeter started.
+
+load lib/helper
+
+@test "running functions of all shapes are patched while eight threads call them" {
+  local round rounds=20 name low high calls
+  [[ -z ${FULL:-} ]] || rounds=200
+  manifest_json "$(jq -n '{version: 1, functions: [range(200) | {symbol: "hot_\(.)", name: "hot_\(.)", mode: "full"}]}')"
+  for ((round = 0; round < rounds; round++)); do
+    start_metered "$(target live-threads)"
+    wait_done
+    scrape
+    assert_all_full 200
+    while read -r _ name low high; do
+      calls=$(metric calls_total "function=$name" outcome=success)
+      ((low <= calls && calls <= high)) || fail "calls of $name: $calls, expected $low to $high"
+    done < <(grep "^bounds hot_[0-9]*$((round % 10)) " "$run_dir/out" | tail -n 5)
+    release
+    assert_equal 0 "$exit_status" 'exit status'
+  done
+}
+
+@test "where a thread blocks SIGTRAP, functions that would need it are refused, and the others patched" {
+  manifest_json "$(jq -n '{version: 1, functions: [range(200) | {symbol: "hot_\(.)", name: "hot_\(.)", mode: "full"}]}')"
+  start_metered LIVE_BLOCK_TRAPS=1 "$(target live-threads)"
+  wait_done
+  scrape
+  assert_metric 102 manifest_functions state=full
+  assert_lines 98 "$run_dir/metrics" 'mode="refused",reason=".*blocks SIGTRAP'
+  release
+  assert_equal 0 "$exit_status"
+}
