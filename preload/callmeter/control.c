@@ -20,6 +20,7 @@
 #include "preload/callmeter/panic_module.h"
 #include "preload/callmeter/state.h"
 #include "preload/callmeter/stub_map.h"
+#include "preload/callmeter/tell.h"
 #include "preload/callmeter/track.h"
 #include "preload/callmeter/unwinders.h"
 #include "preload/shim.h"
@@ -64,58 +65,6 @@ static bool has_shadow_stack(void)
     unsigned long features = 0;
 
     return syscall(SYS_arch_prctl, SHADOW_STACK_STATUS, &features) == 0 && (features & SHADOW_STACK_ON);
-}
-
-static bool is_refused(const struct resolve_target *target)
-{
-    return target->state == RESOLVE_FOUND && target->plan.mode == PLAN_REFUSED;
-}
-
-static void report_target(const struct shim *shim, const struct resolve_target *target, enum log_level level)
-{
-    if (target->state == RESOLVE_MISSING)
-        shim->log(level, "%s is missing: %s", target->name, target->reason);
-    else if (is_refused(target))
-        shim->log(level, "%s is not tracked: %s", target->name, target->reason);
-    else if (target->reason[0])
-        shim->log(level < LOG_LEVEL_INFO ? LOG_LEVEL_INFO : level, "%s: %s", target->name, target->reason);
-}
-
-/* The targets of one glob from `first` on: one line for all, whoever wants more looks at function_info. Returns the
- * next target. */
-static size_t report_glob(const struct shim *shim, const struct manifest_function *function,
-                          const struct resolution *resolution, size_t first)
-{
-    const struct resolve_target *targets = resolution->targets;
-    size_t next = first;
-    size_t refused = 0;
-
-    for (; next < resolution->count && targets[next].function == targets[first].function; next++) {
-        refused += is_refused(&targets[next]);
-        report_target(shim, &targets[next], targets[next].state == RESOLVE_MISSING ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG);
-    }
-    if (refused > 0 && !function->is_optional)
-        shim->log(LOG_LEVEL_WARN,
-                  "%zu of the %zu functions that match %s are not tracked: see function_info, or callmeter check",
-                  refused, next - first, function->symbol ? function->symbol : function->build_id);
-    return next;
-}
-
-/* What became of the manifest, for the person who reads the log. */
-static void report(const struct shim *shim, const struct manifest *manifest, const struct resolution *resolution)
-{
-    size_t i = 0;
-
-    while (i < resolution->count) {
-        const struct manifest_function *function = &manifest->functions[resolution->targets[i].function];
-
-        if (function->is_glob) {
-            i = report_glob(shim, function, resolution, i);
-        } else {
-            report_target(shim, &resolution->targets[i], function->is_optional ? LOG_LEVEL_INFO : LOG_LEVEL_WARN);
-            i++;
-        }
-    }
 }
 
 /* By the targets' places, which their hooks know. */
@@ -167,6 +116,16 @@ static void panics_start(const struct shim *shim, const struct manifest *manifes
     shim->panic_init(&config);
 }
 
+/* Asked when the functions are planned, and again when they are patched. */
+static int check_strictness(const struct track *track, struct diag *diag)
+{
+    if (!track->shim->is_strict || track->failed == 0)
+        return 0;
+    tell_resolution(track->shim, track->manifest, track->resolution, NULL);
+    diag_set(diag, "%zu of the manifest's functions cannot be tracked, and CALLMETER_STRICT is set", track->failed);
+    return -ENOENT;
+}
+
 static int instrument(const struct shim *shim, const struct manifest *manifest, struct clock *clock, struct diag *diag)
 {
     struct resolve_options options = {.ifunc = loaded_ifunc, .has_shadow_stack = has_shadow_stack()};
@@ -188,12 +147,9 @@ static int instrument(const struct shim *shim, const struct manifest *manifest, 
     if (result != 0)
         goto state;
     gauges_prepare(shim, manifest, loaded.objects, loaded.count, track.segment);
-    report(shim, manifest, &resolution);
-    if (shim->is_strict && track.failed) {
-        diag_set(diag, "%zu of the manifest's functions cannot be tracked, and CALLMETER_STRICT is set", track.failed);
-        result = -ENOENT;
+    result = check_strictness(&track, diag);
+    if (result != 0)
         goto state;
-    }
     result = lanes_start(shim, clock, &loaded, track.segment, state.file.fresh >= 0);
     if (result != 0) {
         diag_set(diag, "no memory for the calls in progress: %s", strerror(-result));
@@ -201,6 +157,10 @@ static int instrument(const struct shim *shim, const struct manifest *manifest, 
     }
     memory_init(shim);
     track_apply(&track);
+    result = check_strictness(&track, diag);
+    if (result != 0)
+        goto state;
+    tell_resolution(shim, manifest, &resolution, NULL);
     state_publish(&state, track.segment);
     panics_start(shim, manifest, &loaded, &resolution, track.segment);
     endpoint_prepare(shim, manifest, clock, track.segment);
