@@ -120,7 +120,10 @@ enum record_state {
     RECORD_LIVE,
     RECORD_FINISHED,  /* its call ended on another thread; the owner still has to unlink it */
     RECORD_PANICKED,  /* counted as panic; as RECORD_ABANDONED else */
-    RECORD_ABANDONED, /* counted as abandoned, without proof that it is dead: kept, should it return after all */
+    RECORD_ABANDONED, /* counted as abandoned, without proof that it is dead: kept, should it return after all. The
+                         reason is added to it */
+    RECORD_LEFT =
+        128, /* a bit beside the two before: its stack was seen to be given up, by a jump or the thread's end */
 };
 
 struct record {

@@ -126,9 +126,7 @@ struct stack_range lane_stack(struct lane *lane)
 
 static void lane_reap(struct lane *lane)
 {
-    for (struct record *record = lane->current; record != &lane_bottom; record = record->outer)
-        chain_abandon(lane, record, ABANDONED_THREAD_EXIT);
-    lane->current = &lane_bottom;
+    chain_thread_gone(lane);
     lane->stack_low = 0;
     lane->stack_high = 0;
     lane->probes = 0;

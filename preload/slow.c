@@ -69,7 +69,7 @@ void slow_entry_check(struct lane *lane, uintptr_t slot)
         } else if (record_slot(record) > slot || (record_slot(record) == slot && is_tail_call)) {
             return;
         } else {
-            chain_abandon(lane, record, ABANDONED_LONGJMP);
+            chain_passed_over(lane, record);
             *link = record->outer;
         }
     }
@@ -163,7 +163,7 @@ void slow_longjmp(uintptr_t target, uintptr_t from, int is_mask_restored)
             record_slot(record) >= target)
             return;
         if (jump_leaves(&jump, record_slot(record))) {
-            chain_abandon(lane, record, ABANDONED_LONGJMP);
+            chain_jumped_over(lane, record, !stack_range_has(jump.other, record_slot(record)));
             *link = record->outer;
         } else {
             link = &record->outer;

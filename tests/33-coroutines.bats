@@ -30,3 +30,7 @@ with_each_variant() {
   meter_victim coroutine-jumps on-heap
   meter_victim coroutine-jumps in-frame
 }
+
+@test "coroutines whose threads are gone are carried on by others" {
+  meter_victim coroutine-heirs all
+}

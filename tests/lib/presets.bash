@@ -127,8 +127,8 @@ logged() {
   grep -cE -- "$1" "$access" || true
 }
 
-# start_postgres: a server of its own on a Unix socket in $postgres, which logs every statement. Not root's: so by the
-# user that Debian has for it.
+# start_postgres [VARIABLE=VALUE]...: a server of its own on a Unix socket in $postgres, which logs every statement. Not
+# root's: so by the user that Debian has for it.
 start_postgres() {
   local bin
   bin=$(find /usr/lib/postgresql/*/bin/initdb -printf '%h\n' 2>/dev/null | sort -V | tail -n 1)
@@ -137,7 +137,7 @@ start_postgres() {
   postgres=$(mktemp -d "$BATS_TMPDIR/postgres.XXXXXX")
   chown postgres "$postgres"
   as_postgres "$bin/initdb" -D "$postgres/data" -A trust -U postgres --no-sync >"$BATS_TEST_TMPDIR/initdb"
-  start setpriv --reuid=postgres --regid=postgres --clear-groups "$bin/postgres" -D "$postgres/data" -k "$postgres" \
+  start env "$@" setpriv --reuid=postgres --regid=postgres --clear-groups "$bin/postgres" -D "$postgres/data" -k "$postgres" \
     -c listen_addresses= -c log_statement=all -F
   postgres_pid=$pid postgres_log=$run_dir/err
   psql=$bin/psql
