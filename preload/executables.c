@@ -167,7 +167,18 @@ static int match_text(const char *text, size_t length)
     return 0;
 }
 
-static int match_file(const char *path)
+/* 1: the text names executables or says that what the program execs is instrumented too. */
+static int follow_text(const char *text, size_t length)
+{
+    struct scan executables = {text, text + length};
+    struct scan follow = {text, text + length};
+
+    if (scan_find_key(&executables, "executables"))
+        return 1;
+    return scan_find_key(&follow, "follow_exec") && scan_char(&follow, 't');
+}
+
+static int ask_file(const char *path, int (*ask)(const char *, size_t))
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat stat;
@@ -179,7 +190,7 @@ static int match_file(const char *path)
     if (fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_size > 0) {
         text = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (text != MAP_FAILED) {
-            answer = match_text(text, (size_t)stat.st_size);
+            answer = ask(text, (size_t)stat.st_size);
             munmap(text, (size_t)stat.st_size);
         }
     }
@@ -187,7 +198,8 @@ static int match_file(const char *path)
     return answer;
 }
 
-bool executables_match_manifests(const char *paths)
+/* The highest answer that one of the manifests gives. */
+static int ask_manifests(const char *paths, int (*ask)(const char *, size_t))
 {
     int answer = -1;
 
@@ -200,11 +212,21 @@ bool executables_match_manifests(const char *paths)
 
             memcpy(path, paths, length);
             path[length] = '\0';
-            one = match_file(path);
+            one = ask_file(path, ask);
             if (one > answer)
                 answer = one;
         }
         paths += length + (paths[length] == ':');
     }
-    return answer != 0;
+    return answer;
+}
+
+bool executables_match_manifests(const char *paths)
+{
+    return ask_manifests(paths, match_text) != 0;
+}
+
+bool executables_are_followed(const char *paths)
+{
+    return ask_manifests(paths, follow_text) > 0;
 }

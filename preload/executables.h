@@ -18,4 +18,8 @@ bool executables_match_path(const char *pattern, const char *path);
  * wrong with it. Context: startup. */
 bool executables_match_manifests(const char *paths);
 
+/* True if the manifests mean programs that this one execs, too: they have `executables`, or say `follow_exec`. Context:
+ * startup. */
+bool executables_are_followed(const char *paths);
+
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "preload/code_map.h"
+#include "preload/environment.h"
 #include "preload/exec.h"
 #include "preload/executables.h"
 #include "preload/interpose.h"
@@ -21,6 +22,7 @@
 #include "preload/self.h"
 #include "preload/shim.h"
 #include "preload/signals.h"
+#include "preload/successor.h"
 #include "preload/x86_64/cpu.h"
 
 static uint64_t clock_unset(void)
@@ -29,6 +31,10 @@ static uint64_t clock_unset(void)
 }
 
 uint64_t (*hot_clock)(void) __attribute__((visibility("hidden"))) = clock_unset;
+
+static struct shim own_shim;
+static char **arguments;           /* the program's */
+static char **initial_environment; /* as the kernel made it */
 
 static void enter_thread(void)
 {
@@ -85,6 +91,24 @@ static bool shim_locate(struct shim *shim)
     return shim->path != NULL;
 }
 
+static void pass_on(const char *const *patterns, size_t count, bool is_shared)
+{
+    environment_keep(own_shim.path);
+    successor_init(patterns, count, arguments);
+    if (is_shared)
+        environment_share();
+    else
+        environment_clean(own_shim.path, initial_environment);
+}
+
+/* What the program execs is left alone as well, but for programs that were meant by their names: those are met on their
+ * own, whoever execs them. */
+static void leave_alone(void)
+{
+    if (!own_shim.executables && !executables_are_followed(own_shim.manifests))
+        environment_clean(own_shim.path, initial_environment);
+}
+
 static void shim_fill(struct shim *shim)
 {
     shim->version = SHIM_VERSION;
@@ -121,7 +145,7 @@ static void shim_fill(struct shim *shim)
     shim->lane_at = lane_at;
     shim->clock = &hot_clock;
     shim->before_main = &interpose_before_main;
-    shim->exec_init = exec_init;
+    shim->pass_on = pass_on;
     shim->panic_init = panic_init;
     shim->relocated_init = relocated_init;
     shim->module_open = module_open;
@@ -140,50 +164,65 @@ static int control_run(const struct shim *shim)
     result = module_open(path, &module, text, sizeof(text));
     if (result != 0) {
         log_line(LOG_LEVEL_ERROR, "the program runs uninstrumented: %s", text);
+        leave_alone();
         return result;
     }
     *(void **)&start = dlsym(module, SHIM_CONTROL_START);
     return start ? start(shim) : -ENOENT;
 }
 
-/* True where the shim must not even look further. */
-static bool is_out_of_place(void)
+/* True where libc cannot be trusted. */
+static bool is_captured(void)
 {
     const char *name = self_captured_name();
 
     if (name)
         self_warn("the program has a function of its own that is called as one of libc, and runs uninstrumented: ",
                   name);
-    return name || getauxval(AT_SECURE);
+    return name;
 }
 
-__attribute__((constructor)) static void gate(void)
+/* Returns what the control module says, or -1 if it cannot be asked. */
+static int instrument(void)
 {
-    static struct shim shim;
-    const char *manifests = self_environment("CALLMETER_MANIFEST");
     struct cpu_float_state float_state;
     struct lane *before;
-    int saved_errno = errno;
-    int result;
+    int result = -1;
 
+    if (!shim_locate(&own_shim))
+        return -1;
+    shim_fill(&own_shim);
+    cpu_float_save(&float_state);
+    before = lane_enter();
+    result = control_run(&own_shim);
+    lane_leave(before);
+    cpu_float_restore(&float_state);
+    return result;
+}
+
+static bool is_asked_for(void)
+{
+    const char *manifests = self_environment("CALLMETER_MANIFEST");
+
+    return manifests && *manifests && !is_set("CALLMETER_DISABLE") && !getauxval(AT_SECURE);
+}
+
+/* The loader hands constructors what main gets (glibc's elf/dl-init.c). */
+__attribute__((constructor)) static void gate(int argc, char **argv, char **variables)
+{
+    int saved_errno = errno;
+
+    (void)argc;
+    arguments = argv;
+    initial_environment = variables;
     interpose_init();
     exec_resolve();
     signals_resolve();
     masks_resolve();
-    if (!manifests || !*manifests || is_set("CALLMETER_DISABLE") || is_out_of_place() || !is_meant(manifests)) {
-        errno = saved_errno;
-        return;
-    }
-    log_init(self_environment("CALLMETER_LOG"));
-    cpu_float_save(&float_state);
-    before = lane_enter();
-    if (shim_locate(&shim)) {
-        shim_fill(&shim);
-        result = control_run(&shim);
-        if (shim.is_strict && result != 0)
+    if (is_asked_for() && !is_captured() && is_meant(self_environment("CALLMETER_MANIFEST"))) {
+        log_init(self_environment("CALLMETER_LOG"));
+        if (instrument() != 0 && own_shim.is_strict)
             _exit(SHIM_EXIT_CONFIG);
     }
-    lane_leave(before);
-    cpu_float_restore(&float_state);
     errno = saved_errno;
 }

@@ -79,7 +79,9 @@ struct shim {
     const struct lane *(*lane_at)(size_t index); /* lane.h */
     uint64_t (**clock)(void);                    /* hot_clock */
     void (**before_main)(void); /* called when the program's constructors have run; NULL: nothing to do */
-    void (*exec_init)(const char *const *patterns, size_t count); /* exec.h */
+    /* Settles who finds the shim again: all programs that this one execs (`is_shared`), or those that the patterns name
+     * and the program itself (successor.h). */
+    void (*pass_on)(const char *const *patterns, size_t count, bool is_shared);
     void (*panic_init)(const struct panic_config *);
     void (*relocated_init)(const struct relocated_map *);
     int (*module_open)(const char *path, void **ret_handle, char *text, size_t text_bytes); /* module.h */

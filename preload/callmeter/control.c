@@ -12,7 +12,6 @@
 
 #include "preload/callmeter/clock.h"
 #include "preload/callmeter/endpoint.h"
-#include "preload/callmeter/environment.h"
 #include "preload/callmeter/gauges.h"
 #include "preload/callmeter/loaded.h"
 #include "preload/callmeter/memory.h"
@@ -173,16 +172,16 @@ loaded:
     return result;
 }
 
-/* Settles who finds the shim again: all programs that this one execs, those that the manifest names, or none. */
 static void pass_on(const struct shim *shim, const struct manifest *manifest)
 {
-    if (manifest && manifest->follow_exec)
-        return;
+    bool is_shared = manifest && manifest->follow_exec;
+
     if (shim->executables)
-        shim->exec_init(&shim->executables, 1);
-    else if (manifest && manifest->executable_count > 0)
-        shim->exec_init((const char *const *)manifest->executables, manifest->executable_count);
-    environment_clean(shim->path);
+        shim->pass_on(&shim->executables, 1, is_shared);
+    else if (manifest)
+        shim->pass_on((const char *const *)manifest->executables, manifest->executable_count, is_shared);
+    else
+        shim->pass_on(NULL, 0, false);
 }
 
 int callmeter_control_start(const struct shim *shim)

@@ -50,7 +50,8 @@ static bool is_same_file(const char *path, const char *other)
     return stat(path, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-/* By the name that it was started by, if that is its file: people know `redis-server`, not what it is a link to. */
+/* By the name that it was started by, if that is its file: people know `redis-server`, not what it is a link to. A
+ * program that execs itself as /proc/self/exe was started by no name. */
 static void listing_open_executable(struct listing *listing, uint64_t load_bias)
 {
     static const char self[] = "/proc/self/exe";
@@ -60,7 +61,7 @@ static void listing_open_executable(struct listing *listing, uint64_t load_bias)
     const char *path = self;
 
     target[length > 0 ? length : 0] = '\0';
-    if (started_by && is_same_file(started_by, self))
+    if (started_by && strncmp(started_by, "/proc/", 6) != 0 && is_same_file(started_by, self))
         path = started_by;
     else if (is_same_file(target, self))
         path = target;
