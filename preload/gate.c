@@ -14,6 +14,7 @@
 #include "preload/environment.h"
 #include "preload/exec.h"
 #include "preload/executables.h"
+#include "preload/foreign.h"
 #include "preload/interpose.h"
 #include "preload/log.h"
 #include "preload/masks.h"
@@ -109,6 +110,12 @@ static void leave_alone(void)
         environment_clean(own_shim.path, initial_environment);
 }
 
+static void stand_aside(const char *reason)
+{
+    log_line(LOG_LEVEL_WARN, "the program runs uninstrumented: %s", reason);
+    leave_alone();
+}
+
 static void shim_fill(struct shim *shim)
 {
     shim->version = SHIM_VERSION;
@@ -146,6 +153,7 @@ static void shim_fill(struct shim *shim)
     shim->clock = &hot_clock;
     shim->before_main = &interpose_before_main;
     shim->pass_on = pass_on;
+    shim->stand_aside = stand_aside;
     shim->panic_init = panic_init;
     shim->relocated_init = relocated_init;
     shim->module_open = module_open;
@@ -171,7 +179,7 @@ static int control_run(const struct shim *shim)
     return start ? start(shim) : -ENOENT;
 }
 
-/* True where libc cannot be trusted. */
+/* True where libc cannot be trusted. (Sanitizers take the place of much of it too, and may.) */
 static bool is_captured(void)
 {
     const char *name = self_captured_name();
@@ -182,8 +190,8 @@ static bool is_captured(void)
     return name;
 }
 
-/* Returns what the control module says, or -1 if it cannot be asked. */
-static int instrument(void)
+/* Returns what the control module says, or -1 if the program is one to be left alone. */
+static int instrument(const char *foreign)
 {
     struct cpu_float_state float_state;
     struct lane *before;
@@ -192,6 +200,10 @@ static int instrument(void)
     if (!shim_locate(&own_shim))
         return -1;
     shim_fill(&own_shim);
+    if (foreign) {
+        stand_aside(foreign);
+        return -1;
+    }
     cpu_float_save(&float_state);
     before = lane_enter();
     result = control_run(&own_shim);
@@ -211,6 +223,7 @@ static bool is_asked_for(void)
 __attribute__((constructor)) static void gate(int argc, char **argv, char **variables)
 {
     int saved_errno = errno;
+    const char *foreign;
 
     (void)argc;
     arguments = argv;
@@ -219,10 +232,13 @@ __attribute__((constructor)) static void gate(int argc, char **argv, char **vari
     exec_resolve();
     signals_resolve();
     masks_resolve();
-    if (is_asked_for() && !is_captured() && is_meant(self_environment("CALLMETER_MANIFEST"))) {
-        log_init(self_environment("CALLMETER_LOG"));
-        if (instrument() != 0 && own_shim.is_strict)
-            _exit(SHIM_EXIT_CONFIG);
+    if (is_asked_for()) {
+        foreign = foreign_reason();
+        if ((foreign || !is_captured()) && is_meant(self_environment("CALLMETER_MANIFEST"))) {
+            log_init(self_environment("CALLMETER_LOG"));
+            if (instrument(foreign) != 0 && own_shim.is_strict)
+                _exit(SHIM_EXIT_CONFIG);
+        }
     }
     errno = saved_errno;
 }

@@ -82,6 +82,7 @@ struct shim {
     /* Settles who finds the shim again: all programs that this one execs (`is_shared`), or those that the patterns name
      * and the program itself (successor.h). */
     void (*pass_on)(const char *const *patterns, size_t count, bool is_shared);
+    void (*stand_aside)(const char *reason); /* instead: the program is left alone, and so is what it execs */
     void (*panic_init)(const struct panic_config *);
     void (*relocated_init)(const struct relocated_map *);
     int (*module_open)(const char *path, void **ret_handle, char *text, size_t text_bytes); /* module.h */

@@ -3,6 +3,7 @@
 #include <gelf.h>
 #include <string.h>
 
+#include "symbols/foreign.h"
 #include "symbols/image.h"
 #include "symbols/object.h"
 
@@ -73,11 +74,76 @@ enum plan_mode runtime_limit_object(const struct image *image, const struct obje
     return PLAN_FULL;
 }
 
+/* A sanitizer that was linked into the program itself, as clang does it. */
+static const char *sanitizer_in(const struct object *program)
+{
+    static const struct {
+        const char *name;
+        const char *reason;
+    } runtimes[] = {
+        {"__asan_init", FOREIGN_SANITIZER("AddressSanitizer")},
+        {"__hwasan_init", FOREIGN_SANITIZER("HWAddressSanitizer")},
+        {"__tsan_init", FOREIGN_SANITIZER("ThreadSanitizer")},
+        {"__msan_init", FOREIGN_SANITIZER("MemorySanitizer")},
+        {"__lsan_init", FOREIGN_SANITIZER("LeakSanitizer")},
+    };
+
+    for (size_t i = 0; i < program->symbol_count; i++) {
+        const char *name = program->symbols[i].name;
+
+        for (size_t j = 0; name[0] == '_' && name[1] == '_' && j < sizeof(runtimes) / sizeof(runtimes[0]); j++)
+            if (strcmp(name, runtimes[j].name) == 0)
+                return runtimes[j].reason;
+    }
+    return NULL;
+}
+
+static const char *foreign_library(const struct object *library)
+{
+    static const struct {
+        const char *prefix;
+        const char *reason;
+    } runtimes[] = {
+        {"libasan.so", FOREIGN_SANITIZER("AddressSanitizer")},
+        {"libclang_rt.asan", FOREIGN_SANITIZER("AddressSanitizer")},
+        {"libhwasan.so", FOREIGN_SANITIZER("HWAddressSanitizer")},
+        {"libtsan.so", FOREIGN_SANITIZER("ThreadSanitizer")},
+        {"libclang_rt.tsan", FOREIGN_SANITIZER("ThreadSanitizer")},
+        {"liblsan.so", FOREIGN_SANITIZER("LeakSanitizer")},
+        {"libgo.so", FOREIGN_GO}, /* gccgo's */
+        {"libjli.so", FOREIGN_JAVA},
+        {"libjvm.so", FOREIGN_JAVA},
+    };
+
+    for (size_t i = 0; i < sizeof(runtimes) / sizeof(runtimes[0]); i++)
+        if (is_named(library, runtimes[i].prefix))
+            return runtimes[i].reason;
+    return NULL;
+}
+
+const char *runtime_stand_aside(struct object *const *objects, size_t count)
+{
+    const char *reason = NULL;
+
+    for (size_t i = 0; i < count && !reason; i++) {
+        if (!objects[i]->is_executable)
+            reason = foreign_library(objects[i]);
+        else if (objects[i]->limit == PLAN_REFUSED)
+            reason = FOREIGN_GO; /* of one object, nothing else refuses all */
+        else
+            reason = sanitizer_in(objects[i]);
+    }
+    return reason;
+}
+
 enum plan_mode runtime_limit_process(struct object *const *objects, size_t count, const char **ret_reason)
 {
     static const char *const collectors[] = {"libruby",      "libmonosgen",          "libmono-2",
                                              "libmonoboehm", "libjavascriptcoregtk", "libJavaScriptCore"};
 
+    *ret_reason = runtime_stand_aside(objects, count);
+    if (*ret_reason)
+        return PLAN_REFUSED;
     *ret_reason =
         "a garbage collector is loaded that looks for pointers on stacks, where the trampoline would hide one";
     for (size_t i = 0; i < count; i++) {

@@ -20,6 +20,10 @@ enum plan_mode runtime_limit_object(const struct image *image, const struct obje
  * pointers does not see the caller's rbx in a record. */
 enum plan_mode runtime_limit_process(struct object *const *objects, size_t count, const char **ret_reason);
 
+/* Why callmeter stands aside in a process of these objects, the program first; static text, or NULL. The functions that
+ * it would find are refused all the same, for those who only look. */
+const char *runtime_stand_aside(struct object *const *objects, size_t count);
+
 /* True if such a collector is loaded that also scans the data of libraries (Boehm's): records must lie there, and
  * nowhere else. */
 bool runtime_scans_data(struct object *const *objects, size_t count);

@@ -133,10 +133,17 @@ static int instrument(const struct shim *shim, const struct manifest *manifest, 
     struct state state;
     struct track track = {
         .shim = shim, .manifest = manifest, .resolution = &resolution, .clock = clock, .state = &state};
+    const char *reason;
     int result = loaded_init(&loaded, shim);
 
     if (result != 0)
         return result;
+    reason = runtime_stand_aside(loaded.objects, loaded.count);
+    if (reason) {
+        shim->stand_aside(reason);
+        result = -ENOTSUP;
+        goto loaded;
+    }
     result = resolve_manifest(manifest, loaded.objects, loaded.count, &options, &resolution, diag);
     if (result != 0)
         goto loaded;
@@ -195,9 +202,10 @@ int callmeter_control_start(const struct shim *shim)
     result = manifest_load(shim->manifests, &manifest, &diag);
     if (result == 0)
         result = instrument(shim, manifest, &clock, &diag);
-    if (result != 0)
+    if (result != 0 && result != -ENOTSUP)
         shim->log(LOG_LEVEL_ERROR, "the program runs uninstrumented: %s", diag.text[0] ? diag.text : strerror(-result));
-    pass_on(shim, manifest);
+    if (result != -ENOTSUP)
+        pass_on(shim, manifest);
     manifest_destroy(manifest);
     return result == 0 ? 0 : SHIM_EXIT_CONFIG;
 }
