@@ -195,32 +195,46 @@ static int bind_socket(const struct address *address, int *ret_fd)
     return 0;
 }
 
-/* True if the path is a socket that nobody accepts on. */
-static bool is_stale(const struct address *address)
+/* What stands at the path: -ECONNREFUSED is a socket that nobody accepts on, -EACCES one that is not for us. */
+static int probe(const struct address *address)
 {
     const struct sockaddr_un *name = (const void *)&address->storage;
     struct stat status;
-    bool is_refused;
+    int error = 0;
     int fd;
 
     if (lstat(name->sun_path, &status) != 0 || !S_ISSOCK(status.st_mode))
-        return false;
+        return -ENOTSOCK;
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
-        return false;
-    is_refused = connect(fd, (const void *)&address->storage, address->length) != 0 && errno == ECONNREFUSED;
+        return -errno;
+    if (connect(fd, (const void *)&address->storage, address->length) != 0)
+        error = -errno;
     close(fd);
-    return is_refused;
+    return error;
+}
+
+/* Another one's path is left to it; what a dead server left is replaced. */
+static int replace_socket(const struct address *address, int *ret_fd)
+{
+    const char *path = ((const struct sockaddr_un *)(const void *)&address->storage)->sun_path;
+    int error = probe(address);
+
+    if (error == -EACCES)
+        return error;
+    if (error != -ECONNREFUSED)
+        return -EADDRINUSE;
+    if (unlink(path) != 0 && errno != ENOENT)
+        return -errno;
+    return bind_socket(address, ret_fd);
 }
 
 int address_listen(const struct address *address, int *ret_fd)
 {
     int error = bind_socket(address, ret_fd);
 
-    if (error == -EADDRINUSE && address->storage.ss_family == AF_UNIX && is_stale(address)) {
-        unlink(((const struct sockaddr_un *)(const void *)&address->storage)->sun_path);
-        error = bind_socket(address, ret_fd);
-    }
+    if (error == -EADDRINUSE && address->storage.ss_family == AF_UNIX)
+        error = replace_socket(address, ret_fd);
     if (error && error != -EADDRINUSE && address->is_wildcard && address->storage.ss_family == AF_INET6) {
         const struct sockaddr_in6 *v6 = (const void *)&address->storage;
         struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = v6->sin6_port};

@@ -23,7 +23,8 @@ enum {
 int address_parse(const char *listen, struct address *ret_address, char *text, size_t text_bytes);
 
 /* Makes a listening, non-blocking, close-on-exec socket. A Unix socket's file has mode 0600; a file that a dead server
- * left is replaced: one which refuses connections. -EADDRINUSE: somebody listens there; -errno. Context: any thread. */
+ * left is replaced: one which refuses connections. -EADDRINUSE: somebody listens there; -EACCES: it is another user's;
+ * -errno. Context: any thread. */
 int address_listen(const struct address *address, int *ret_fd);
 
 /* The address that a listening socket is bound to, as address_parse understands it, e.g. 127.0.0.1:41017. -errno. */
