@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "preload/code_map.h"
+#include "preload/companion.h"
 #include "preload/environment.h"
 #include "preload/exec.h"
 #include "preload/executables.h"
@@ -156,6 +157,7 @@ static void shim_fill(struct shim *shim)
     shim->stand_aside = stand_aside;
     shim->panic_init = panic_init;
     shim->relocated_init = relocated_init;
+    shim->companion_init = companion_init;
     shim->module_open = module_open;
     shim->log = log_line;
 }
@@ -230,6 +232,7 @@ __attribute__((constructor)) static void gate(int argc, char **argv, char **vari
     initial_environment = variables;
     interpose_init();
     exec_resolve();
+    companion_resolve();
     signals_resolve();
     masks_resolve();
     if (is_asked_for()) {

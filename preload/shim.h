@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "preload/companion.h"
 #include "preload/lane.h"
 #include "preload/panic.h"
 #include "preload/personality.h"
@@ -20,7 +21,7 @@
 
 #define SHIM_VERSION       1
 #define SHIM_CONTROL_START "callmeter_control_start"
-#define SHIM_HTTP_START    "callmeter_http_start"
+#define SHIM_HTTP_CALLS    "callmeter_http"
 
 enum {
     SHIM_EXIT_CONFIG = 78
@@ -85,6 +86,7 @@ struct shim {
     void (*stand_aside)(const char *reason); /* instead: the program is left alone, and so is what it execs */
     void (*panic_init)(const struct panic_config *);
     void (*relocated_init)(const struct relocated_map *);
+    void (*companion_init)(const struct companion_calls *);                                 /* companion.h */
     int (*module_open)(const char *path, void **ret_handle, char *text, size_t text_bytes); /* module.h */
     void (*log)(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 };

@@ -246,6 +246,17 @@ int address_listen(const struct address *address, int *ret_fd)
     return error;
 }
 
+int address_bound(int fd, struct address *ret_address)
+{
+    struct address address = {.length = sizeof(address.storage)};
+
+    if (getsockname(fd, (void *)&address.storage, &address.length) != 0)
+        return -errno;
+    address.is_local = address.storage.ss_family == AF_UNIX || is_loopback(&address);
+    *ret_address = address;
+    return 0;
+}
+
 int address_describe(int fd, char text[ADDRESS_TEXT_BYTES])
 {
     struct sockaddr_storage storage = {0};

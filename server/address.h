@@ -27,7 +27,10 @@ int address_parse(const char *listen, struct address *ret_address, char *text, s
  * -errno. Context: any thread. */
 int address_listen(const struct address *address, int *ret_fd);
 
-/* The address that a listening socket is bound to, as address_parse understands it, e.g. 127.0.0.1:41017. -errno. */
+/* The address that a listening socket is bound to, for others to bind it again. -errno. */
+int address_bound(int fd, struct address *ret_address);
+
+/* The same as text, as address_parse understands it, e.g. 127.0.0.1:41017. -errno. */
 int address_describe(int fd, char text[ADDRESS_TEXT_BYTES]);
 
 /* Writes `content` and a newline to a file, under another name in the same folder first, so that no reader ever sees

@@ -25,12 +25,18 @@ static void take_standard_numbers(void)
     fcntl(ends[0], F_DUPFD_CLOEXEC, 0);
 }
 
-void descriptors_init(struct descriptors *descriptors)
+void descriptors_init(struct descriptors *descriptors, bool is_shared)
 {
     /* From 0 on: not one descriptor of the program is copied, so no pipe of its stays open here. */
-    descriptors->is_separate = syscall(SYS_close_range, 0U, UINT_MAX, CLOSE_RANGE_UNSHARE) == 0;
-    if (descriptors->is_separate)
+    descriptors->is_separate = !is_shared && syscall(SYS_close_range, 0U, UINT_MAX, CLOSE_RANGE_UNSHARE) == 0;
+    descriptors->is_filled = false;
+}
+
+void descriptors_fill(struct descriptors *descriptors)
+{
+    if (descriptors->is_separate && !descriptors->is_filled)
         take_standard_numbers();
+    descriptors->is_filled = true;
 }
 
 int descriptors_raise(const struct descriptors *descriptors, int fd)

@@ -4,7 +4,8 @@
  * that it did not open, a child of fork keeps the port taken, a number that was closed is the program's file the next
  * time it is written to. Linux keeps the table per thread, shared unless told otherwise (unshare(2), CLONE_FILES). So
  * the server thread takes an empty table: neither side can then see, close or inherit a descriptor of the other. Where
- * that is not possible (Linux before 5.9, some seccomp filters), it stays with the program's table, and puts its
+ * that is not possible (Linux before 5.9, some seccomp filters), or other code that the thread runs through needs the
+ * program's (an allocator that writes a trace), it stays with the program's table, and puts its
  * sockets at high numbers. */
 #ifndef CALLMETER_SERVER_DESCRIPTORS_H
 #define CALLMETER_SERVER_DESCRIPTORS_H
@@ -13,12 +14,16 @@
 
 struct descriptors {
     bool is_separate; /* the thread has a table of its own */
+    bool is_filled;
 };
 
-/* Gives the calling thread an empty table, in which 0, 1 and 2 are taken (by something that is empty to read and
- * refuses to be written), so that no socket ever gets these numbers. If it cannot, is_separate is false and nothing has
- * changed. Context: the server thread, first thing. */
-void descriptors_init(struct descriptors *descriptors);
+/* Gives the calling thread an empty table, unless it is to be shared. If it cannot, is_separate is false and nothing
+ * has changed. Context: the server thread, first thing. */
+void descriptors_init(struct descriptors *descriptors, bool is_shared);
+
+/* Takes 0, 1 and 2 in the thread's own table (by something that is empty to read and refuses to be written), so that no
+ * socket ever gets these numbers. Before any other descriptor is opened. */
+void descriptors_fill(struct descriptors *descriptors);
 
 /* In a shared table, moves a descriptor up, where programs seldom look, close-on-exec. Returns its number, which is the
  * old one if there is no room. */

@@ -12,6 +12,7 @@
 
 #include "server/address.h"
 #include "server/descriptors.h"
+#include "server/parking.h"
 
 enum {
     IDLE_SECONDS = 10
@@ -209,14 +210,16 @@ static int start_daemon(struct endpoint *endpoint)
 }
 
 void endpoint_init(struct endpoint *endpoint, const struct address *address, const struct descriptors *descriptors,
-                   struct routes *routes)
+                   struct routes *routes, struct parking *parking)
 {
     *endpoint = (struct endpoint){
         .address = address,
         .descriptors = descriptors,
         .routes = routes,
+        .parking = parking,
         .epoll_fd = -1,
         .listen_fd = -1,
+        .wake_fd = -1,
     };
     for (int i = 0; i < ENDPOINT_CONNECTIONS; i++)
         endpoint->connections[i].fd = -1;
@@ -255,13 +258,53 @@ static bool owns_descriptors(const struct endpoint *endpoint)
     return is_same(endpoint->listen_fd, &endpoint->listen_status) && mark_daemon(endpoint, EPOLL_CTL_MOD) == 0;
 }
 
+static void forget(struct endpoint *endpoint)
+{
+    int wake_fd = endpoint->wake_fd;
+
+    endpoint->routes->pending_bytes = 0;
+    endpoint_init(endpoint, endpoint->address, endpoint->descriptors, endpoint->routes, endpoint->parking);
+    endpoint->wake_fd = wake_fd;
+}
+
 /* In a table of our own the numbers are ours for sure; else they may be anybody's, and the daemon would close them. */
 void endpoint_abandon(struct endpoint *endpoint)
 {
     if (endpoint->descriptors->is_separate)
         close(endpoint->listen_fd);
-    endpoint->routes->pending_bytes = 0;
-    endpoint_init(endpoint, endpoint->address, endpoint->descriptors, endpoint->routes);
+    forget(endpoint);
+}
+
+static void close_if_same(int fd, const struct stat *before)
+{
+    if (fd >= 0 && is_same(fd, before))
+        close(fd);
+}
+
+/* All epoll sets look the same, so whose that one is must be asked while the listening socket is there. */
+void endpoint_close_copies(struct endpoint *endpoint)
+{
+    if (endpoint->descriptors->is_separate || endpoint->listen_fd < 0)
+        return;
+    if (is_same(endpoint->listen_fd, &endpoint->listen_status) && mark_daemon(endpoint, EPOLL_CTL_MOD) == 0)
+        close(endpoint->epoll_fd);
+    for (int i = 0; i < ENDPOINT_CONNECTIONS; i++)
+        close_if_same(endpoint->connections[i].fd, &endpoint->connections[i].status);
+    close_if_same(endpoint->listen_fd, &endpoint->listen_status);
+    endpoint->listen_fd = -1;
+}
+
+void endpoint_close(struct endpoint *endpoint)
+{
+    if (endpoint->listen_fd < 0)
+        return;
+    if (endpoint->descriptors->is_separate) {
+        close(endpoint->listen_fd);
+        MHD_stop_daemon(endpoint->daemon);
+    } else {
+        endpoint_close_copies(endpoint);
+    }
+    forget(endpoint);
 }
 
 static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
@@ -292,15 +335,37 @@ static int poll_timeout_ms(uint64_t due_ns, uint64_t now_ns)
     return due_ns <= now_ns ? 0 : (int)((due_ns - now_ns + 999999) / 1000000);
 }
 
+/* The last of them is wake_fd. What it says is not taken from it, since it may be meant for the program: so that no
+ * wait ends at once for the same, it is left alone for a while. */
+static void wait_for(struct endpoint *endpoint, struct pollfd *polls, nfds_t count, uint64_t due_ns, uint64_t now_ns)
+{
+    struct pollfd *wake = &polls[count - 1];
+
+    *wake = (struct pollfd){.fd = endpoint->wake_ns > now_ns ? -1 : endpoint->wake_fd, .events = POLLIN};
+    parking_begin(endpoint->parking);
+    poll(polls, count, poll_timeout_ms(due_ns, now_ns));
+    parking_end(endpoint->parking);
+    if (wake->revents)
+        endpoint->wake_ns = now_ns + RETRY_NS;
+}
+
+void endpoint_rest(struct endpoint *endpoint, uint64_t due_ns)
+{
+    struct pollfd wake;
+
+    wait_for(endpoint, &wake, 1, due_ns, routes_now_ns());
+}
+
 int endpoint_turn(struct endpoint *endpoint, uint64_t due_ns)
 {
     uint64_t now_ns = routes_now_ns();
     struct pollfd polls[] = {
         {.fd = endpoint->resume_ns > now_ns ? -1 : endpoint->listen_fd, .events = POLLIN},
         {.fd = endpoint->epoll_fd, .events = POLLIN},
+        {.fd = -1},
     };
 
-    poll(polls, 2, poll_timeout_ms(earlier(due_ns, next_due_ns(endpoint, now_ns)), now_ns));
+    wait_for(endpoint, polls, 3, earlier(due_ns, next_due_ns(endpoint, now_ns)), now_ns);
     if (!owns_descriptors(endpoint))
         return -EBADF;
     MHD_run(endpoint->daemon);

@@ -26,10 +26,12 @@ const struct process_metric_text process_metric_texts[PROCESS_METRICS] = {
 
 /* Fields of /proc/PID/stat as proc(5) numbers them. */
 enum {
+    STAT_STATE = 3,
     STAT_THREADS = 20,
     STAT_START_TIME = 22,
     STAT_VSIZE = 23,
     STAT_RSS = 24,
+    STAT_EXIT_CODE = 52,
     STAT_FIELDS,
 };
 
@@ -73,6 +75,7 @@ static bool read_stat(double fields[STAT_FIELDS])
     cursor = strrchr(text, ')');
     if (!cursor || strlen(cursor) < 4)
         return false;
+    fields[STAT_STATE] = (unsigned char)cursor[2];
     cursor += 3; /* ") S" */
     for (int i = 4; i < STAT_FIELDS; i++, cursor = end) {
         fields[i] = (double)strtoll(cursor, &end, 10);
@@ -158,4 +161,14 @@ void process_read(struct process_stats *stats)
     read_limit(stats, PROCESS_VIRTUAL_MAX_BYTES, RLIMIT_AS);
     read_sizes(stats);
     count_fds(stats);
+}
+
+bool process_is_over(int *ret_status)
+{
+    double fields[STAT_FIELDS];
+
+    if (!read_stat(fields) || fields[STAT_STATE] != 'Z' || fields[STAT_THREADS] > 2)
+        return false;
+    *ret_status = (int)fields[STAT_EXIT_CODE] >> 8 & 0xFF;
+    return true;
 }

@@ -36,4 +36,8 @@ extern const struct process_metric_text process_metric_texts[PROCESS_METRICS];
 /* Reads them anew. Context: server thread; leaves no descriptor open. */
 void process_read(struct process_stats *stats);
 
+/* True if the first thread has left, and of the others only one is there: the caller. *ret_status is what the first one
+ * gave to exit(2). Context: as process_read. */
+bool process_is_over(int *ret_status);
+
 #endif

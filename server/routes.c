@@ -33,6 +33,9 @@ struct exposition {
     struct buffer buffer;
 };
 
+static const unsigned scrape_codes[ROUTES_SCRAPE_CODES] = {
+    MHD_HTTP_OK, MHD_HTTP_METHOD_NOT_ALLOWED, MHD_HTTP_INTERNAL_SERVER_ERROR, MHD_HTTP_SERVICE_UNAVAILABLE};
+
 typedef enum MHD_Result (*route_function)(const struct answer *answer);
 
 uint64_t routes_now_ns(void)
@@ -43,14 +46,9 @@ uint64_t routes_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-void routes_init(struct routes *routes, const struct http_config *config)
+void routes_init(struct routes *routes, const struct http_config *config, struct routes_tally *tally)
 {
-    static const unsigned codes[ROUTES_SCRAPE_CODES] = {MHD_HTTP_OK, MHD_HTTP_METHOD_NOT_ALLOWED,
-                                                        MHD_HTTP_INTERNAL_SERVER_ERROR, MHD_HTTP_SERVICE_UNAVAILABLE};
-
-    *routes = (struct routes){.config = config};
-    for (int i = 0; i < ROUTES_SCRAPE_CODES; i++)
-        routes->scrapes[i].code = codes[i];
+    *routes = (struct routes){.config = config, .tally = tally};
 }
 
 static bool add_headers(struct MHD_Response *response, unsigned code, const char *type)
@@ -142,7 +140,7 @@ static int render(struct routes *routes, struct buffer *buffer)
     struct text_endpoint endpoint = {
         .version = routes->config->version,
         .revision = routes->config->revision,
-        .scrape_seconds = routes->scrape_seconds,
+        .scrape_seconds = routes->tally->scrape_seconds,
         .process = &routes->process,
     };
     struct text_scrapes shown[ROUTES_SCRAPE_CODES];
@@ -151,8 +149,9 @@ static int render(struct routes *routes, struct buffer *buffer)
     int error;
 
     for (int i = 0; i < ROUTES_SCRAPE_CODES; i++)
-        if (i == 0 || routes->scrapes[i].count)
-            shown[endpoint.scrapes_count++] = routes->scrapes[i];
+        if (i == 0 || routes->tally->scrapes[i])
+            shown[endpoint.scrapes_count++] =
+                (struct text_scrapes){.code = scrape_codes[i], .count = routes->tally->scrapes[i]};
     endpoint.scrapes = shown;
     if (routes->config->before_snapshot)
         routes->config->before_snapshot();
@@ -279,8 +278,8 @@ void routes_completed(struct routes *routes, const struct routes_request *reques
     if (!request->is_scrape || !request->code)
         return;
     for (int i = 0; i < ROUTES_SCRAPE_CODES; i++)
-        if (routes->scrapes[i].code == request->code)
-            routes->scrapes[i].count++;
+        if (scrape_codes[i] == request->code)
+            routes->tally->scrapes[i]++;
     if (request->code == MHD_HTTP_OK)
-        routes->scrape_seconds = (double)(routes_now_ns() - request->start_ns) / 1e9;
+        routes->tally->scrape_seconds = (double)(routes_now_ns() - request->start_ns) / 1e9;
 }

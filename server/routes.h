@@ -17,12 +17,17 @@ enum {
     ROUTES_SCRAPE_CODES = 4
 };
 
+/* What goes on where another process takes over. */
+struct routes_tally {
+    uint64_t scrapes[ROUTES_SCRAPE_CODES]; /* by code; 200 first */
+    double scrape_seconds;
+};
+
 /* One for a server; used on its thread only. */
 struct routes {
     const struct http_config *config;
+    struct routes_tally *tally;
     bool is_ready;
-    struct text_scrapes scrapes[ROUTES_SCRAPE_CODES]; /* 200 first */
-    double scrape_seconds;
     struct process_stats process;
     size_t pending_bytes; /* of expositions that are still being sent */
 };
@@ -35,8 +40,8 @@ struct routes_request {
     uint64_t start_ns;
 };
 
-/* The config is the caller's, and stays. Context of all here: server thread. */
-void routes_init(struct routes *routes, const struct http_config *config);
+/* The config and the tally are the caller's, and stay. Context of all here: server thread. */
+void routes_init(struct routes *routes, const struct http_config *config, struct routes_tally *tally);
 
 /* Answers a request: called by MHD_AccessHandlerCallback's rules, which is repeatedly until an answer is queued. MHD_NO
  * ends the connection. */

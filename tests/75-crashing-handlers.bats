@@ -81,6 +81,10 @@ meter_masks() {
   meter_masks crash-leaves probe 0 139
 }
 
+@test "the mask that a handler is told of, saves, sets and hands on is that of a bare run" {
+  meter_masks crash-masks asks 0 0
+}
+
 @test "the mask that a handler sets for its return is the one that the program goes on with" {
   meter_masks crash-leaves returned 0 0
 }

@@ -254,3 +254,57 @@ is_listening() {
     assert_equal metered "$output" 'what the session says' || fail "$(cat "$run_dir/err")"
   done
 }
+
+### nginx
+
+nginx_has_pid() {
+  [[ -s $BATS_TEST_TMPDIR/nginx.pid && $(<"$BATS_TEST_TMPDIR/nginx.pid") != "${1:-}" ]]
+}
+
+# request N: as many answers of 200.
+request() {
+  local i
+  for ((i = 0; i < $1; i++)); do
+    curl -sS --fail --unix-socket "$BATS_TEST_TMPDIR/nginx.sock" http://nginx/ >/dev/null || return 1
+  done
+}
+
+stop_nginx() {
+  local file
+  for file in "$BATS_TEST_TMPDIR"/nginx.pid*; do
+    [[ -s $file ]] && kill -TERM "$(<"$file")" 2>/dev/null
+  done
+  return 0
+}
+
+teardown() {
+  stop_nginx
+  stop_all
+}
+
+@test "nginx's binary upgrade: the new binary is metered, and takes the address over when the old one leaves" {
+  local old new
+  command -v nginx >/dev/null || skip 'nginx is not installed'
+  manifest_of ngx_http_process_request
+  cat >"$BATS_TEST_TMPDIR/nginx.conf" <<END
+daemon on; pid $BATS_TEST_TMPDIR/nginx.pid; error_log $BATS_TEST_TMPDIR/error.log; worker_processes 1;
+events {}
+http { access_log off; server { listen unix:$BATS_TEST_TMPDIR/nginx.sock; location / { return 200 ok; } } }
+END
+  address=127.0.0.1:$(free_port)
+  start env LD_PRELOAD="$shim" CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN="$address" \
+    "$(command -v nginx)" -c "$BATS_TEST_TMPDIR/nginx.conf"
+  wait_until nginx_has_pid
+  old=$(<"$BATS_TEST_TMPDIR/nginx.pid")
+  request 5
+  wait_until has_counted ngx_http_process_request 5
+  kill -USR2 "$old"
+  wait_until nginx_has_pid "$old"
+  new=$(<"$BATS_TEST_TMPDIR/nginx.pid")
+  assert_match 'callmeter/control.so' "$(cat "/proc/$new/maps")"
+  kill -QUIT "$old"
+  wait_until is_gone "$old"
+  wait_until has_counted ngx_http_process_request 0
+  request 11
+  wait_until has_counted ngx_http_process_request 11
+}

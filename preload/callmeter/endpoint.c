@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 
 static const struct shim *shim;
 static struct http_config config;
+static const struct http_calls *http; /* NULL: there is no endpoint */
 
 static void log_text(int level, const char *text)
 {
@@ -50,34 +52,49 @@ static char *demangle_full(const char *name, size_t length)
     return demangle(name, length, DEMANGLE_FULL);
 }
 
-typedef int (*http_start_function)(const struct http_config *, char *, size_t);
-
-static http_start_function load(void)
+static const struct http_calls *load(void)
 {
     char path[PATH_MAX];
     char text[512];
     void *module;
-    http_start_function start;
 
     snprintf(path, sizeof(path), "%s/callmeter/http.so", shim->directory);
     if (shim->module_open(path, &module, text, sizeof(text)) != 0) {
         shim->log(LOG_LEVEL_ERROR, "no endpoint: %s", text);
         return NULL;
     }
-    *(void **)&start = dlsym(module, SHIM_HTTP_START);
-    return start;
+    return dlsym(module, SHIM_HTTP_CALLS);
+}
+
+static void forked(void)
+{
+    struct lane *before = shim->lane_enter();
+
+    http->forked();
+    shim->lane_leave(before);
+}
+
+static void join_companion(void)
+{
+    const struct companion_calls calls = {http->resume, http->pause, http->hold, http->let_go};
+
+    if (pthread_atfork(NULL, NULL, forked) != 0)
+        shim->log(LOG_LEVEL_WARN, "no memory to follow forks: the endpoint ends with this process");
+    else
+        shim->companion_init(&calls);
 }
 
 /* On the program's first thread, whose calls are ours for that long. */
 static void start(void)
 {
     struct lane *before = shim->lane_enter();
-    http_start_function begin;
     char text[256] = "";
 
-    begin = load();
-    if (begin && begin(&config, text, sizeof(text)) != 0)
+    http = load();
+    if (http && http->start(&config, text, sizeof(text)) != 0)
         shim->log(LOG_LEVEL_ERROR, "no endpoint at %s: %s", config.listen, text);
+    else if (http)
+        join_companion();
     shim->lane_leave(before);
 }
 

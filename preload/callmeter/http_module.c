@@ -2,10 +2,13 @@
  * libraries. */
 #include "server/http.h"
 
-__attribute__((visibility("default"))) int callmeter_http_start(const struct http_config *config, char *text,
-                                                                size_t text_bytes);
+__attribute__((visibility("default"))) extern const struct http_calls callmeter_http;
 
-int callmeter_http_start(const struct http_config *config, char *text, size_t text_bytes)
-{
-    return http_start(config, text, text_bytes);
-}
+const struct http_calls callmeter_http = {
+    .start = http_start,
+    .resume = http_resume,
+    .pause = http_pause,
+    .hold = http_hold,
+    .let_go = http_let_go,
+    .forked = http_forked,
+};
