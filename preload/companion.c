@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "preload/confined.h"
 #include "preload/interrupted.h"
 #include "preload/lane.h"
 #include "preload/masks.h"
@@ -125,6 +126,8 @@ void companion_start(void)
 
     atomic_store(&companion_process, own_process());
     atomic_store(&is_running, false);
+    if (confined_is())
+        return;
     own_begin(&work);
     atomic_store(&is_running, calls.start() == 0);
     own_end(&work);

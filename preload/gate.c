@@ -12,6 +12,7 @@
 
 #include "preload/code_map.h"
 #include "preload/companion.h"
+#include "preload/confined.h"
 #include "preload/environment.h"
 #include "preload/exec.h"
 #include "preload/executables.h"
@@ -233,6 +234,7 @@ __attribute__((constructor)) static void gate(int argc, char **argv, char **vari
     interpose_init();
     exec_resolve();
     companion_resolve();
+    confined_resolve();
     signals_resolve();
     masks_resolve();
     if (is_asked_for()) {

@@ -1,0 +1,91 @@
+# What the thread that serves does to a program: nothing that the program could see.
+
+load lib/helper
+
+@test "namespaces that only a process of one thread may enter" {
+  meter_victim lonely namespaces
+}
+
+@test "a signal handler that forks while memory is being allocated" {
+  meter_victim lonely handlers
+}
+
+@test "a signal handler that forks on a stack of its own" {
+  meter_victim lonely handlers-on-their-stack
+}
+
+@test "a program that forks and makes threads before any constructor" {
+  meter_victim lonely early
+}
+
+@test "a program that makes threads in the child, in a handler of fork" {
+  meter_victim lonely atfork-handlers
+}
+
+@test "processes that end with their last own thread, with its status" {
+  meter_victim lonely ends
+}
+
+# Another process serves, a moment later.
+meter_confined() {
+  scrape() {
+    wait_until fetch_metrics
+  }
+  fetch_metrics() {
+    curl -sS --fail --max-time 10 "http://$address/metrics" >"$run_dir/metrics"
+  }
+  meter_victim lonely "$1"
+}
+
+@test "a filter that kills all threads for what a server does" {
+  meter_confined confined-threads
+}
+
+@test "a filter that kills a thread for making another one" {
+  meter_confined confined-thread
+}
+
+@test "errno, the signal mask and pending signals around fork" {
+  meter_victim lonely forked
+}
+
+scrape_until_done() {
+  scrape || true
+  said_or_ended 'done'
+}
+
+# meter_scraped VICTIM MODE [COMMAND]...: the same while the endpoint is scraped all the time.
+meter_scraped() {
+  local victim=$1 mode=$2
+  shift 2
+  run_bare "$(target "$victim")" "$mode"
+  assert_equal 0 "$bare_status" 'exit status of the bare program'
+  manifest_of work
+  start "$@" env LD_PRELOAD="$shim" CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=127.0.0.1:0 \
+    CALLMETER_PORT_FILE="$BATS_TEST_TMPDIR/run.$((run_number + 1))/port" "$(target "$victim")" "$mode"
+  wait_for_address
+  wait_until scrape_until_done
+  wait_until scrape && assert_truths || return 1
+  release
+  assert_same_as_bare
+}
+
+@test "a program that forks, with an allocator that knows nothing of threads" {
+  meter_scraped fork-allocator forks
+}
+
+@test "files under all numbers that were ours, in a table of its own" {
+  meter_scraped lonely files
+}
+
+@test "files under all numbers that were ours, in a shared table" {
+  meter_scraped lonely files "$(target without-close-range)"
+}
+
+@test "a limit of 16 descriptors, all of which the program takes" {
+  meter_scraped lonely few-files
+}
+
+@test "a limit of 16 descriptors, some of which are ours in a shared table" {
+  meter_scraped lonely few-files-of-many "$(target without-close-range)"
+}
