@@ -241,3 +241,9 @@ knows_ratio() {
   assert_served
   (($(metric scrapes_total code=200) > before))
 }
+
+@test "overhead_ratio is reckoned in the process that follows" {
+  start_tree busy-daemon
+  wait_members 1
+  wait_until knows_ratio
+}

@@ -79,6 +79,7 @@ static struct {
     double cost_seconds;         /* of late: each turn weighs half as much as the one after it */
     double cpu_seconds;
     double due;            /* when the next turn is worth its own cost */
+    bool is_to_look;       /* the next turn is the first of this process */
     unsigned broken_turns; /* in a row, in which the budget could not be kept */
     char text[512];
 } budget;
@@ -213,8 +214,9 @@ static void get_to_know(struct tracked *tracked, struct interval_load *load, con
     tracked->is_alias = *is_taken != 0;
     *is_taken = 1;
     set_prices(load, series);
-    load->least = interval_of(sampling);
-    load->interval = load->least;
+    if (load->least == 0)
+        load->least = interval_of(sampling);
+    load->interval = interval_of(sampling);
     load->is_fixed = !sampling || tracked->is_alias || budget.share >= 1;
 }
 
@@ -364,12 +366,27 @@ static const char *adapt(const struct view *view, double cpu)
     return text;
 }
 
+static void look(struct turn *turn)
+{
+    for (uint32_t i = 0; i < turn->view.series_count; i++)
+        budget.loads[i].interval = interval_of(sampling_of(&turn->view.series[i]));
+    read_loads(turn);
+    cpu_time_spent(turn->view.block_count);
+    budget.is_to_look = false;
+}
+
 static const char *take_turn(void)
 {
     struct turn turn = {0};
     const char *text = NULL;
 
-    if (turn_begin(&turn) == 0) {
+    if (turn_begin(&turn) != 0) {
+        turn_finish(&turn);
+        return NULL;
+    }
+    if (budget.is_to_look) {
+        look(&turn);
+    } else {
         double cpu = cpu_time_spent(turn.view.block_count);
 
         read_loads(&turn);
@@ -399,6 +416,25 @@ const char *budget_turn(void)
     return text;
 }
 
+void budget_begin_again(void)
+{
+    budget.is_to_look = true;
+    budget.due = 0;
+    budget.broken_turns = 0;
+    budget.cost_seconds = 0;
+    budget.cpu_seconds = 0;
+    cpu_time_begin_again();
+}
+
+/* What the manifest says, before any turn changes it. */
+static void note_intervals(void)
+{
+    const struct segment_series *series = (const void *)((const char *)budget.segment + budget.segment->series);
+
+    for (uint32_t i = 0; i < budget.segment->series_count; i++)
+        budget.loads[i].least = interval_of(sampling_of(&series[i]));
+}
+
 int budget_init(struct segment_header *segment, double share, const struct clock *clock)
 {
     budget.segment = segment;
@@ -409,5 +445,6 @@ int budget_init(struct segment_header *segment, double share, const struct clock
     budget.is_taken = pages_alloc(segment->block_bytes / 64);
     if (!budget.tracked || !budget.loads || !budget.is_taken)
         return -ENOMEM;
+    note_intervals();
     return cpu_time_init(segment);
 }

@@ -16,6 +16,10 @@ enum {
  * Context: startup, once. */
 int budget_init(struct segment_header *segment, double share, const struct clock *clock);
 
+/* Another process has taken turns, or this one long ago: the next turn only looks where things stand. Context: server
+ * thread. */
+void budget_begin_again(void);
+
 /* To be called every BUDGET_TURN_MS: estimates the share of the CPU time that tracking took of late (overhead_ratio),
  * in this process and those that count in the same segment, and sets the sampling intervals for the time to come. Does
  * nothing if the turns themselves would take long. Returns what a person should know, once: static; else NULL. Context:

@@ -145,12 +145,22 @@ double cpu_time_spent(uint32_t block_count)
     return spent.seconds;
 }
 
+void cpu_time_begin_again(void)
+{
+    struct rusage usage;
+
+    known.count = 0;
+    find_process(getpid())->cpu_seconds = cpu_time_on(CLOCK_PROCESS_CPUTIME_ID);
+    if (getrusage(RUSAGE_CHILDREN, &usage) == 0)
+        known.children_seconds = seconds_of(&usage.ru_utime) + seconds_of(&usage.ru_stime);
+}
+
 int cpu_time_init(const struct segment_header *segment)
 {
     known.segment = segment;
     known.processes = pages_alloc(PROCESSES_MAX * sizeof(*known.processes));
     if (!known.processes)
         return -ENOMEM;
-    find_process(getpid())->cpu_seconds = cpu_time_on(CLOCK_PROCESS_CPUTIME_ID);
+    cpu_time_begin_again();
     return 0;
 }

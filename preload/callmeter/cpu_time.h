@@ -14,6 +14,9 @@ int cpu_time_init(const struct segment_header *segment);
  * between is part of it if its parent, this process, has waited for it. Context: server thread. */
 double cpu_time_spent(uint32_t block_count);
 
+/* In another process than before: what it has spent until now is not its own. Context: server thread. */
+void cpu_time_begin_again(void);
+
 /* What a clock says, in seconds; below 0: there is no such clock. */
 double cpu_time_on(clockid_t clock);
 

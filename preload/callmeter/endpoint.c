@@ -66,6 +66,12 @@ static const struct http_calls *load(void)
     return dlsym(module, SHIM_HTTP_CALLS);
 }
 
+/* In the process that serves now: what was reckoned with until the fork was its parent's. */
+static void take_over(void)
+{
+    budget_begin_again();
+}
+
 static void forked(void)
 {
     struct lane *before = shim->lane_enter();
@@ -118,6 +124,7 @@ void endpoint_prepare(const struct shim *given, const struct manifest *manifest,
         .revision = CALLMETER_REVISION,
         .start_time = (double)now.tv_sec + (double)now.tv_nsec * 1e-9,
         .enter_thread = given->enter_thread,
+        .take_over = take_over,
         .before_snapshot = before_snapshot,
         .now_ticks = clock->now,
         .periodic = turn,
