@@ -128,6 +128,7 @@ static void shim_fill(struct shim *shim)
     shim->state_dir = environment_copy("CALLMETER_STATE_DIR");
     shim->is_strict = is_set("CALLMETER_STRICT");
     dl_iterate_phdr(count_object, &shim->objects_before);
+    shim->has_foreign_descriptors = foreign_has_descriptors();
     shim->code_map = code_map;
     shim->lanes_init = lanes_init;
     shim->lanes_reap = lanes_reap;

@@ -54,7 +54,8 @@ struct shim {
     const char *path;        /* of libcallmeter.so */
     const char *directory;   /* where it lies, no slash at the end */
     bool is_strict;
-    size_t objects_before; /* how many objects were loaded before the control module */
+    bool has_foreign_descriptors; /* foreign.h */
+    size_t objects_before;        /* how many objects were loaded before the control module */
     /* Data plane. */
     int (*code_map)(void *address, const void *, size_t); /* code_map.h */
     int (*lanes_init)(const struct lane_config *);
