@@ -1,6 +1,7 @@
 #include "preload/record.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "preload/x86_64/cpu.h"
@@ -9,6 +10,7 @@ enum {
     FIRST_CHUNKS = 16,
     ARENA_CHUNKS_MAX = 65536, /* 4 million calls in progress; address space only */
     ARENA_CHUNKS_MIN = 64,
+    ARENA_SHARE = 64, /* at most one part in so many of a limited address space */
 };
 
 /* In .bss, since conservative garbage collectors look there for pointers, and a record may hold the only one in the
@@ -27,9 +29,23 @@ static struct chunk *chunk_at(uint32_t index)
     return NULL;
 }
 
+/* Where address space is limited, what is only reserved is missing to the program. */
+static uint32_t arena_chunks_wanted(void)
+{
+    struct rlimit limit;
+    uint64_t share;
+
+    if (cpu_syscall(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)&limit, 0, 0) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return ARENA_CHUNKS_MAX;
+    share = limit.rlim_cur / ARENA_SHARE / CHUNK_BYTES;
+    if (share > ARENA_CHUNKS_MAX)
+        return ARENA_CHUNKS_MAX;
+    return share < ARENA_CHUNKS_MIN ? ARENA_CHUNKS_MIN : (uint32_t)share;
+}
+
 void records_init(void)
 {
-    for (uint32_t chunks = ARENA_CHUNKS_MAX; chunks >= ARENA_CHUNKS_MIN; chunks /= 2) {
+    for (uint32_t chunks = arena_chunks_wanted(); chunks >= ARENA_CHUNKS_MIN; chunks /= 2) {
         long address = cpu_syscall(SYS_mmap, 0, (long)((size_t)(chunks + 1) * CHUNK_BYTES), PROT_NONE,
                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 

@@ -11,6 +11,7 @@
 #include "preload/callmeter/budget.h"
 #include "preload/callmeter/clock.h"
 #include "preload/callmeter/gauges.h"
+#include "preload/callmeter/memory_limits.h"
 #include "preload/callmeter/overflows.h"
 #include "preload/callmeter/state.h"
 #include "preload/shim.h"
@@ -97,6 +98,7 @@ static void start(void)
     char text[256] = "";
 
     http = load();
+    memory_limits_apply_to_threads();
     if (http && http->start(&config, text, sizeof(text)) != 0)
         shim->log(LOG_LEVEL_ERROR, "no endpoint at %s: %s", config.listen, text);
     else if (http)

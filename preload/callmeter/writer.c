@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "preload/callmeter/memory_limits.h"
 #include "preload/callmeter/statefile.h"
 
 enum {
@@ -87,6 +88,7 @@ int writer_create(const struct writer_size *size, double seconds_per_tick, int f
     lay_out(&header, size, blocks);
     if (fd >= 0)
         blocks = writer_file_blocks(header.block_bytes);
+    blocks = memory_limits_blocks(blocks, header.block_bytes);
     do {
         lay_out(&header, size, blocks);
         result = map(&header, fd, &memory);
