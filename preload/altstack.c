@@ -1,6 +1,8 @@
 #include "preload/altstack.h"
 
+#include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "preload/lane.h"
@@ -8,18 +10,27 @@
 
 enum {
     GUARD_BYTES = 4096,
-    STACK_BYTES = 64 * 1024, /* room for a handler of the program's, which may find it there and use it */
-    FRAMES = 4,              /* or as many signals' frames, where those are large */
+    /* A handler of the program's that asks for an alternate stack finds this one, where it would have had all of the
+     * thread's stack. Room is address space only; where that is limited, there is less. */
+    STACK_BYTES = 1024 * 1024,
+    STACK_BYTES_LIMITED = 64 * 1024,
+    FRAMES = 4,        /* or as many signals' frames, where those are large */
+    STACKS_MAX = 1024, /* each is two of the mappings that a process may have (vm.max_map_count) */
 };
 
 static size_t stack_bytes;    /* 0: none are given */
 static uintptr_t first_stack; /* of the program's first thread */
+static _Atomic unsigned stacks_given;
 
 void altstack_init(size_t frame_bytes)
 {
     size_t bytes = frame_bytes * FRAMES;
+    size_t least = STACK_BYTES;
+    struct rlimit limit;
 
-    stack_bytes = ((bytes > STACK_BYTES ? bytes : STACK_BYTES) + 4095) & ~(size_t)4095;
+    if (cpu_syscall(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)&limit, 0, 0) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        least = STACK_BYTES_LIMITED;
+    stack_bytes = ((bytes > least ? bytes : least) + 4095) & ~(size_t)4095;
     altstack_attach(&first_stack);
 }
 
@@ -38,6 +49,8 @@ uintptr_t altstack_map(size_t bytes)
 
     if (low < 0 && low > -4096)
         return 0;
+    /* A program that locks all its memory (mlockall) would have it resident. */
+    cpu_syscall(SYS_munlock, low, (long)(bytes + GUARD_BYTES), 0, 0, 0, 0);
     if (cpu_syscall(SYS_mprotect, low + GUARD_BYTES, (long)bytes, PROT_READ | PROT_WRITE, 0, 0, 0) != 0) {
         cpu_syscall(SYS_munmap, low, (long)(bytes + GUARD_BYTES), 0, 0, 0, 0);
         return 0;
@@ -51,7 +64,7 @@ void altstack_attach(uintptr_t *stack)
 
     if (stack_bytes == 0 || cpu_syscall(SYS_sigaltstack, 0, (long)&own, 0, 0, 0, 0) != 0 || own.ss_flags != SS_DISABLE)
         return;
-    if (*stack == 0)
+    if (*stack == 0 && atomic_fetch_add(&stacks_given, 1) < STACKS_MAX)
         *stack = altstack_map(stack_bytes);
     if (*stack == 0)
         return;

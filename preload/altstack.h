@@ -1,6 +1,6 @@
 /* Alternate signal stacks: without one, a stack overflow cannot be caught. A thread gets one with its lane, if it has
  * none then; a stack that the program sets itself later takes its place. It stays with the lane, for the next thread.
- */
+ * 1 MiB of address space and what is used of it in memory; the first thousand of a process's threads have one. */
 #ifndef CALLMETER_PRELOAD_ALTSTACK_H
 #define CALLMETER_PRELOAD_ALTSTACK_H
 
