@@ -36,6 +36,7 @@ void counters_init(struct segment_header *given_segment, ptrdiff_t given_errno_o
     owners = (_Atomic uint64_t *)((uint8_t *)segment + segment->owners);
     is_file = given_is_file;
     errno_offset = given_errno_offset;
+    segment->reclaim_at = RECLAIM_AT_FIRST;
 }
 
 static uint8_t *block_at(uint32_t index)
@@ -76,23 +77,23 @@ static uint32_t claim_below(uint32_t end, uint64_t owner)
 }
 
 /* Dead processes are looked for whenever the number of blocks has doubled, so that it costs each process a constant. */
-static void reclaim_in_time(uint32_t count, int pid)
+static void reclaim_in_time(uint32_t count)
 {
     _Atomic uint32_t *reclaim_at = (_Atomic uint32_t *)&segment->reclaim_at;
     uint32_t live;
 
     if (count < atomic_load(reclaim_at) || !counters_open(count))
         return;
-    live = reclaim_blocks(segment, count, pid);
+    live = reclaim_blocks(segment, count);
     atomic_store(reclaim_at, live * 2 > RECLAIM_AT_FIRST ? live * 2 : RECLAIM_AT_FIRST);
 }
 
-void counters_reclaim(int pid)
+void counters_reclaim(void)
 {
     uint32_t count = atomic_load((_Atomic uint32_t *)&segment->block_count);
 
     if (counters_open(count))
-        reclaim_blocks(segment, count, pid);
+        reclaim_blocks(segment, count);
 }
 
 /* Opens a block, and has space for it on the disk: a write to a hole in the file for which there is none would raise
@@ -119,18 +120,35 @@ static uint8_t *refuse_block(uint32_t index)
     return NULL;
 }
 
-uint8_t *counters_claim_block(int pid)
+static void begin_block(uint8_t *block)
+{
+    uint64_t *words = (uint64_t *)block;
+
+    ++words[BLOCK_EPOCH];
+    __atomic_store_n(&words[BLOCK_THREAD], (uint64_t)cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0), __ATOMIC_SEQ_CST);
+}
+
+uint8_t *counters_keep_block(uint8_t *block, uint64_t owner)
+{
+    uint64_t index = ((uint64_t)(block - (uint8_t *)segment) - blocks_start) / block_bytes;
+
+    if (atomic_load(&owners[index]) != owner)
+        return NULL;
+    begin_block(block);
+    return block;
+}
+
+uint8_t *counters_claim_block(uint64_t owner)
 {
     _Atomic uint32_t *block_count = (_Atomic uint32_t *)&segment->block_count;
     uint32_t count = atomic_load(block_count);
-    uint64_t owner = (uint64_t)pid << 32 | (uint32_t)cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
     uint32_t index;
 
     if (!is_to_be_tried())
         return NULL;
     index = claim_below(count, owner);
     if (index == count) {
-        reclaim_in_time(count, pid);
+        reclaim_in_time(count);
         index = claim_below(block_capacity, owner);
     }
     if (index == block_capacity)
@@ -140,7 +158,7 @@ uint8_t *counters_claim_block(int pid)
     atomic_store(&refused, 0);
     while (count <= index && !atomic_compare_exchange_weak(block_count, &count, index + 1))
         ;
-    ++((uint64_t *)block_at(index))[BLOCK_EPOCH];
+    begin_block(block_at(index));
     return block_at(index);
 }
 

@@ -15,11 +15,14 @@ uint32_t counters_opened(void);
 /* Makes the blocks below `count` accessible to this process. false: it cannot be done (limits). */
 bool counters_open(uint32_t count);
 
-/* Frees the blocks of processes that are gone (reclaim.h). `pid` is this process. */
-void counters_reclaim(int pid);
+/* Frees the blocks of processes that are gone (reclaim.h). */
+void counters_reclaim(void);
 
-/* A block for the calling thread of process `pid`, or NULL if all are taken, or there is no space for one. */
-uint8_t *counters_claim_block(int pid);
+/* A block for the calling thread, or NULL if all are taken, or there is no space for one. `owner` is image_owner. */
+uint8_t *counters_claim_block(uint64_t owner);
+
+/* The block of a thread of this process that is gone, for the calling one; NULL if it is not the process's any more. */
+uint8_t *counters_keep_block(uint8_t *block, uint64_t owner);
 
 /* Adds to a word (enum segment_cell_word) of the hook's home cell in the lane's block; by an atomic instruction to the
  * shared block, if the lane has none. */

@@ -9,6 +9,7 @@
 #include "preload/chain.h"
 #include "preload/counters.h"
 #include "preload/extra.h"
+#include "preload/image.h"
 #include "preload/record.h"
 #include "preload/sampling.h"
 #include "preload/signals.h"
@@ -40,6 +41,7 @@ static struct lane *lanes;
 static uint8_t *
     *block_refs; /* wiped by fork: see struct lane. One more than lanes: the last tells that this has happened */
 static uint8_t not_wiped;
+static uint8_t begins_now; /* in place of it: one thread of the child is at work on that */
 static uint32_t lane_capacity;
 static _Atomic uint32_t lanes_used;
 static _Atomic uint32_t reap_at = REAP_AT_FIRST;
@@ -164,7 +166,7 @@ void lanes_reap(void)
     if (!lanes)
         return;
     lanes_reap_if(0);
-    counters_reclaim(atomic_load(&process_id));
+    counters_reclaim();
 }
 
 static struct lane *lane_take_free(void)
@@ -230,6 +232,35 @@ static void lane_claim_seats(struct lane *lane)
         lane->seats = seats;
 }
 
+/* The lane's block, of this thread from here on. If the process was taken for dead meanwhile its blocks are others',
+ * and it starts anew with fresh ones. */
+static void lane_take_block(struct lane *lane)
+{
+    uint8_t *block = *lane->block_ref;
+
+    if (block)
+        block = counters_keep_block(block, image_owner());
+    if (!block)
+        block = counters_claim_block(image_owner());
+    if (!image_hold())
+        block = counters_claim_block(image_owner());
+    *lane->block_ref = block;
+}
+
+/* Lanes of threads that were not copied, once it is known which one was. */
+static void lanes_drop_orphans(void)
+{
+    for (uint32_t i = 0; i < atomic_load(&lanes_used); i++) {
+        uint32_t orphaned = LANE_ORPHANED;
+
+        if (!atomic_compare_exchange_strong(&lanes[i].state, &orphaned, LANE_REAPING))
+            continue;
+        lanes[i].current = &lane_bottom; /* the parent's calls: it counts them */
+        lanes[i].stack_high = 0;
+        atomic_store(&lanes[i].state, LANE_FREE);
+    }
+}
+
 /* Gives the calling thread its lane, with a block if there is one. Signals are blocked. NULL: there is no memory for
  * one. */
 static void lane_attach(void)
@@ -246,14 +277,14 @@ static void lane_attach(void)
     lane->tid = tid;
     lane->thread_pointer = cpu_thread_pointer();
     lane->random = (cpu_ticks() ^ (uint64_t)(unsigned)tid << 32) | 1;
-    if (!*lane->block_ref)
-        *lane->block_ref = counters_claim_block(atomic_load(&process_id));
-    else
-        ++((uint64_t *)*lane->block_ref)[BLOCK_EPOCH]; /* it was another thread's, and changes hands with the lane */
-    if (is_forked)
+    lane_take_block(lane);
+    if (is_forked) {
         lane_balance(lane);
+    }
     altstack_attach(&lane->altstack);
     atomic_store(&lane->state, LANE_ATTACHED);
+    if (is_forked)
+        lanes_drop_orphans();
     if (lane->seats == lane_no_chunk)
         lane_claim_seats(lane);
     hot_thread.block_ref = lane->block_ref;
@@ -263,52 +294,27 @@ static void lane_attach(void)
 
 static bool is_forked_unnoticed(void)
 {
-    return block_refs[lane_capacity] == NULL;
+    return __atomic_load_n(&block_refs[lane_capacity], __ATOMIC_ACQUIRE) != &not_wiped;
 }
 
 /* Noted in the segment, for the next start to see who uses it. */
-static void process_begin(void)
+static void process_note(int id)
 {
     uint32_t user = __atomic_fetch_add(&config.segment->user_count, 1, __ATOMIC_RELAXED);
-    int id = (int)cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
+
+    __atomic_store_n(&config.segment->users[user % SEGMENT_USERS], (uint32_t)id, __ATOMIC_RELAXED);
+}
+
+/* In a forked child everything is as in the parent, but for the wiped blocks and the threads that are not there. Which
+ * of the lanes is the forking thread's shows when it comes. */
+static void process_begin(void)
+{
+    int id = image_begin();
 
     atomic_store(&process_id, id);
-    __atomic_store_n(&config.segment->users[user % SEGMENT_USERS], (uint32_t)id, __ATOMIC_RELAXED);
-    block_refs[lane_capacity] = &not_wiped;
-}
-
-/* In the child everything is as in the parent, but for the wiped blocks and the threads that are not there. */
-void lanes_forked(void)
-{
-    uint64_t mask;
-
-    if (!lanes || !is_forked_unnoticed())
-        return; /* a tracked call was faster: another library's handler, or a signal's */
-    lane_signals_block(&mask);
-    process_begin();
-    for (uint32_t i = 0; i < atomic_load(&lanes_used); i++) {
-        block_refs[i] = NULL;
-        if (atomic_load(&lanes[i].state) <= LANE_FREE)
-            continue;
-        if (&lanes[i] == hot_thread.lane) {
-            atomic_store(&lanes[i].state, LANE_ORPHANED);
-            lane_attach();
-        } else {
-            lanes[i].current = &lane_bottom; /* the parent's calls: it counts them */
-            lanes[i].stack_high = 0;
-            atomic_store(&lanes[i].state, LANE_FREE);
-        }
-    }
-    lane_signals_restore(&mask);
-}
-
-/* A child that came by another way than fork(3) finds out here. Which of the lanes is the forking thread's shows when
- * it comes. */
-static void process_check(void)
-{
-    if (!is_forked_unnoticed())
-        return;
-    process_begin();
+    process_note(id);
+    if (images_are_many())
+        counters_reclaim();
     for (uint32_t i = 0; i < atomic_load(&lanes_used); i++) {
         block_refs[i] = NULL;
         if (atomic_load(&lanes[i].state) > LANE_FREE)
@@ -316,10 +322,55 @@ static void process_check(void)
     }
 }
 
+/* Once in each process; two threads of it may come at the same moment. */
+static void process_begin_once(void)
+{
+    uint8_t **mark = &block_refs[lane_capacity];
+    uint8_t *seen = NULL;
+
+    if (__atomic_compare_exchange_n(mark, &seen, &begins_now, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        process_begin();
+        __atomic_store_n(mark, &not_wiped, __ATOMIC_SEQ_CST);
+        return;
+    }
+    while (__atomic_load_n(mark, __ATOMIC_ACQUIRE) != &not_wiped)
+        cpu_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+}
+
+void lanes_forked(void)
+{
+    uint64_t mask;
+
+    if (!lanes || !is_forked_unnoticed())
+        return; /* a tracked call was faster: another library's handler, or a signal's */
+    lane_signals_block(&mask);
+    process_begin_once();
+    if (hot_thread.lane != &lane_none && hot_thread.lane != &lane_ours && hot_thread.lane != &lane_shared)
+        lane_attach();
+    else
+        lanes_drop_orphans(); /* the forking thread had none */
+    lane_signals_restore(&mask);
+}
+
+/* A child that came by another way than fork(3) finds out at its first tracked call. But that may be a child of vfork
+ * of the one that should have noticed. The kernel knows a list of robust futexes of what libc has forked, or its parent
+ * is the process that is known here; of vfork's child neither is true. */
+static bool is_vforked_unnoticed(void)
+{
+    void *head = NULL;
+    size_t length;
+
+    if (cpu_syscall(SYS_getppid, 0, 0, 0, 0, 0, 0) == atomic_load(&process_id))
+        return false;
+    return cpu_syscall(SYS_get_robust_list, 0, (long)&head, (long)&length, 0, 0, 0) != 0 || !head;
+}
+
 /* A child of vfork runs on its parent's memory: it must leave no trace there but counts. */
 bool lane_is_borrowed(void)
 {
-    return !is_forked_unnoticed() && cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) != atomic_load(&process_id);
+    if (is_forked_unnoticed())
+        return is_vforked_unnoticed();
+    return cpu_own_pid() != atomic_load(&process_id);
 }
 
 /* The lane to count in, whatever the thread was before. */
@@ -330,9 +381,10 @@ struct lane *lane_here(void)
     if (hot_thread.lane == &lane_ours || hot_thread.lane == &lane_shared || *hot_thread.lane->block_ref)
         return hot_thread.lane;
     lane_signals_block(&mask);
-    process_check();
-    if (!lane_is_borrowed())
+    if (!lane_is_borrowed()) {
+        process_begin_once();
         lane_attach();
+    }
     lane_signals_restore(&mask);
     return hot_thread.lane;
 }
@@ -367,7 +419,8 @@ int lanes_init(const struct lane_config *given)
     if (result != 0)
         return (int)result;
     lane_capacity = capacity;
-    process_begin();
+    images_init(capacity); /* without it process ids have to do */
+    process_begin_once();
     if (!config.is_data_scanned)
         records_init();
     return 0;

@@ -5,13 +5,46 @@
 #include <stdbool.h>
 #include <sys/syscall.h>
 
+#include "preload/image.h"
 #include "preload/x86_64/cpu.h"
 
-#define RECLAIMING UINT64_C(1) /* no process, thread 1: taken while a block is balanced */
+/* In place of the image in an owner: that process balances the block. No image has this index. */
+#define RECLAIMING UINT64_C(0xffffffff)
 
-static bool is_process_gone(int pid)
+static int pid_of(uint64_t owner)
 {
-    return cpu_syscall(SYS_kill, pid, 0, 0, 0, 0, 0) == -ESRCH;
+    return (int)(owner >> 32);
+}
+
+static bool is_there(int pid, int tid)
+{
+    return cpu_syscall(SYS_tgkill, pid, tid, 0, 0, 0, 0) != -ESRCH;
+}
+
+static _Atomic uint64_t *owners_of(const struct segment_header *segment)
+{
+    return (_Atomic uint64_t *)((uint8_t *)(uintptr_t)segment + segment->owners);
+}
+
+static uint64_t *block_of(const struct segment_header *segment, uint32_t index)
+{
+    return (uint64_t *)((uint8_t *)(uintptr_t)segment + segment->blocks + index * segment->block_bytes);
+}
+
+/* The kernel says that the thread which the image hangs on is gone. The process may have others, which show in its
+ * blocks. Those of another PID namespace cannot be asked for. */
+static bool has_threads(const struct image_blocks *blocks, uint64_t owner)
+{
+    for (uint32_t i = 0; i < blocks->count; i++) {
+        int tid;
+
+        if (atomic_load(&owners_of(blocks->segment)[i]) != owner)
+            continue;
+        tid = (int)__atomic_load_n(&block_of(blocks->segment, i)[BLOCK_THREAD], __ATOMIC_SEQ_CST);
+        if (tid != image_thread(owner) && (!image_is_near(owner) || is_there(pid_of(owner), tid)))
+            return true;
+    }
+    return false;
 }
 
 static void cell_balance(uint64_t *cell)
@@ -59,27 +92,38 @@ static void block_balance(const struct segment_header *segment, uint8_t *block)
     }
 }
 
-uint32_t reclaim_blocks(struct segment_header *segment, uint32_t count, int own)
+/* Who was killed while it balanced a block leaves that to the next one. */
+static bool is_owner_gone(uint64_t owner)
 {
-    _Atomic uint64_t *owners = (_Atomic uint64_t *)((uint8_t *)segment + segment->owners);
-    int known_alive = own;
+    if ((uint32_t)owner == RECLAIMING)
+        return !is_there(pid_of(owner), pid_of(owner));
+    return image_is_over(owner);
+}
+
+uint32_t reclaim_blocks(struct segment_header *segment, uint32_t count)
+{
+    _Atomic uint64_t *owners = owners_of(segment);
+    uint64_t alive = image_owner();
+    uint64_t reclaiming = (uint64_t)(uint32_t)cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) << 32 | RECLAIMING;
+    struct image_blocks blocks = {segment, count};
     uint32_t live = 0;
 
+    images_look(&blocks, has_threads);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t owner = atomic_load(&owners[i]);
-        int pid = (int)(owner >> 32);
 
-        if (pid == 0)
+        if (pid_of(owner) == 0)
             continue;
-        if (pid == known_alive || pid == own || !is_process_gone(pid)) {
-            known_alive = pid;
+        if (owner == alive || !is_owner_gone(owner)) {
+            alive = owner;
             live++;
             continue;
         }
-        if (!atomic_compare_exchange_strong(&owners[i], &owner, RECLAIMING))
+        if (!atomic_compare_exchange_strong(&owners[i], &owner, reclaiming))
             continue;
-        block_balance(segment, (uint8_t *)segment + segment->blocks + i * segment->block_bytes);
+        block_balance(segment, (uint8_t *)block_of(segment, i));
         atomic_store(&owners[i], 0);
     }
+    images_forget();
     return live;
 }

@@ -209,7 +209,7 @@ struct segment_header {
     uint64_t block_bytes; /* multiple of the page size */
     uint32_t block_capacity;
     uint32_t block_count; /* atomic: blocks below it were claimed at least once */
-    uint64_t owners;      /* uint64_t[block_capacity], atomic: pid << 32 | tid of the owner, 0 if free */
+    uint64_t owners;      /* uint64_t[block_capacity], atomic: pid << 32 | writer's own, of the owner; 0 if free */
     uint32_t reclaim_at;  /* writer's own, atomic: look for dead owners when block_count has come this far */
     uint32_t is_overhead_known;
     uint64_t overhead_ratio; /* atomic, bits of a double: share of the CPU time */
@@ -230,14 +230,15 @@ struct segment_header {
 
 /* Words at the start of each block, before the first cell. */
 enum segment_block_word {
-    BLOCK_EPOCH, /* how often it was claimed: what cells note of an owner is void under the next one */
+    BLOCK_EPOCH,  /* how often it was claimed: what cells note of an owner is void under the next one */
+    BLOCK_THREAD, /* atomic: thread id of the owner */
     SEGMENT_BLOCK_HEADER_BYTES = 64,
 };
 
 /* Block 0 has no owner: calls that find no block of their own are added there, by atomic instructions. */
 enum {
     SEGMENT_SHARED_BLOCK = 0,
-    SEGMENT_NO_OWNER = 1
+    SEGMENT_NO_OWNER = 1 /* of no process */
 };
 
 /* Bytes from one cell to the next: whole cache lines. */
