@@ -108,7 +108,7 @@ uint32_t reclaim_blocks(struct segment_header *segment, uint32_t count)
     struct image_blocks blocks = {segment, count};
     uint32_t live = 0;
 
-    images_look(&blocks, has_threads);
+    __atomic_store_n(&segment->processes, images_look(&blocks, has_threads), __ATOMIC_RELAXED);
     for (uint32_t i = 0; i < count; i++) {
         uint64_t owner = atomic_load(&owners[i]);
 

@@ -30,6 +30,7 @@ const struct metric_text metric_texts[METRICS] = {
                               "What became of a function of the manifest, and why; always 1."},
     [METRIC_OVERHEAD_RATIO] = {"overhead_ratio", "gauge",
                                "Estimated share of the process's CPU time that the tracking of calls takes."},
+    [METRIC_PROCESSES] = {"processes", "gauge", "Live processes that this endpoint speaks for."},
     [METRIC_STATE_ERRORS] = {"state_errors_total", "counter", "State files that could not be used, by reason."},
     [METRIC_BUILD_INFO] = {"build_info", "gauge", "Version and revision of callmeter; always 1."},
     [METRIC_SCRAPES] = {"scrapes_total", "counter", "Answers to scrapes by HTTP status."},

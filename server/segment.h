@@ -226,6 +226,8 @@ struct segment_header {
     uint32_t user_count;  /* writer's own, atomic: processes that ever were noted in users */
     struct segment_moment moments[2];
     uint32_t users[SEGMENT_USERS]; /* writer's own, atomic: the processes that came last; others may be there */
+    uint32_t processes;            /* atomic: those that live, as far as they were looked for; 0: not known */
+    uint32_t reserved;
 };
 
 /* Words at the start of each block, before the first cell. */

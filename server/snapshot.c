@@ -208,6 +208,8 @@ static void read_header(struct work *work)
     snapshot->overhead_ratio.is_shown = __atomic_load_n(&segment->is_overhead_known, __ATOMIC_ACQUIRE) != 0;
     snapshot->overhead_ratio.value =
         number_of(SEGMENT_VALUE_DOUBLE, __atomic_load_n(&segment->overhead_ratio, __ATOMIC_RELAXED));
+    snapshot->processes.value = __atomic_load_n(&segment->processes, __ATOMIC_RELAXED);
+    snapshot->processes.is_shown = snapshot->processes.value > 0;
     for (int i = 0; i < SEGMENT_STATE_ERRORS; i++)
         snapshot->state_errors[i] = __atomic_load_n(&segment->state_errors[i], __ATOMIC_RELAXED);
 }

@@ -142,6 +142,7 @@ struct snapshot {
     size_t function_count;
     uint64_t states[SEGMENT_FUNCTION_STATES]; /* functions by state, duplicates too */
     struct snapshot_gauge overhead_ratio;
+    struct snapshot_gauge processes;
     struct snapshot_memory memories[SNAPSHOT_MEMORIES]; /* private: hold all of the above */
     int memory_count;
 };

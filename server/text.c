@@ -325,6 +325,8 @@ void text_render(const struct snapshot *snapshot, const struct text_endpoint *en
         write_functions(&writer);
         if (snapshot->overhead_ratio.is_shown)
             write_gauge(&writer, METRIC_OVERHEAD_RATIO, snapshot->overhead_ratio.value);
+        if (snapshot->processes.is_shown)
+            write_gauge(&writer, METRIC_PROCESSES, snapshot->processes.value);
         write_state_errors(&writer);
         write_endpoint(&writer, endpoint);
         if (endpoint->process)

@@ -551,6 +551,23 @@ static void the_overhead_shows_once_it_is_known(void **state)
     end(&builder, &snapshot);
 }
 
+static void the_number_of_processes_shows_once_it_is_known(void **state)
+{
+    struct segment_builder builder;
+    struct snapshot snapshot;
+
+    (void)state;
+    begin(&builder);
+    take(&builder, &snapshot);
+    assert_false(snapshot.processes.is_shown);
+    snapshot_finish(&snapshot);
+    builder.segment->processes = 3;
+    take(&builder, &snapshot);
+    assert_true(snapshot.processes.is_shown);
+    assert_double(snapshot.processes.value, 3);
+    end(&builder, &snapshot);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -569,6 +586,7 @@ int main(void)
         cmocka_unit_test(overflows_are_counted_once),
         cmocka_unit_test(resources_have_what_is_known),
         cmocka_unit_test(the_overhead_shows_once_it_is_known),
+        cmocka_unit_test(the_number_of_processes_shows_once_it_is_known),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -283,6 +283,7 @@ static void build_rich(struct segment_builder *builder)
     segment_builder_resource(builder, 1)->name = segment_builder_add_text(builder, "memory", 0);
     builder->segment->is_overhead_known = 1;
     builder->segment->overhead_ratio = UINT64_C(0x3F947AE147AE147B); /* 0.02 */
+    builder->segment->processes = 3;
 }
 
 /* The text in a file of tests/unit/expositions; the caller frees it. */
