@@ -175,9 +175,10 @@ struct lane {
     uintptr_t stack_low; /* the thread's own stack; both 0: not asked yet; both 1: not to be found out */
     uintptr_t stack_high;
     uintptr_t thread_pointer;
-    uint64_t random;    /* state of sampling.c's generator; never 0 once it is attached */
-    unsigned probes;    /* system calls to find out whether memory can be read */
-    uintptr_t altstack; /* top of the alternate signal stack that the lane's threads get; 0: not mapped yet */
+    uint64_t random;     /* state of sampling.c's generator; never 0 once it is attached */
+    unsigned probes;     /* system calls to find out whether memory can be read */
+    uint8_t *last_block; /* the one it had last, which may be a parent's */
+    uintptr_t altstack;  /* top of the alternate signal stack that the lane's threads get; 0: not mapped yet */
 };
 
 /* What a thread has at hand in its static TLS. */

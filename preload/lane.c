@@ -9,6 +9,7 @@
 #include "preload/chain.h"
 #include "preload/counters.h"
 #include "preload/extra.h"
+#include "preload/halfway.h"
 #include "preload/image.h"
 #include "preload/record.h"
 #include "preload/sampling.h"
@@ -280,7 +281,9 @@ static void lane_attach(void)
     lane_take_block(lane);
     if (is_forked) {
         lane_balance(lane);
+        halfway_move(lane, lane->last_block, config.segment->block_bytes);
     }
+    lane->last_block = *lane->block_ref;
     altstack_attach(&lane->altstack);
     atomic_store(&lane->state, LANE_ATTACHED);
     if (is_forked)
