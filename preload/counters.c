@@ -125,6 +125,7 @@ static void begin_block(uint8_t *block)
     uint64_t *words = (uint64_t *)block;
 
     ++words[BLOCK_EPOCH];
+    words[BLOCK_ENDING] = 0;
     __atomic_store_n(&words[BLOCK_THREAD], (uint64_t)cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0), __ATOMIC_SEQ_CST);
 }
 

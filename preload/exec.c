@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "preload/environment.h"
+#include "preload/lane.h"
 #include "preload/signals.h"
 #include "preload/successor.h"
 
@@ -46,11 +47,13 @@ static void begin(struct environment *environment, char *const *variables, bool 
 /* After a call that came back: exec failed, or a child was spawned. */
 static void exec_begin(void)
 {
+    lanes_ending(ABANDONED_EXEC);
     signals_exec_begin();
 }
 
 static int exec_end(const struct environment *environment, int result)
 {
+    lanes_not_ending();
     signals_exec_failed();
     environment_end(environment);
     return result;

@@ -248,3 +248,9 @@ __attribute__((constructor)) static void gate(int argc, char **argv, char **vari
     }
     errno = saved_errno;
 }
+
+/* Where main returns, or the last thread ends, exit is called inside libc. */
+__attribute__((destructor)) static void leave(void)
+{
+    lanes_ending(ABANDONED_PROCESS_EXIT);
+}

@@ -376,6 +376,24 @@ bool lane_is_borrowed(void)
     return cpu_own_pid() != atomic_load(&process_id);
 }
 
+void lanes_ending(enum segment_abandoned_reason reason)
+{
+    if (!lanes || is_forked_unnoticed() || lane_is_borrowed())
+        return;
+    for (uint32_t i = 0; i < atomic_load(&lanes_used); i++)
+        if (block_refs[i])
+            __atomic_store_n(&((uint64_t *)block_refs[i])[BLOCK_ENDING], 1 + (uint64_t)reason, __ATOMIC_RELEASE);
+}
+
+void lanes_not_ending(void)
+{
+    if (!lanes || is_forked_unnoticed() || lane_is_borrowed())
+        return;
+    for (uint32_t i = 0; i < atomic_load(&lanes_used); i++)
+        if (block_refs[i])
+            __atomic_store_n(&((uint64_t *)block_refs[i])[BLOCK_ENDING], 0, __ATOMIC_RELEASE);
+}
+
 /* The lane to count in, whatever the thread was before. */
 struct lane *lane_here(void)
 {

@@ -45,6 +45,11 @@ void lanes_forked(void);
  * counted one by one and not timed, which needs no lane. Context: any. */
 void lane_share(void);
 
+/* The process is about to leave all calls that it has in progress, for this reason; or it is not any more. What is
+ * counted so in the end is known when it is gone. In a child of vfork nothing happens. Context: any. */
+void lanes_ending(enum segment_abandoned_reason reason);
+void lanes_not_ending(void);
+
 /* The lane to count in, whatever the thread was before: attaches it if it is new. Context: hot. */
 struct lane *lane_here(void);
 

@@ -47,14 +47,14 @@ static bool has_threads(const struct image_blocks *blocks, uint64_t owner)
     return false;
 }
 
-static void cell_balance(uint64_t *cell)
+static void cell_balance(uint64_t *cell, unsigned reason_word)
 {
     uint64_t ended = cell[CELL_SUCCESS] + cell[CELL_ERROR] + cell[CELL_THROTTLED] + cell[CELL_PANIC];
 
     for (unsigned reason = 0; reason < SEGMENT_ABANDONED_REASONS; reason++)
         ended += cell[CELL_ABANDONED + reason];
     if (cell[CELL_STARTED] != ended)
-        cell[CELL_ABANDONED + ABANDONED_PROCESS_DEATH] += cell[CELL_STARTED] - ended;
+        cell[reason_word] += cell[CELL_STARTED] - ended;
 }
 
 static uint32_t place_count(const struct segment_header *segment, uint64_t values)
@@ -62,33 +62,51 @@ static uint32_t place_count(const struct segment_header *segment, uint64_t value
     return values ? ((const struct segment_values *)((const uint8_t *)segment + values))->capacity + 1 : 1;
 }
 
+/* What is to be balanced: one block, by one word. */
+struct balance {
+    const struct segment_header *segment;
+    uint8_t *block;
+    unsigned reason_word;
+};
+
 /* Cells that nobody wrote lie on pages that are not there; balancing them would make them. So the ones in use are gone
  * through, and the last, of all other values. */
-static void cells_balance(const struct segment_header *segment, uint8_t *block, const struct segment_series *series,
-                          uint64_t cell, uint64_t values)
+static void cells_balance(const struct balance *balance, const struct segment_series *series, uint64_t cell,
+                          uint64_t values)
 {
-    uint32_t count = place_count(segment, values);
+    uint8_t *cells = balance->block + cell;
+    uint32_t count = place_count(balance->segment, values);
     uint32_t used = count - 1;
 
     if (values)
-        used = __atomic_load_n(&((const struct segment_values *)((const uint8_t *)segment + values))->count,
+        used = __atomic_load_n(&((const struct segment_values *)((const uint8_t *)balance->segment + values))->count,
                                __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < used; i++)
-        cell_balance((uint64_t *)(block + cell + i * segment_cell_bytes(series->cell_words)));
-    cell_balance((uint64_t *)(block + cell + (count - 1) * segment_cell_bytes(series->cell_words)));
+        cell_balance((uint64_t *)(cells + i * segment_cell_bytes(series->cell_words)), balance->reason_word);
+    cell_balance((uint64_t *)(cells + (count - 1) * segment_cell_bytes(series->cell_words)), balance->reason_word);
 }
 
-static void block_balance(const struct segment_header *segment, uint8_t *block)
+/* The word of what its owner said last; who was killed said nothing. */
+static unsigned reason_word(const uint64_t *block)
+{
+    uint64_t ending = __atomic_load_n(&block[BLOCK_ENDING], __ATOMIC_ACQUIRE);
+
+    return CELL_ABANDONED +
+           (ending > 0 && ending <= SEGMENT_ABANDONED_REASONS ? (unsigned)ending - 1 : ABANDONED_PROCESS_DEATH);
+}
+
+static void block_balance(const struct segment_header *segment, uint64_t *block)
 {
     const struct segment_series *series = (const void *)((const uint8_t *)segment + segment->series);
+    struct balance balance = {segment, (uint8_t *)block, reason_word(block)};
     uint32_t count = __atomic_load_n(&segment->series_count, __ATOMIC_ACQUIRE);
 
     for (uint32_t i = 0; i < count; i++) {
         if (series[i].has_no_duration)
             continue;
-        cells_balance(segment, block, &series[i], series[i].cell, series[i].values);
+        cells_balance(&balance, &series[i], series[i].cell, series[i].values);
         if (series[i].entry_cells)
-            cells_balance(segment, block, &series[i], series[i].entry_cell, series[i].entry_values);
+            cells_balance(&balance, &series[i], series[i].entry_cell, series[i].entry_values);
     }
 }
 
@@ -121,7 +139,7 @@ uint32_t reclaim_blocks(struct segment_header *segment, uint32_t count)
         }
         if (!atomic_compare_exchange_strong(&owners[i], &owner, reclaiming))
             continue;
-        block_balance(segment, (uint8_t *)block_of(segment, i));
+        block_balance(segment, block_of(segment, i));
         atomic_store(&owners[i], 0);
     }
     images_forget();

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/lane.h"
 #include "preload/recover.h"
 #include "preload/signals.h"
 #include "preload/x86_64/cpu.h"
@@ -177,6 +178,7 @@ PUBLIC int siginterrupt(int number, int is_interrupting)
 
 PUBLIC void exit(int status)
 {
+    lanes_ending(ABANDONED_PROCESS_EXIT);
     signals_leave();
     recover_end();
     resolve_first(*(void **)&real_exit);
@@ -186,6 +188,7 @@ PUBLIC void exit(int status)
 
 PUBLIC void quick_exit(int status)
 {
+    lanes_ending(ABANDONED_PROCESS_EXIT);
     signals_leave();
     recover_end();
     resolve_first(*(void **)&real_quick_exit);
@@ -196,6 +199,7 @@ PUBLIC void quick_exit(int status)
 /* May be a child of vfork, or any handler: not the place to look for libc's. */
 PUBLIC void _exit(int status)
 {
+    lanes_ending(ABANDONED_PROCESS_EXIT);
     signals_leave();
     if (real_exit_now)
         real_exit_now(status);

@@ -234,6 +234,8 @@ struct segment_header {
 enum segment_block_word {
     BLOCK_EPOCH,  /* how often it was claimed: what cells note of an owner is void under the next one */
     BLOCK_THREAD, /* atomic: thread id of the owner */
+    BLOCK_ENDING, /* atomic: the owner is about to leave what it has in progress, and why: 1 + enum
+                     segment_abandoned_reason; 0: it is not */
     SEGMENT_BLOCK_HEADER_BYTES = 64,
 };
 

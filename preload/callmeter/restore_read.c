@@ -309,6 +309,17 @@ static void add_block_cell(const struct old_cell *cell, const uint64_t *source)
     keep_latest(cell->words, source, series->last_finish_word);
 }
 
+/* What its owner said last of the calls that it had in progress; it may have been killed without a word. */
+static int read_ending(struct restore *restore, uint64_t block, uint64_t *ret_ending)
+{
+    const uint64_t *words;
+    int result = state_reader_words(&restore->reader, block, BLOCK_ENDING + 1, &words);
+
+    if (result == 0)
+        *ret_ending = words && words[BLOCK_ENDING] <= SEGMENT_ABANDONED_REASONS ? words[BLOCK_ENDING] : 0;
+    return result;
+}
+
 static uint64_t ended_calls(const uint64_t *words)
 {
     uint64_t ended = words[CELL_SUCCESS] + words[CELL_ERROR] + words[CELL_THROTTLED] + words[CELL_PANIC];
@@ -318,18 +329,33 @@ static uint64_t ended_calls(const uint64_t *words)
     return ended;
 }
 
+static void add_ending(const struct old_cell *cell, const uint64_t *source, uint64_t ending)
+{
+    int64_t left = (int64_t)(source[CELL_STARTED] - ended_calls(source));
+
+    if (ending && left > 0 && !cell->series->has_no_duration)
+        cell->words[CELL_ABANDONED + ending - 1] += (uint64_t)left;
+}
+
 static int sum_block(struct restore *restore, uint64_t block)
 {
+    uint64_t ending;
+    int result = read_ending(restore, block, &ending);
+
+    if (result != 0)
+        return judge_read(restore, result);
     for (size_t i = 0; i < restore->cell_count; i++) {
         const struct old_cell *cell = &restore->cells[i];
         const uint64_t *source;
         uint64_t offset = block + restore_cell_offset(cell, cell->place);
 
-        int result = state_reader_words(&restore->reader, offset, cell->series->cell_words, &source);
+        result = state_reader_words(&restore->reader, offset, cell->series->cell_words, &source);
         if (result != 0)
             return judge_read(restore, result);
-        if (source)
+        if (source) {
             add_block_cell(cell, source);
+            add_ending(cell, source, ending);
+        }
     }
     return 0;
 }
