@@ -18,6 +18,7 @@
 #include "preload/executables.h"
 #include "preload/foreign.h"
 #include "preload/interpose.h"
+#include "preload/loader.h"
 #include "preload/log.h"
 #include "preload/masks.h"
 #include "preload/module.h"
@@ -134,6 +135,8 @@ static void shim_fill(struct shim *shim)
     shim->lanes_reap = lanes_reap;
     shim->lanes_forked = lanes_forked;
     shim->unwind_init = unwind_init;
+    shim->call_on_stack = cpu_call_on_stack;
+    shim->loader_init = loader_init;
     shim->enter_thread = enter_thread;
     shim->lane_enter = lane_enter;
     shim->lane_leave = lane_leave;

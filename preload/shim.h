@@ -12,6 +12,7 @@
 
 #include "preload/companion.h"
 #include "preload/lane.h"
+#include "preload/loader.h"
 #include "preload/panic.h"
 #include "preload/personality.h"
 #include "preload/read.h"
@@ -62,7 +63,9 @@ struct shim {
     void (*lanes_reap)(void);
     void (*lanes_forked)(void);
     void (*unwind_init)(unwind_lookup);
-    void (*enter_thread)(void); /* the calling thread is callmeter's: its calls are not counted */
+    void (*call_on_stack)(void (*function)(void *), void *context, void *top); /* cpu.h */
+    void (*loader_init)(const struct loader_calls *); /* loader.h */
+    void (*enter_thread)(void);                       /* the calling thread is callmeter's: its calls are not counted */
     struct lane *(*lane_enter)(void);
     void (*lane_leave)(struct lane *);
     ptrdiff_t thread_offset; /* of hot_thread from the thread pointer */

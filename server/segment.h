@@ -49,7 +49,7 @@ enum segment_function_state {
 };
 
 /* What became of one function of the manifest (or of one match of a glob). Text fields are offsets of NUL-terminated
- * UTF-8. */
+ * UTF-8. Those of a library that is loaded later change when it comes; the state is stored last. */
 struct segment_function {
     uint64_t name;   /* value of the `function` label */
     uint64_t module; /* base name of the object, "" if missing */
@@ -58,6 +58,8 @@ struct segment_function {
     uint32_t state;  /* atomic: enum segment_function_state */
     uint32_t is_optional;
     uint32_t has_recover; /* a panic in it may be turned into a return */
+    uint32_t is_awaited;  /* atomic: it was never tracked yet, as its library is not loaded: its series are not shown */
+    uint32_t entry;       /* writer's own: which of the manifest's functions */
     uint32_t reserved;
 };
 
@@ -221,11 +223,13 @@ struct segment_header {
                         (a row each, as functions[]; the last row: none) and position in signals */
     uint64_t recovered; /* uint64_t[function_capacity], atomic: panics turned into a return */
     uint64_t state_errors[SEGMENT_STATE_ERRORS];
-    uint64_t layout;      /* of a state file: hash of all that says what the counters mean; 0: the segment is no file */
-    uint32_t moment;      /* atomic: which of the moments is valid */
-    uint32_t user_count;  /* writer's own, atomic: processes that ever were noted in users */
+    uint64_t layout;     /* of a state file: hash of all that says what the counters mean; 0: the segment is no file */
+    uint32_t moment;     /* atomic: which of the moments is valid */
+    uint32_t user_count; /* writer's own, atomic: processes that ever were noted in users */
     struct segment_moment moments[2];
     uint32_t users[SEGMENT_USERS]; /* writer's own, atomic: the processes that came last; others may be there */
+    uint64_t cells_used;           /* writer's own: bytes of each block that have a meaning */
+    uint64_t tables_lock;          /* writer's own, atomic: pid << 32 | tid of who changes functions[] and series[] */
     uint32_t processes;            /* atomic: those that live, as far as they were looked for; 0: not known */
     uint32_t reserved;
 };

@@ -221,11 +221,17 @@ static bool cells_lie_inside(const struct view *view, const struct segment_serie
                                                       segment_cell_bytes(series->cell_words));
 }
 
+static bool is_awaited(const struct segment_function *function)
+{
+    return __atomic_load_n(&function->is_awaited, __ATOMIC_ACQUIRE) != 0;
+}
+
 bool view_read_series(const struct view *view, const struct segment_series *series, struct view_series *ret_series)
 {
     struct view_series checked = {.source = series};
 
-    if (series->function >= view->function_count || !read_values(view, series->values, &checked.values) ||
+    if (series->function >= view->function_count || is_awaited(&view->functions[series->function]) ||
+        !read_values(view, series->values, &checked.values) ||
         !read_values(view, series->entry_values, &checked.entry_values) ||
         !read_values(view, series->error_values, &checked.error_values) ||
         !words_are_valid(series, &checked.error_values) ||

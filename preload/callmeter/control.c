@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/callmeter/arrivals.h"
 #include "preload/callmeter/clock.h"
 #include "preload/callmeter/endpoint.h"
 #include "preload/callmeter/gauges.h"
@@ -66,27 +67,21 @@ static bool has_shadow_stack(void)
     return syscall(SYS_arch_prctl, SHADOW_STACK_STATUS, &features) == 0 && (features & SHADOW_STACK_ON);
 }
 
-/* By the targets' places, which their hooks know. */
-static struct recover_config recover_values(const struct manifest *manifest, const struct resolution *resolution,
-                                            const struct panic_module *module)
+/* By the rows in the segment, which hooks know; those that are free yet get theirs from arrivals. */
+static struct recover_value *recover_values(const struct manifest *manifest, const struct resolution *resolution,
+                                            const struct segment_header *segment)
 {
-    struct recover_config config = {.count = resolution->count, .max_recoveries = manifest->panics.max_recoveries};
-    struct recover_value *values = module ? calloc(resolution->count + 1, sizeof(*values)) : NULL;
-    bool is_wanted = false;
+    struct recover_value *values = NULL;
 
+    for (size_t i = 0; i < manifest->function_count && !values; i++)
+        if (manifest->functions[i].has_recover)
+            values = calloc((size_t)segment->function_capacity + 1, sizeof(*values));
     for (size_t i = 0; values && i < resolution->count; i++) {
         const struct manifest_function *function = &manifest->functions[resolution->targets[i].function];
 
         values[i] = (struct recover_value){function->has_recover, function->recover_value};
-        is_wanted |= function->has_recover;
     }
-    if (is_wanted) {
-        config.values = values;
-        config.unwind = module->unwind_to_record;
-    } else {
-        free(values);
-    }
-    return config;
+    return values;
 }
 
 static bool place_back(struct relocated_registers *registers)
@@ -100,19 +95,39 @@ static bool place_forth(uintptr_t stub_pc, uintptr_t *pc)
 }
 
 static void panics_start(const struct shim *shim, const struct manifest *manifest, const struct loaded *loaded,
-                         const struct resolution *resolution, struct segment_header *segment)
+                         struct segment_header *segment, const struct recover_value *values)
 {
     const struct object *program = loaded->count > 0 ? loaded->objects[0] : NULL;
     const struct panic_module *module = panic_load(shim, manifest, program, segment, track_stubs());
     struct panic_config config = {
         .segment = segment,
         .linger_seconds = manifest->panics.linger_seconds,
-        .recover = recover_values(manifest, resolution, module),
+        .recover = {.count = segment->function_capacity, .max_recoveries = manifest->panics.max_recoveries},
         .report = module ? module->report : NULL,
     };
 
+    if (values && module) {
+        config.recover.values = values;
+        config.recover.unwind = module->unwind_to_record;
+    }
     shim->relocated_init(&(struct relocated_map){.back = place_back, .forth = place_forth});
     shim->panic_init(&config);
+}
+
+static void arrivals_start(const struct track *track, const struct loaded *loaded, struct recover_value *values)
+{
+    struct late_config config = {
+        .shim = track->shim,
+        .manifest = track->manifest,
+        .clock = track->clock,
+        .segment = track->segment,
+        .recover = values,
+        .places = track_stubs(),
+        .has_shadow_stack = has_shadow_stack(),
+    };
+
+    config.limit = runtime_limit_process(loaded->objects, loaded->count, &config.limit_reason);
+    arrivals_begin(&config, track->resolution);
 }
 
 /* Asked when the functions are planned, and again when they are patched. */
@@ -131,6 +146,7 @@ static int instrument(const struct shim *shim, const struct manifest *manifest, 
     struct loaded loaded;
     struct resolution resolution;
     struct state state;
+    struct recover_value *values;
     struct track track = {
         .shim = shim, .manifest = manifest, .resolution = &resolution, .clock = clock, .state = &state};
     const char *reason;
@@ -148,6 +164,7 @@ static int instrument(const struct shim *shim, const struct manifest *manifest, 
     if (result != 0)
         goto loaded;
     clock_calibrate(clock);
+    track.reserve = late_reserve(manifest, &resolution);
     state_begin(&state, shim, clock, shim->state_dir ? shim->state_dir : manifest->state_dir);
     result = track_prepare(&track, diag);
     if (result != 0)
@@ -168,8 +185,10 @@ static int instrument(const struct shim *shim, const struct manifest *manifest, 
         goto state;
     tell_resolution(shim, manifest, &resolution, NULL);
     state_publish(&state, track.segment);
-    panics_start(shim, manifest, &loaded, &resolution, track.segment);
+    values = recover_values(manifest, &resolution, track.segment);
+    panics_start(shim, manifest, &loaded, track.segment, values);
     endpoint_prepare(shim, manifest, clock, track.segment);
+    arrivals_start(&track, &loaded, values);
 state:
     state_finish(&state);
     track_finish(&track);
@@ -193,8 +212,8 @@ static void pass_on(const struct shim *shim, const struct manifest *manifest)
 
 int callmeter_control_start(const struct shim *shim)
 {
-    struct manifest *manifest = NULL;
-    struct clock clock;
+    static struct manifest *manifest; /* asked again for libraries that come later, as is the clock */
+    static struct clock clock;
     struct diag diag = {0};
     int result;
 
@@ -206,6 +225,7 @@ int callmeter_control_start(const struct shim *shim)
         shim->log(LOG_LEVEL_ERROR, "the program runs uninstrumented: %s", diag.text[0] ? diag.text : strerror(-result));
     if (result != -ENOTSUP)
         pass_on(shim, manifest);
-    manifest_destroy(manifest);
+    if (result != 0)
+        manifest_destroy(manifest);
     return result == 0 ? 0 : SHIM_EXIT_CONFIG;
 }

@@ -307,6 +307,7 @@ struct extra *extras_create(struct hook_arena *arena, struct segment_header *seg
     uint64_t sampling_cell = extras_cell(layout, cell);
     size_t next = function->dynamic_label_count;
 
+    extra->gauge_count = 0; /* it may have served before (late.h) */
     extra->stride = layout->stride;
     extra->entry_label_count = layout->entry_labels;
     extra->label_count = layout->entry_labels + layout->end_labels;
@@ -353,14 +354,31 @@ void extras_prepare(struct extra *extra, void (*prepare)(struct value_location *
 int extras_map_variants(struct extra *extra, enum extra_role role, const struct layout *layout, size_t bytes)
 {
     size_t count = (size_t)layout->capacity + 1;
-    void *memory =
-        mmap(NULL, count * bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory;
+
+    if (extra->roles[role].variants)
+        return 0;
+    memory = mmap(NULL, count * bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     if (memory == MAP_FAILED)
         return -errno;
     extra->variant_bytes = bytes;
     extra->roles[role].variants = memory;
     return 0;
+}
+
+void extras_place(struct extra *extra, enum extra_role role, void *original, void *bypass)
+{
+    uint8_t *variants = extra->roles[role].variants;
+
+    for (size_t i = 0; variants && i <= extra->at_entry.tuples.capacity; i++) {
+        struct hook *variant = (struct hook *)(variants + i * extra->variant_bytes);
+
+        if (!variant->extra)
+            continue;
+        variant->original = original;
+        variant->bypass = bypass;
+    }
 }
 
 bool extras_has_vectors(const struct extra *extra)

@@ -40,8 +40,11 @@ struct extra *extras_create(struct hook_arena *arena, struct segment_header *seg
 /* Has all its locations prepared (read_prepare). */
 void extras_prepare(struct extra *extra, void (*prepare)(struct value_location *));
 
-/* Maps room for the variants of a role's hooks, which take `bytes` each. -errno. */
+/* Maps room for the variants of a role's hooks, which take `bytes` each, unless there is some. -errno. */
 int extras_map_variants(struct extra *extra, enum extra_role role, const struct layout *layout, size_t bytes);
+
+/* Says in the variants that were filled in before where the original has gone. Nobody calls it meanwhile. */
+void extras_place(struct extra *extra, enum extra_role role, void *original, void *bypass);
 
 /* Where the trampoline counts, and where C code does, before the labels are known. */
 uint64_t extras_cell(const struct layout *layout, uint64_t first);

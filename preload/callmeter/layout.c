@@ -96,6 +96,26 @@ void layout_init(struct layout *layout, const struct manifest_function *function
     layout->bytes = (layout->cell_count + layout->entry_cells + (places > 1)) * layout->stride;
 }
 
+void layout_init_awaited(struct layout *layout, const struct manifest_function *function, bool has_budget)
+{
+    /* With a value more than there are, none of its calls is let go unseen: that asks for the symbol. */
+    const struct resolve_target widest = {
+        .plan.mode = function->mode == MANIFEST_MODE_COUNT ? PLAN_COUNT : PLAN_FULL,
+        .value_count = 1,
+    };
+
+    layout_init(layout, function, &widest, has_budget);
+}
+
+void layout_narrow(struct layout *layout, const struct resolve_target *target)
+{
+    if (target->plan.mode == PLAN_FULL)
+        return;
+    layout->interval = layout->errors = layout->error_count = layout->skipped = 0;
+    layout->last_start = layout->last_epoch = layout->last_success = layout->last_finish = 0;
+    layout->is_sampled = false;
+}
+
 bool layout_has_extra(const struct layout *layout, size_t gauge_count)
 {
     return layout->entry_labels || layout->end_labels || layout->items || layout->interval || layout->errors ||

@@ -37,6 +37,11 @@ struct layout {
 void layout_init(struct layout *layout, const struct manifest_function *function, const struct resolve_target *target,
                  bool has_budget);
 
+/* The same before the target is known: what it may be at most, by the manifest alone. Of a target that is only counted
+ * then, layout_narrow leaves the words in their places. */
+void layout_init_awaited(struct layout *layout, const struct manifest_function *function, bool has_budget);
+void layout_narrow(struct layout *layout, const struct resolve_target *target);
+
 /* True if calls need more than a hook without extra does. */
 bool layout_has_extra(const struct layout *layout, size_t gauge_count);
 

@@ -84,6 +84,12 @@ static bool map_at(uintptr_t address, size_t bytes, uint8_t **ret_memory)
     return true;
 }
 
+bool near_reaches(uintptr_t address, size_t bytes, uintptr_t low, uintptr_t high)
+{
+    return (high > address ? high - address : 0) <= REACH &&
+           (address + bytes > low ? address + bytes - low : 0) <= REACH;
+}
+
 int near_map(uintptr_t low, uintptr_t high, size_t bytes, uint8_t **ret_memory)
 {
     struct search search = {.low = low, .high = high, .bytes = (bytes + PAGE - 1) & ~(PAGE - 1)};

@@ -2,6 +2,7 @@
 #ifndef CALLMETER_PRELOAD_CALLMETER_NEAR_H
 #define CALLMETER_PRELOAD_CALLMETER_NEAR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,5 +15,8 @@ int near_map(uintptr_t low, uintptr_t high, size_t bytes, uint8_t **ret_memory);
 /* Makes what was written to such memory, from its beginning on, executable and no longer writable; by another way where
  * a policy forbids it for memory that was written. -errno: it is forbidden altogether. Context: startup. */
 int near_seal(const struct shim *shim, void *memory, size_t bytes);
+
+/* True if such memory is within 2 GiB of all of [low, high). */
+bool near_reaches(uintptr_t address, size_t bytes, uintptr_t low, uintptr_t high);
 
 #endif

@@ -23,7 +23,7 @@ static const void *at(uint64_t offset)
 void overflows_init(const struct segment_header *given)
 {
     segment = given;
-    is_told = calloc((size_t)given->series_count * 2 + 1, sizeof(*is_told));
+    is_told = calloc((size_t)given->series_capacity * 2 + 1, sizeof(*is_told));
 }
 
 /* The names of the labels, with commas. */

@@ -1,38 +1,103 @@
 #include "preload/callmeter/span.h"
 
 #include <errno.h>
-#include <link.h>
+#include <stdbool.h>
+#include <string.h>
+
+enum {
+    DEBUG_VERSION_SPACES = 2, /* of struct r_debug: other namespaces are linked to it */
+    HEADER_BYTES = 4096,
+};
+
+/* As glibc's link.h has it since 2.35. */
+struct debug_spaces {
+    struct r_debug base;
+    struct debug_spaces *next;
+};
 
 struct search {
     uintptr_t address;
     struct span *span;
 };
 
-static int match(struct dl_phdr_info *info, size_t size, void *context)
+static bool holds(const struct search *search, uintptr_t bias, const char *path, const ElfW(Phdr) * headers,
+                  size_t count)
 {
-    struct search *search = context;
     uintptr_t low = UINTPTR_MAX;
     uintptr_t high = 0;
 
-    (void)size;
-    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
-        uintptr_t begin = info->dlpi_addr + segment->p_vaddr;
+    for (size_t i = 0; i < count; i++) {
+        uintptr_t begin = bias + headers[i].p_vaddr;
 
-        if (segment->p_type != PT_LOAD)
+        if (headers[i].p_type != PT_LOAD)
             continue;
         low = begin < low ? begin : low;
-        high = begin + segment->p_memsz > high ? begin + segment->p_memsz : high;
+        high = begin + headers[i].p_memsz > high ? begin + headers[i].p_memsz : high;
     }
     if (search->address < low || search->address >= high)
-        return 0;
-    *search->span = (struct span){low, high, info->dlpi_addr, info->dlpi_name};
-    return 1;
+        return false;
+    *search->span = (struct span){low, high, bias, path};
+    return true;
+}
+
+static int match(struct dl_phdr_info *info, size_t size, void *context)
+{
+    (void)size;
+    return holds(context, info->dlpi_addr, info->dlpi_name, info->dlpi_phdr, info->dlpi_phnum);
+}
+
+/* The first namespace behind that of the program which has objects, or NULL. */
+static const struct debug_spaces *next_space(const struct debug_spaces *space)
+{
+    do
+        space = space->base.r_version >= DEBUG_VERSION_SPACES ? space->next : NULL;
+    while (space && !space->base.r_map);
+    return space;
+}
+
+static const struct debug_spaces *space_of(const struct link_map *map)
+{
+    const struct debug_spaces *space = next_space((const struct debug_spaces *)&_r_debug);
+
+    while (map->l_prev)
+        map = map->l_prev;
+    while (space && space->base.r_map != map)
+        space = next_space(space);
+    return space;
+}
+
+const struct link_map *span_next_elsewhere(const struct link_map *before)
+{
+    const struct debug_spaces *space;
+
+    if (before && before->l_next)
+        return before->l_next;
+    space = before ? space_of(before) : (const struct debug_spaces *)&_r_debug;
+    space = space ? next_space(space) : NULL;
+    return space ? space->base.r_map : NULL;
+}
+
+/* Libraries begin with their header, which is mapped: at least the page that it is on. ld.so has one address in all
+ * namespaces. */
+static bool holds_elsewhere(const struct search *search, const struct link_map *map)
+{
+    const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)map->l_addr;
+
+    if (!map->l_addr || !strchr(map->l_name, '/') || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
+        header->e_phoff + header->e_phnum * sizeof(ElfW(Phdr)) > HEADER_BYTES)
+        return false;
+    return holds(search, map->l_addr, map->l_name, (const ElfW(Phdr) *)(map->l_addr + header->e_phoff),
+                 header->e_phnum);
 }
 
 int span_find(uintptr_t address, struct span *ret_span)
 {
     struct search search = {address, ret_span};
 
-    return dl_iterate_phdr(match, &search) ? 0 : -ENOENT;
+    if (dl_iterate_phdr(match, &search))
+        return 0;
+    for (const struct link_map *map = span_next_elsewhere(NULL); map; map = span_next_elsewhere(map))
+        if (holds_elsewhere(&search, map))
+            return 0;
+    return -ENOENT;
 }

@@ -64,7 +64,13 @@ void stub_map_seal(struct stub_map *map)
     qsort(map->ranges, map->count, sizeof(*map->ranges), compare);
 }
 
-static const struct stub_range *find(const struct stub_map *map, uintptr_t pc)
+void stub_map_append(struct stub_map *first, struct stub_map *map)
+{
+    map->next = first->next;
+    first->next = map;
+}
+
+static const struct stub_range *find_in(const struct stub_map *map, uintptr_t pc)
 {
     size_t low = 0;
     size_t high = map->count;
@@ -80,6 +86,15 @@ static const struct stub_range *find(const struct stub_map *map, uintptr_t pc)
             return &map->ranges[middle];
     }
     return NULL;
+}
+
+static const struct stub_range *find(const struct stub_map *map, uintptr_t pc)
+{
+    const struct stub_range *range = NULL;
+
+    for (; map && !range; map = map->next)
+        range = find_in(map, pc);
+    return range;
 }
 
 /* True if the instruction at `pc` stands where a register lies on the stack above the return address. The stub's code

@@ -27,7 +27,8 @@ struct stub_range {
 
 /* Never freed: a call may be on its way in a stub as long as the process lives. */
 struct stub_map {
-    struct stub_range *ranges; /* sorted by start, once stub_map_seal was called */
+    struct stub_map *_Atomic next; /* of a library that was loaded later, or NULL */
+    struct stub_range *ranges;     /* sorted by start, once stub_map_seal was called */
     size_t count;
     size_t capacity;
 };
@@ -40,6 +41,9 @@ void stub_map_add(struct stub_map *map, const struct patch_plan *plan, const uin
 
 /* Sorts; addresses can be looked up from now on. Context: startup. */
 void stub_map_seal(struct stub_map *map);
+
+/* Makes a lookup in the first map go on in another one, which stays. Context: startup, or in a call of dlopen. */
+void stub_map_append(struct stub_map *first, struct stub_map *map);
 
 /* If registers->pc is in a stub: sets the registers to what they would be in the unpatched function. In the stub's own
  * code that is the function's first instruction. Context: signal. */

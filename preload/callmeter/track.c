@@ -6,23 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/single_threaded.h>
 
 #include "preload/callmeter/near.h"
 #include "preload/callmeter/span.h"
 #include "preload/callmeter/state.h"
 #include "preload/callmeter/stub_map.h"
 #include "preload/callmeter/track_build.h"
+#include "symbols/bulk.h"
 #include "symbols/diag.h"
 
-static struct stub_map stub_places; /* empty where nobody asks */
+enum {
+    REASON_BYTES = 128
+};
 
-/* True for the targets that get a hook of their own. */
-static bool is_hooked(const struct resolve_target *target)
-{
-    return track_is_tracked(target) && target->same_as == SIZE_MAX;
-}
+static struct stub_map stub_places; /* empty where no signal is caught */
 
-static void refuse(struct resolve_target *target, const char *reason)
+void track_refuse(struct resolve_target *target, const char *reason)
 {
     target->plan.mode = PLAN_REFUSED;
     snprintf(target->reason, sizeof(target->reason), "%.*s", (int)sizeof(target->reason) - 1, reason);
@@ -34,9 +34,9 @@ static void refuse(struct resolve_target *target, const char *reason)
 
 static void check_memory(struct resolve_target *target)
 {
-    if (is_hooked(target) &&
+    if (track_is_hooked(target) &&
         memcmp((const void *)target->plan.address, target->plan.original, target->plan.window_bytes) != 0)
-        refuse(target, "its code in memory differs from the file: something else has changed it");
+        track_refuse(target, "its code in memory differs from the file: something else has changed it");
 }
 
 static bool is_same_condition(const struct condition *a, const struct condition *b)
@@ -82,9 +82,9 @@ static void check_alias(struct track *track, struct resolve_target *target)
         return;
     first = &track->resolution->targets[target->same_as];
     if (!track_is_tracked(first))
-        refuse(target, first->reason);
+        track_refuse(target, first->reason);
     else if (!is_alike(track, first, target))
-        refuse(target, "another entry tracks the same code with other settings");
+        track_refuse(target, "another entry tracks the same code with other settings");
     else
         target->plan.mode = first->plan.mode;
 }
@@ -106,30 +106,60 @@ static void count_failures(struct track *track)
  * -------------------------------------------------------------------------------------------------------------------------
  */
 
-/* Gives each target a layout and cells, aliases those of what they are an alias of. Returns the bytes of all hooks. */
-static size_t assign_cells(struct track *track)
+bool track_is_foreseen(const struct manifest_function *function)
+{
+    if (function->is_glob)
+        return false;
+    for (size_t i = 0; i < function->dynamic_label_count; i++)
+        if (function->dynamic_labels[i].value.source == MANIFEST_SOURCE_PARAM)
+            return false;
+    return true;
+}
+
+static void assign_layout(const struct track *track, const struct resolve_target *target, struct layout *layout)
+{
+    const struct manifest_function *function = track_function(track, target);
+    bool has_budget = track->manifest->overhead_budget < 1;
+
+    if (track_is_awaited(target) && track_is_foreseen(function))
+        layout_init_awaited(layout, function, has_budget);
+    else
+        layout_init(layout, function, target, has_budget);
+}
+
+/* Gives each target a layout, cells and a row, aliases the cells of what they are an alias of. */
+static void assign_cells(struct track *track)
 {
     struct track_build *build = track->build;
     uint64_t next = SEGMENT_BLOCK_HEADER_BYTES;
-    size_t bytes = 0;
 
     for (size_t i = 0; i < track->resolution->count; i++) {
         const struct resolve_target *target = &track->resolution->targets[i];
-        const struct manifest_function *function = track_function(track, target);
 
-        layout_init(&build->layouts[i], function, target, track->manifest->overhead_budget < 1);
+        build->rows[i] = (uint32_t)i;
+        assign_layout(track, target, &build->layouts[i]);
         if (target->same_as != SIZE_MAX)
             continue;
         build->cells[i] = next;
         next += build->layouts[i].bytes;
-        if (is_hooked(target))
-            bytes += EXTRA_ROLES * hook_bytes(function) + extras_bytes();
     }
     build->cells_bytes = next;
+}
+
+size_t track_hooks_bytes(const struct track *track)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < track->resolution->count; i++) {
+        const struct resolve_target *target = &track->resolution->targets[i];
+
+        if (track_is_hooked(target))
+            bytes += EXTRA_ROLES * hook_bytes(track_function(track, target)) + extras_bytes();
+    }
     return bytes;
 }
 
-static int build_init(struct track *track)
+int track_build_create(struct track *track)
 {
     size_t count = track->resolution->count + 1;
     const struct shim *shim = track->shim;
@@ -139,25 +169,30 @@ static int build_init(struct track *track)
     if (!build)
         return -ENOMEM;
     build->code = track->clock->is_tsc ? &shim->code_tsc : &shim->code_clock;
-    build->cells = calloc(count, sizeof(*build->cells));
-    build->layouts = calloc(count, sizeof(*build->layouts));
-    build->tables = calloc(count, sizeof(*build->tables));
-    build->is_built = calloc(count, sizeof(*build->is_built));
-    build->patches = calloc(count, sizeof(*build->patches));
-    if (!build->cells || !build->layouts || !build->tables || !build->is_built || !build->patches)
+    build->rows = bulk_calloc(count, sizeof(*build->rows));
+    build->has_tables = bulk_calloc(count, sizeof(*build->has_tables));
+    build->cells = bulk_calloc(count, sizeof(*build->cells));
+    build->layouts = bulk_calloc(count, sizeof(*build->layouts));
+    build->tables = bulk_calloc(count, sizeof(*build->tables));
+    build->is_built = bulk_calloc(count, sizeof(*build->is_built));
+    build->patches = bulk_calloc(count, sizeof(*build->patches));
+    if (!build->rows || !build->has_tables || !build->cells || !build->layouts || !build->tables || !build->is_built ||
+        !build->patches)
         return -ENOMEM;
-    return hook_arena_init(&build->hooks, assign_cells(track));
+    return 0;
 }
 
 static void build_destroy(struct track_build *build)
 {
     if (!build)
         return;
-    free(build->cells);
-    free(build->layouts);
-    free(build->tables);
-    free(build->is_built);
-    free(build->patches);
+    bulk_free(build->rows);
+    bulk_free(build->has_tables);
+    bulk_free(build->cells);
+    bulk_free(build->layouts);
+    bulk_free(build->tables);
+    bulk_free(build->is_built);
+    bulk_free(build->patches);
     free(build);
 }
 
@@ -173,7 +208,7 @@ static void build_stub(struct track *track, size_t index, uint8_t **stubs)
     struct diag diag = {0};
 
     if (track_hooks_make(track, index, &hooks) != 0) {
-        refuse(target, "there is no address space for the values of its labels");
+        track_refuse(target, "there is no address space for the values of its labels");
         return;
     }
     request.hook = hooks.roles[EXTRA_TIMED];
@@ -187,11 +222,11 @@ static void build_stub(struct track *track, size_t index, uint8_t **stubs)
     }
     track_hooks_configure(track, &hooks, &config);
     if (stub_write(&config, &request, *stubs, &stub, &diag) != 0) {
-        refuse(target, diag.text);
+        track_refuse(target, diag.text);
         return;
     }
     track_hooks_place(track, &hooks, &stub);
-    stub_map_add(&stub_places, &target->plan, *stubs, &stub);
+    stub_map_add(build->places, &target->plan, *stubs, &stub);
     build->is_built[index] = true;
     build->patches[build->patch_count++] = (struct patch){
         .plan = &target->plan,
@@ -204,18 +239,40 @@ static void build_stub(struct track *track, size_t index, uint8_t **stubs)
 
 static bool is_hooked_in(const struct resolve_target *target, const struct object *object)
 {
-    return is_hooked(target) && target->code_object == object;
+    return track_is_hooked(target) && target->code_object == object;
 }
 
-static void refuse_object(struct resolution *resolution, const struct object *object, const char *reason)
+static void refuse_object(struct track *track, const struct object *object, const char *reason)
 {
+    struct resolution *resolution = track->resolution;
+
     for (size_t i = 0; i < resolution->count; i++)
         if (is_hooked_in(&resolution->targets[i], object))
-            refuse(&resolution->targets[i], reason);
+            track_refuse(&resolution->targets[i], reason);
+}
+
+/* An area that was used before serves again if it is within reach. */
+static bool take_area(struct track_area *area, const struct span *span, size_t bytes)
+{
+    if (!area->memory)
+        return false;
+    if (area->bytes >= bytes && near_reaches((uintptr_t)area->memory, area->bytes, span->low, span->high) &&
+        mprotect(area->memory, area->bytes, PROT_READ | PROT_WRITE) == 0)
+        return true;
+    munmap(area->memory, area->bytes);
+    *area = (struct track_area){0};
+    return false;
+}
+
+static const char *code_denied(int error, char reason[REASON_BYTES])
+{
+    snprintf(reason, REASON_BYTES, "new code cannot be made executable here (%s; a security policy?)",
+             strerror(-error));
+    return reason;
 }
 
 /* Memory for the stubs of all targets in one object. */
-static int build_map(const struct resolution *resolution, size_t first, uint8_t **ret_stubs, size_t *ret_bytes)
+static int map_area(const struct resolution *resolution, size_t first, struct track_area *area)
 {
     const struct resolve_target *targets = resolution->targets;
     struct span span;
@@ -225,8 +282,11 @@ static int build_map(const struct resolution *resolution, size_t first, uint8_t 
     for (size_t i = first; i < resolution->count; i++)
         if (is_hooked_in(&targets[i], targets[first].code_object))
             bytes += STUB_BYTES_MAX;
-    *ret_bytes = bytes;
-    return result != 0 ? result : near_map(span.low, span.high, bytes, ret_stubs);
+    if (result != 0 || take_area(area, &span, bytes))
+        return result;
+    result = near_map(span.low, span.high, bytes, &area->memory);
+    area->bytes = result == 0 ? bytes : 0;
+    return result;
 }
 
 /* Stubs for all targets of the object that the first one is in: after this each of them has a hook, or is refused. */
@@ -235,22 +295,86 @@ static void build_object(struct track *track, size_t first)
     struct resolution *resolution = track->resolution;
     const struct object *object = resolution->targets[first].code_object;
     size_t patches_before = track->build->patch_count;
-    size_t bytes;
-    uint8_t *memory;
+    struct track_area *area = &track->build->area;
+    char reason[REASON_BYTES];
     uint8_t *stubs;
+    int result;
 
-    if (build_map(resolution, first, &memory, &bytes) != 0) {
-        refuse_object(resolution, object, "there is no free address space within reach of its object");
+    if (map_area(resolution, first, area) != 0) {
+        refuse_object(track, object, "there is no free address space within reach of its object");
         return;
     }
-    stubs = memory;
+    stubs = area->memory;
     for (size_t i = first; i < resolution->count; i++)
         if (is_hooked_in(&resolution->targets[i], object))
             build_stub(track, i, &stubs);
-    if (near_seal(track->shim, memory, bytes) != 0) {
-        refuse_object(resolution, object, "new code cannot be made executable here (a security policy?)");
+    result = near_seal(track->shim, area->memory, area->bytes);
+    if (result != 0) {
+        refuse_object(track, object, code_denied(result, reason));
         track->build->patch_count = patches_before;
     }
+}
+
+/* Stubs for all targets. */
+static void build_all(struct track *track)
+{
+    struct resolution *resolution = track->resolution;
+
+    for (size_t i = 0; i < resolution->count; i++) {
+        if (!track_is_hooked(&resolution->targets[i]) || track->build->is_built[i])
+            continue;
+        if (!track->entries)
+            track->build->area = (struct track_area){0}; /* that of the object before is in use */
+        build_object(track, i);
+    }
+}
+
+void track_build_stubs(struct track *track)
+{
+    struct resolution *resolution = track->resolution;
+
+    for (size_t i = 0; i < resolution->count; i++)
+        check_memory(&resolution->targets[i]);
+    build_all(track);
+    hook_arena_seal(&track->build->hooks);
+    stub_map_seal(track->build->places);
+    for (size_t i = 0; i < resolution->count; i++)
+        check_alias(track, &resolution->targets[i]);
+}
+
+/* Patches
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
+
+bool track_has_threads(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    size_t entries = 0;
+
+    if (!tasks)
+        return !__libc_single_threaded;
+    while (readdir(tasks))
+        entries++;
+    closedir(tasks);
+    return entries > 3; /* ".", ".." and this one */
+}
+
+void track_build_patch(struct track *track, bool is_live)
+{
+    struct resolution *resolution = track->resolution;
+    struct track_build *build = track->build;
+
+    patch_apply(build->patches, build->patch_count, is_live);
+    for (size_t i = 0; i < build->patch_count; i++) {
+        char reason[REASON_BYTES];
+
+        if (build->patches[i].result == 0)
+            continue;
+        patch_explain(build->patches[i].result, reason, sizeof(reason));
+        track_refuse(&resolution->targets[build->patches[i].owner], reason);
+    }
+    for (size_t i = 0; i < resolution->count; i++)
+        check_alias(track, &resolution->targets[i]);
 }
 
 /* Interface
@@ -260,8 +384,12 @@ static void build_object(struct track *track, size_t first)
 int track_prepare(struct track *track, struct diag *diag)
 {
     struct resolution *resolution = track->resolution;
-    int result = build_init(track);
+    int result = track_build_create(track);
 
+    if (result == 0) {
+        assign_cells(track);
+        result = hook_arena_init(&track->build->hooks, track_hooks_bytes(track));
+    }
     if (result != 0) {
         diag_set(diag, "no memory for %zu functions (%s)", resolution->count, strerror(-result));
         return result;
@@ -274,55 +402,21 @@ int track_prepare(struct track *track, struct diag *diag)
         diag_set(diag, "no memory for the places of %zu functions", resolution->count);
         return result;
     }
-    for (size_t i = 0; i < resolution->count; i++)
-        check_memory(&resolution->targets[i]);
-    for (size_t i = 0; i < resolution->count; i++)
-        if (is_hooked(&resolution->targets[i]) && !track->build->is_built[i])
-            build_object(track, i);
-    hook_arena_seal(&track->build->hooks);
-    stub_map_seal(&stub_places);
-    for (size_t i = 0; i < resolution->count; i++)
-        check_alias(track, &resolution->targets[i]);
+    track->build->places = &stub_places;
+    track_build_stubs(track);
     count_failures(track);
     return 0;
 }
 
-/* True if threads exist that may be running what is patched: constructors of libraries came before ours. */
-static bool has_other_threads(void)
-{
-    DIR *tasks = opendir("/proc/self/task");
-    size_t entries = 0;
-
-    if (!tasks)
-        return true;
-    while (readdir(tasks))
-        entries++;
-    closedir(tasks);
-    return entries > 3; /* ".", ".." and this one */
-}
-
 void track_apply(struct track *track)
 {
-    struct resolution *resolution = track->resolution;
-    struct track_build *build = track->build;
-
-    patch_apply(build->patches, build->patch_count, has_other_threads());
-    for (size_t i = 0; i < build->patch_count; i++) {
-        char reason[128];
-
-        if (build->patches[i].result == 0)
-            continue;
-        patch_explain(build->patches[i].result, reason, sizeof(reason));
-        refuse(&resolution->targets[build->patches[i].owner], reason);
-    }
-    for (size_t i = 0; i < resolution->count; i++)
-        check_alias(track, &resolution->targets[i]);
+    track_build_patch(track, track_has_threads());
     count_failures(track);
     /* Each target's row in functions[] is its place here, which its hook knows: panics are counted by it. */
     track_segment_fill(track);
 }
 
-const struct stub_map *track_stubs(void)
+struct stub_map *track_stubs(void)
 {
     return &stub_places;
 }

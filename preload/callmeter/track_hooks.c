@@ -13,7 +13,7 @@ static struct hook *make_hook(struct track *track, size_t index, struct extra *e
         .clock = track->clock,
         .cell = extras_cell(layout, build->cells[index]),
         .home = extras_home(layout, build->cells[index]),
-        .index = (uint32_t)index,
+        .index = build->rows[index],
         .flags = flags[role],
         .extra = extra,
     };
@@ -36,7 +36,9 @@ int track_hooks_make(struct track *track, size_t index, struct track_hooks *hook
 
     *hooks = (struct track_hooks){0};
     if (layout_has_extra(layout, target->value_count)) {
-        extras_write_tables(track->segment, function, layout, target->values, &build->tables[index]);
+        if (!build->has_tables[index])
+            extras_write_tables(track->segment, function, layout, target->values, &build->tables[index]);
+        build->has_tables[index] = true;
         hooks->extra = extras_create(&build->hooks, track->segment, track->manifest, target, layout,
                                      &build->tables[index], build->cells[index]);
         extras_prepare(hooks->extra, track->shim->read_prepare);
@@ -81,5 +83,7 @@ void track_hooks_place(const struct track *track, const struct track_hooks *hook
             hooks->roles[role]->original =
                 (void *)(uintptr_t)(role == EXTRA_UNTIMED ? track->shim->extra_untimed : track->build->code->extra);
         hooks->roles[role]->bypass = stub->bypass;
+        if (hooks->extra)
+            extras_place(hooks->extra, role, hooks->roles[role]->original, stub->bypass);
     }
 }

@@ -8,6 +8,7 @@
 #include "preload/callmeter/state.h"
 #include "preload/callmeter/writer.h"
 #include "symbols/diag.h"
+#include "symbols/value.h"
 
 enum {
     TEXT_ROOM = 65536
@@ -55,11 +56,11 @@ static struct writer_size size_of(const struct track *track)
 {
     uint32_t count = (uint32_t)track->resolution->count;
     struct writer_size size = {
-        .functions = count,
-        .series = count,
+        .functions = count + track->reserve.functions,
+        .series = count + track->reserve.functions,
         .resources = (uint32_t)track->manifest->resource_count,
-        .text_bytes = TEXT_ROOM + resources_bytes(track->manifest),
-        .cell_bytes = track->build->cells_bytes,
+        .text_bytes = TEXT_ROOM + resources_bytes(track->manifest) + track->reserve.text_bytes,
+        .cell_bytes = track->build->cells_bytes + track->reserve.cell_bytes,
     };
 
     for (size_t i = 0; i < track->resolution->count; i++) {
@@ -110,12 +111,13 @@ static uint64_t write_labels(struct segment_header *segment, const struct manife
     return offset;
 }
 
-static uint32_t write_function(const struct track *track, const struct resolve_target *target)
+struct segment_function track_segment_function(const struct track *track, const struct resolve_target *target)
 {
     struct segment_header *segment = track->segment;
     const struct manifest_function *function = track_function(track, target);
     const char *symbol = function->is_glob && target->symbol ? target->symbol->name : manifest_symbol(function);
-    struct segment_function entry = {
+
+    return (struct segment_function){
         .name = writer_text(segment, target->name),
         .module = target->object ? writer_text(segment, target->object->base_name) : segment->text,
         .symbol = writer_text(segment, symbol),
@@ -123,21 +125,31 @@ static uint32_t write_function(const struct track *track, const struct resolve_t
         .state = state_of(target),
         .is_optional = function->is_optional,
         .has_recover = function->has_recover,
+        .is_awaited = track_is_awaited(target),
+        .entry = track_entry(track, target),
     };
-
-    return writer_add_function(segment, &entry);
 }
 
-static void write_series(const struct track *track, const struct resolve_target *target, uint32_t function_index)
+/* Of a target that is not there yet: as far as the manifest says. */
+static bool is_counted_only(const struct track *track, const struct resolve_target *target)
+{
+    if (track_is_awaited(target))
+        return track_function(track, target)->mode == MANIFEST_MODE_COUNT;
+    return target->plan.mode == PLAN_COUNT;
+}
+
+struct segment_series track_segment_series(const struct track *track, size_t index, uint32_t row)
 {
     struct segment_header *segment = track->segment;
+    const struct resolve_target *target = &track->resolution->targets[index];
     const struct manifest_function *function = track_function(track, target);
-    size_t place = target->same_as == SIZE_MAX ? (size_t)(target - track->resolution->targets) : target->same_as;
+    size_t place = target->same_as == SIZE_MAX ? index : target->same_as;
     const struct layout *layout = &track->build->layouts[place];
     const struct extras_tables *tables = &track->build->tables[place];
     uint64_t cell = track->build->cells[place];
-    struct segment_series entry = {
-        .function = function_index,
+
+    return (struct segment_series){
+        .function = row,
         .bucket_count = (uint32_t)function->bucket_count,
         .kind = writer_text(segment, manifest_kind_name(function->kind)),
         .labels = write_labels(segment, function->labels, function->label_count, track->manifest->labels,
@@ -145,7 +157,7 @@ static void write_series(const struct track *track, const struct resolve_target 
         .bounds = writer_bytes(segment, function->buckets, function->bucket_count * sizeof(double)),
         .cell = cell,
         .is_from_glob = function->is_glob,
-        .has_no_duration = target->plan.mode == PLAN_COUNT,
+        .has_no_duration = is_counted_only(track, target),
         .cell_words = layout->cell_words,
         .summed_words = layout->summed_words,
         .skipped_word = layout->skipped,
@@ -164,8 +176,6 @@ static void write_series(const struct track *track, const struct resolve_target 
         .entry_cells = layout->entry_cells,
         .is_health_check = function->kind == MANIFEST_KIND_HEALTH_CHECK,
     };
-
-    writer_add_series(segment, &entry);
 }
 
 static void write_signals(const struct track *track)
@@ -204,6 +214,7 @@ int track_segment_create(struct track *track, struct diag *diag)
     }
     track->segment->namespace_ = writer_text(track->segment, manifest->namespace_);
     track->segment->constant_labels = write_labels(track->segment, manifest->labels, manifest->label_count, NULL, 0);
+    track->segment->cells_used = track->build->cells_bytes;
     write_signals(track);
     for (size_t i = 0; i < manifest->resource_count; i++)
         ((struct segment_resource *)((char *)track->segment + track->segment->resources))[i].name =
@@ -211,13 +222,33 @@ int track_segment_create(struct track *track, struct diag *diag)
     return 0;
 }
 
+/* Where the dynamic labels' values are, as far as the manifest says: their types are what the tables need. */
+static void foresee_tables(struct track *track, size_t index)
+{
+    const struct manifest_function *function = track_function(track, &track->resolution->targets[index]);
+    const struct layout *layout = &track->build->layouts[index];
+    struct value_location values[EXTRA_LABELS_MAX] = {0};
+    struct diag diag;
+
+    for (size_t i = 0; i < function->dynamic_label_count && i < EXTRA_LABELS_MAX; i++)
+        (void)value_locate(&function->dynamic_labels[i].value, function->returns, &values[i], &diag);
+    extras_write_tables(track->segment, function, layout, values, &track->build->tables[index]);
+}
+
 void track_segment_fill(struct track *track)
 {
     for (size_t i = 0; i < track->resolution->count; i++) {
         const struct resolve_target *target = &track->resolution->targets[i];
-        uint32_t index = write_function(track, target);
+        bool is_foreseen = track_is_awaited(target) && track_is_foreseen(track_function(track, target));
+        struct segment_function function = track_segment_function(track, target);
+        struct segment_series series;
+        uint32_t row = writer_add_function(track->segment, &function);
 
-        if (track_is_tracked(target))
-            write_series(track, target, index);
+        if (is_foreseen)
+            foresee_tables(track, i);
+        if (!is_foreseen && !track_is_tracked(target))
+            continue;
+        series = track_segment_series(track, i, row);
+        writer_add_series(track->segment, &series);
     }
 }
