@@ -135,6 +135,7 @@ static void shim_fill(struct shim *shim)
     shim->lanes_reap = lanes_reap;
     shim->lanes_forked = lanes_forked;
     shim->unwind_init = unwind_init;
+    shim->unwind_forget = unwind_forget;
     shim->call_on_stack = cpu_call_on_stack;
     shim->loader_init = loader_init;
     shim->enter_thread = enter_thread;

@@ -24,13 +24,13 @@ enum {
 
 /* A program may hold several unwinders (libgcc's, LLVM's), whose contexts only they can read. */
 struct unwinder {
+    atomic_bool is_claimed;
     _Atomic uintptr_t low; /* of the object that holds it; stored last, 0 before */
     uintptr_t high;
     struct unwind_functions functions;
 };
 
 static struct unwinder unwinders[UNWINDERS_MAX];
-static _Atomic unsigned unwinders_claimed;
 static unwind_lookup lookup;
 
 void unwind_init(unwind_lookup function)
@@ -49,12 +49,32 @@ static const struct unwind_functions *unwinder_known(uintptr_t caller)
     return NULL;
 }
 
+static struct unwinder *unwinder_claim(void)
+{
+    for (unsigned i = 0; i < UNWINDERS_MAX; i++)
+        if (!atomic_exchange(&unwinders[i].is_claimed, true))
+            return &unwinders[i];
+    return NULL;
+}
+
+void unwind_forget(uintptr_t address)
+{
+    for (unsigned i = 0; i < UNWINDERS_MAX; i++) {
+        uintptr_t low = atomic_load(&unwinders[i].low);
+
+        if (!low || address < low || address >= unwinders[i].high)
+            continue;
+        atomic_store(&unwinders[i].low, 0);
+        atomic_store(&unwinders[i].is_claimed, false);
+    }
+}
+
 /* The look-up calls libc, whose functions may be tracked: those calls are ours. Many threads may be here at once, with
  * the first exception of each: the answer does not depend on a place in the table. */
 static bool unwinder_add(uintptr_t caller, struct unwind_functions *ret_functions)
 {
     struct lane *before;
-    unsigned index = atomic_load(&unwinders_claimed);
+    struct unwinder *unwinder;
     uintptr_t low;
     uintptr_t high;
     struct unwind_functions functions;
@@ -68,13 +88,12 @@ static bool unwinder_add(uintptr_t caller, struct unwind_functions *ret_function
     if (result != 0)
         return false;
     *ret_functions = functions;
-    do {
-        if (index == UNWINDERS_MAX || unwinder_known(caller))
-            return true;
-    } while (!atomic_compare_exchange_weak(&unwinders_claimed, &index, index + 1));
-    unwinders[index].high = high;
-    unwinders[index].functions = functions;
-    atomic_store(&unwinders[index].low, low);
+    unwinder = unwinder_known(caller) ? NULL : unwinder_claim();
+    if (!unwinder)
+        return true;
+    unwinder->high = high;
+    unwinder->functions = functions;
+    atomic_store(&unwinder->low, low);
     return true;
 }
 

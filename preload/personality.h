@@ -23,6 +23,9 @@ typedef int (*unwind_lookup)(uintptr_t caller, uintptr_t *ret_low, uintptr_t *re
 /* Context: startup. */
 void unwind_init(unwind_lookup function);
 
+/* The object that `address` was in is no longer loaded: another one may come to lie there. */
+void unwind_forget(uintptr_t address);
+
 _Unwind_Reason_Code hot_personality(int version, _Unwind_Action actions, _Unwind_Exception_Class exception_class,
                                     struct _Unwind_Exception *exception, struct _Unwind_Context *context);
 

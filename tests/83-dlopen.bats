@@ -196,6 +196,19 @@ assert_modes() {
   done
 }
 
+@test "libraries with unwinders of their own that take each other's place" {
+  run_bare "$(target late)" throws
+  assert_equal 0 "$bare_status"
+  manifest_json '{"version": 1, "functions": [{"symbol": "late_throw", "object": "liblate-throws*"}]}'
+  start_metered "$(target late)" throws
+  wait_done
+  scrape
+  assert_metric 100 calls_total function=late_throw module=liblate-throws.so outcome=error
+  assert_metric 100 calls_total function=late_throw module=liblate-throws-copy.so outcome=error
+  release
+  assert_same_as_bare
+}
+
 @test "calls that never return to their library, which is gone, are abandoned" {
   run_bare "$(target late)" left
   assert_equal 0 "$bare_status"

@@ -111,6 +111,7 @@ static void forget(struct known *gone, size_t count)
             continue;
         for (unsigned n = 0; n < VISITS; n++)
             late_leave(gone[i].visits[n]);
+        shim->unwind_forget((uintptr_t)gone[i].dynamic);
         free(gone[i].path);
     }
     free(gone);
