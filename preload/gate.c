@@ -130,6 +130,7 @@ static void shim_fill(struct shim *shim)
     shim->is_strict = is_set("CALLMETER_STRICT");
     dl_iterate_phdr(count_object, &shim->objects_before);
     shim->has_foreign_descriptors = foreign_has_descriptors();
+    shim->bind_thread = cpu_bind_thread;
     shim->code_map = code_map;
     shim->lanes_init = lanes_init;
     shim->lanes_reap = lanes_reap;

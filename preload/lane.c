@@ -436,9 +436,6 @@ int lanes_init(const struct lane_config *given)
     result = cpu_syscall(SYS_madvise, (long)block_refs, (long)refs_bytes, MADV_WIPEONFORK, 0, 0, 0);
     if (result != 0)
         return (int)result;
-    result = cpu_bind_thread((char *)&hot_thread - (char *)cpu_thread_pointer());
-    if (result != 0)
-        return (int)result;
     lane_capacity = capacity;
     images_init(capacity); /* without it process ids have to do */
     process_begin_once();

@@ -318,7 +318,7 @@ sys.stdin.read()'
   wait_done
   scrape
   assert_lines 1 "$run_dir/err" 'the loader cannot be watched'
-  assert_match 'late_add".*mode="refused",reason="its code cannot be made writable' "$(grep function_info "$run_dir/metrics")"
+  assert_match 'late_add".*mode="refused",reason="its text cannot be written' "$(grep function_info "$run_dir/metrics")"
   release
   assert_equal 0 "$exit_status"
 }

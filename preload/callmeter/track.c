@@ -13,6 +13,7 @@
 #include "preload/callmeter/state.h"
 #include "preload/callmeter/stub_map.h"
 #include "preload/callmeter/track_build.h"
+#include "preload/callmeter/track_fallback.h"
 #include "symbols/bulk.h"
 #include "symbols/diag.h"
 
@@ -73,6 +74,13 @@ static bool is_alike(const struct track *track, const struct resolve_target *a, 
            !has_extra(track, a) && !has_extra(track, b);
 }
 
+static void share_mode(const struct resolve_target *first, struct resolve_target *target)
+{
+    target->plan.mode = first->plan.mode;
+    if (target->reason[0] == '\0')
+        memcpy(target->reason, first->reason, sizeof(target->reason));
+}
+
 /* Two names of one place share its counters, so they must ask the same of it. */
 static void check_alias(struct track *track, struct resolve_target *target)
 {
@@ -86,7 +94,7 @@ static void check_alias(struct track *track, struct resolve_target *target)
     else if (!is_alike(track, first, target))
         track_refuse(target, "another entry tracks the same code with other settings");
     else
-        target->plan.mode = first->plan.mode;
+        share_mode(first, target);
 }
 
 static void count_failures(struct track *track)
@@ -315,17 +323,34 @@ static void build_object(struct track *track, size_t first)
     }
 }
 
-/* Stubs for all targets. */
+/* The trampolines are made ready once. */
+static int bind_thread(const struct shim *shim)
+{
+    static bool is_bound;
+    static int result;
+
+    if (!is_bound)
+        result = shim->bind_thread(shim->thread_offset);
+    is_bound = true;
+    return result;
+}
+
+/* Stubs for all targets, or none where the trampolines themselves cannot be made ready. */
 static void build_all(struct track *track)
 {
     struct resolution *resolution = track->resolution;
+    int result = bind_thread(track->shim);
+    char reason[REASON_BYTES];
 
     for (size_t i = 0; i < resolution->count; i++) {
         if (!track_is_hooked(&resolution->targets[i]) || track->build->is_built[i])
             continue;
         if (!track->entries)
             track->build->area = (struct track_area){0}; /* that of the object before is in use */
-        build_object(track, i);
+        if (result == 0)
+            build_object(track, i);
+        else
+            track_refuse(&resolution->targets[i], code_denied(result, reason));
     }
 }
 
@@ -365,14 +390,7 @@ void track_build_patch(struct track *track, bool is_live)
     struct track_build *build = track->build;
 
     patch_apply(build->patches, build->patch_count, is_live);
-    for (size_t i = 0; i < build->patch_count; i++) {
-        char reason[REASON_BYTES];
-
-        if (build->patches[i].result == 0)
-            continue;
-        patch_explain(build->patches[i].result, reason, sizeof(reason));
-        track_refuse(&resolution->targets[build->patches[i].owner], reason);
-    }
+    track_fall_back(track, build->patches, build->patch_count);
     for (size_t i = 0; i < resolution->count; i++)
         check_alias(track, &resolution->targets[i]);
 }
