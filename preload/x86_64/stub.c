@@ -140,10 +140,10 @@ static void put_timed(struct writer *writer, const struct stub_request *request,
     PUT_OP(writer, "\x5b"); /* pop %rbx */
 }
 
-static void put_count(struct writer *writer, const struct stub_config *config, const struct stub_request *request,
-                      struct stub *stub)
+/* The two ways in, of which the entry has pushed rax and loaded the block, flags set by whether there is one. Gives the
+ * end of the bypass, which the caller lands. */
+static uint8_t *put_ways_in(struct writer *writer, const struct stub_config *config, struct stub *stub)
 {
-    const uint8_t *slow = put_leave(writer, request->hook, config->count_slow);
     uint8_t *bypass_end;
 
     stub->bypass = writer->at;
@@ -152,6 +152,15 @@ static void put_count(struct writer *writer, const struct stub_config *config, c
     stub->entry = writer->at;
     PUT_OP(writer, "\x50"); /* push %rax */
     put_load_block(writer, config);
+    return bypass_end;
+}
+
+static void put_count(struct writer *writer, const struct stub_config *config, const struct stub_request *request,
+                      struct stub *stub)
+{
+    const uint8_t *slow = put_leave(writer, request->hook, config->count_slow);
+    uint8_t *bypass_end = put_ways_in(writer, config, stub);
+
     PUT_JUMP(writer, "\x0f\x84", slow); /* jz */
     PUT_OP(writer, "\x48\xff\x80");     /* incq disp32(%rax) */
     put_32(writer, (int32_t)(request->hook->cell + CELL_SUCCESS * 8));
@@ -165,15 +174,9 @@ static void put_sampled(struct writer *writer, const struct stub_config *config,
     const uint8_t *decide = put_leave(writer, request->weighed, config->sample);
     const uint8_t *timed = put_leave(writer, request->hook, config->entry);
     const uint8_t *out = request->untimed ? put_leave(writer, request->untimed, config->entry_untimed) : NULL;
-    uint8_t *bypass_end;
+    uint8_t *bypass_end = put_ways_in(writer, config, stub);
     uint8_t *out_end = NULL;
 
-    stub->bypass = writer->at;
-    PUT_OP(writer, "\x5b"); /* pop %rbx */
-    bypass_end = put_jump_ahead(writer, "\xe9", 1);
-    stub->entry = writer->at;
-    PUT_OP(writer, "\x50"); /* push %rax */
-    put_load_block(writer, config);
     PUT_JUMP(writer, "\x0f\x84", timed); /* jz */
     PUT_OP(writer, "\x48\xff\x88");      /* decq disp32(%rax) */
     put_32(writer, (int32_t)request->skip);
