@@ -3,6 +3,7 @@
     .text
     .type f, @function
 f:
+    clc
     bnd je 1f
     nop
     nop

@@ -3,6 +3,7 @@
     .text
     .type f, @function
 f:
+    clc
     jg . + 0x1000
     ret
     .size f, . - f

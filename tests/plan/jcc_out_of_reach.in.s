@@ -4,6 +4,7 @@
     .text
     .type f, @function
 f:
+    clc
     jg . - 0x70000000
     ret
     .size f, . - f

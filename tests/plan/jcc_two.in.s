@@ -3,6 +3,7 @@
     .text
     .type f, @function
 f:
+    clc
     je 1f
     jp 1f
     jne 1f

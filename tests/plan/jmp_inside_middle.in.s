@@ -3,6 +3,7 @@
     .text
     .type f, @function
 f:
+    clc
     .byte 0x74, 0x01
     mov eax, 3
     ret

@@ -3,6 +3,7 @@
     .text
     .type f, @function
 f:
+    clc
     mov ecx, edi
     loope 1f
     nop

@@ -3,6 +3,7 @@
     .text
     .type f, @function
 f:
+    clc
     mov ecx, edi
     addr32 loopne 1f
     ret

@@ -1,6 +1,6 @@
 /* Plans the function `f` of each NAME.in.s, and compares what comes out with NAME.expected.
  *
- *   pairs [-u] CC DIRECTORY
+ *   pairs [-u] DIRECTORY CC [ARGUMENT...]
  *
  * A new case is two new files; -u writes the expected ones. Comment lines of the input say how to plan:
  *
@@ -261,30 +261,35 @@ static bool run_pair(const char *directory, const char *objects, const char *nam
     return false;
 }
 
-/* One run of the compiler for all inputs: the objects go to its working directory. */
-static bool assemble(const char *compiler, const char *directory, const char *objects, char (*names)[NAME_BYTES_MAX],
+/* One run of the compiler for all inputs: the objects go to its working directory. `compiler` ends with NULL; it may be
+ * ccache and the compiler. */
+static bool assemble(char *const *compiler, const char *directory, const char *objects, char (*names)[NAME_BYTES_MAX],
                      size_t count)
 {
-    char **arguments = calloc(count + 3, sizeof(char *));
+    char **arguments;
+    size_t words = 0;
     int status = -1;
     pid_t child;
 
+    while (compiler[words])
+        words++;
+    arguments = calloc(words + count + 2, sizeof(char *));
     if (!arguments)
         return false;
-    arguments[0] = strdup(compiler);
-    arguments[1] = strdup("-c");
+    memcpy(arguments, compiler, words * sizeof(char *));
+    arguments[words++] = (char *)"-c";
     for (size_t i = 0; i < count; i++)
-        if (asprintf(&arguments[i + 2], "%s/%s.in.s", directory, names[i]) < 0)
+        if (asprintf(&arguments[words + i], "%s/%s.in.s", directory, names[i]) < 0)
             return false;
     child = fork();
     if (child == 0) {
         if (chdir(objects) == 0)
-            execvp(compiler, arguments);
+            execvp(compiler[0], arguments);
         _exit(127);
     }
     waitpid(child, &status, 0);
-    for (size_t i = 0; i < count + 2; i++)
-        free(arguments[i]);
+    for (size_t i = 0; i < count; i++)
+        free(arguments[words + i]);
     free(arguments);
     return status == 0;
 }
@@ -322,18 +327,19 @@ int main(int argc, char **argv)
 {
     static char names[CASES_MAX][NAME_BYTES_MAX];
     char objects[] = "/tmp/callmeter-pairs-XXXXXX";
-    bool does_update = argc == 4 && strcmp(argv[1], "-u") == 0;
-    char *directory = argc >= 3 ? realpath(argv[argc - 1], NULL) : NULL;
+    bool does_update = argc > 1 && strcmp(argv[1], "-u") == 0;
+    char **words = argv + (does_update ? 2 : 1);
+    char *directory = words - argv + 1 < argc ? realpath(words[0], NULL) : NULL;
     size_t failures = 0;
     size_t count;
 
     if (!directory || !mkdtemp(objects)) {
-        fprintf(stderr, "usage: pairs [-u] CC DIRECTORY\n");
+        fprintf(stderr, "usage: pairs [-u] DIRECTORY CC [ARGUMENT...]\n");
         return 2;
     }
     elf_version(EV_CURRENT);
     count = list_pairs(directory, names);
-    if (count == 0 || !assemble(argv[argc - 2], directory, objects, names, count)) {
+    if (count == 0 || !assemble(words + 1, directory, objects, names, count)) {
         fprintf(stderr, "pairs: nothing to run, or it cannot be assembled\n");
         failures = 1;
     }
