@@ -8,23 +8,36 @@
 #include "server/process.h"
 #include "server/snapshot.h"
 #include "server/text_writer.h"
+#include "server/utf8.h"
 
 /* Families and samples --------------------------------------------------------------------------------------------- */
 
+/* What stands for the character of `length` bytes, 0 if it is none; NULL: it stands for itself. */
+static const char *escape(char first, size_t length, bool is_value)
+{
+    if (length == 0)
+        return UTF8_REPLACEMENT;
+    if (first == '"' && is_value)
+        return "\\\"";
+    return first == '\n' ? "\\n" : first == '\\' ? "\\\\" : NULL;
+}
+
 void text_add_escaped(struct buffer *out, const char *text, bool is_value)
 {
-    const char *special = is_value ? "\\\n\"" : "\\\n";
+    const char *plain = text;
 
-    for (;;) {
-        size_t plain = strcspn(text, special);
+    while (*text) {
+        size_t length = utf8_length(text, SIZE_MAX);
+        const char *instead = escape(*text, length, is_value);
 
-        buffer_add(out, text, plain);
-        text += plain;
-        if (!*text)
-            return;
-        buffer_add(out, *text == '\n' ? "\\n" : *text == '"' ? "\\\"" : "\\\\", 2);
-        text++;
+        if (instead) {
+            buffer_add(out, plain, (size_t)(text - plain));
+            buffer_add_text(out, instead);
+            plain = text + (length ? length : 1);
+        }
+        text += length ? length : 1;
     }
+    buffer_add(out, plain, (size_t)(text - plain));
 }
 
 static void add_pair(struct buffer *out, const char *name, const char *value)

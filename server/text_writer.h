@@ -23,8 +23,9 @@ struct text_writer {
     struct buffer name; /* of the family under way, namespace included */
 };
 
-/* Adds text with backslash and newline escaped, and quotes too where it is a label's value. Context of all here: server
- * thread. */
+/* Adds text with backslash and newline escaped, and quotes too where it is a label's value. A byte that is not UTF-8,
+ * which would cost the whole scrape, becomes U+FFFD: names of functions and files may hold any. Context of all here:
+ * server thread. */
 void text_add_escaped(struct buffer *out, const char *text, bool is_value);
 
 /* Adds the pairs, then those of `labels` (name NUL value NUL ... NUL) whose names are not taken by the first

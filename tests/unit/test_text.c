@@ -361,6 +361,22 @@ static void values_are_escaped(void **state)
     segment_builder_finish(&builder);
 }
 
+static void bytes_that_are_no_text_are_replaced(void **state)
+{
+    struct segment_builder builder;
+
+    (void)state;
+    segment_builder_init(&builder, &(struct segment_builder_options){0});
+    segment_builder_add_function(&builder,
+                                 "a\xFF"
+                                 "b\xC3",
+                                 "\xED\xA0\x80");
+    assert_shows(&builder, "callmeter_function_info{function=\"a\xEF\xBF\xBD"
+                           "b\xEF\xBF\xBD\","
+                           "module=\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\",");
+    segment_builder_finish(&builder);
+}
+
 /* A label that comes twice would cost the whole scrape. */
 static void labels_come_once(void **state)
 {
@@ -497,6 +513,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(each_family_has_its_text),
         cmocka_unit_test(calls_in_progress_show_alone),
         cmocka_unit_test(values_are_escaped),
+        cmocka_unit_test(bytes_that_are_no_text_are_replaced),
         cmocka_unit_test(labels_come_once),
         cmocka_unit_test(numbers_are_written_whole),
         cmocka_unit_test(the_process_shows_under_the_standard_names),
