@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "preload/callmeter/version.h"
 #include "preload/code_map.h"
 #include "preload/companion.h"
 #include "preload/confined.h"
@@ -121,7 +122,6 @@ static void stand_aside(const char *reason)
 
 static void shim_fill(struct shim *shim)
 {
-    shim->version = SHIM_VERSION;
     shim->manifests = environment_copy("CALLMETER_MANIFEST");
     shim->listen = environment_copy("CALLMETER_LISTEN");
     shim->port_file = environment_copy("CALLMETER_PORT_FILE");
@@ -185,7 +185,11 @@ static int control_run(const struct shim *shim)
         return result;
     }
     *(void **)&start = dlsym(module, SHIM_CONTROL_START);
-    return start ? start(shim) : -ENOENT;
+    if (start)
+        return start(shim);
+    log_line(LOG_LEVEL_ERROR, "the program runs uninstrumented: %s is not of the same build as %s", path, shim->path);
+    leave_alone();
+    return -ENOENT;
 }
 
 /* True where libc cannot be trusted. (Sanitizers take the place of much of it too, and may.) */

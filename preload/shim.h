@@ -20,9 +20,17 @@
 #include "preload/state_repair.h"
 #include "preload/tuples.h"
 
-#define SHIM_VERSION       1
-#define SHIM_CONTROL_START "callmeter_control_start"
-#define SHIM_HTTP_CALLS    "callmeter_http"
+/* Modules are entered by names that have the build in them: while a package is replaced, a program that starts may find
+ * objects of two builds, and what they share is laid out in two ways. Who uses these names includes
+ * "preload/callmeter/version.h". */
+#define SHIM_PASTE(name, build)  name##_##build
+#define SHIM_EXPAND(name, build) SHIM_PASTE(name, build)
+#define SHIM_NAME(name)          SHIM_EXPAND(name, CALLMETER_BUILD)
+#define SHIM_QUOTE(name)         #name
+#define SHIM_STRING(name)        SHIM_QUOTE(name)
+#define SHIM_CONTROL_START       SHIM_STRING(SHIM_NAME(callmeter_control_start))
+#define SHIM_HTTP_CALLS          SHIM_STRING(SHIM_NAME(callmeter_http))
+#define SHIM_PANIC_OPEN          SHIM_STRING(SHIM_NAME(callmeter_panic_open))
 
 enum {
     SHIM_EXIT_CONFIG = 78
@@ -45,7 +53,6 @@ struct shim_code {
 };
 
 struct shim {
-    unsigned version;
     /* Settings; NULL where not given. Copies, valid for ever. */
     const char *manifests;
     const char *listen;
@@ -66,8 +73,8 @@ struct shim {
     void (*unwind_init)(unwind_lookup);
     void (*unwind_forget)(uintptr_t);
     void (*call_on_stack)(void (*function)(void *), void *context, void *top); /* cpu.h */
-    void (*loader_init)(const struct loader_calls *); /* loader.h */
-    void (*enter_thread)(void);                       /* the calling thread is callmeter's: its calls are not counted */
+    void (*loader_init)(const struct loader_calls *);                          /* loader.h */
+    void (*enter_thread)(void); /* the calling thread is callmeter's: its calls are not counted */
     struct lane *(*lane_enter)(void);
     void (*lane_leave)(struct lane *);
     ptrdiff_t thread_offset; /* of hot_thread from the thread pointer */

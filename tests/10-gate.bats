@@ -1,5 +1,7 @@
 # Which processes are instrumented, and what the others pay.
 
+bats_require_minimum_version 1.5.0
+
 load lib/helper
 
 # Objects of callmeter that the process has mapped, and libraries that only callmeter would bring in.
@@ -134,4 +136,24 @@ END
   start_metered sh -c "$look" a b c || true
   wait_exit
   assert_same_as_bare
+}
+
+@test "modules of another build are not used, and the program runs" {
+  local folder=$BATS_TEST_TMPDIR/objects modules
+  modules=$(dirname "$(find "$build" -name control.so -not -type d -print -quit)")
+  mkdir -p "$folder/callmeter"
+  cp "$shim" "$folder"
+  cp "$modules"/*.so "$folder/callmeter"
+  nm -D --defined-only "$folder/callmeter/control.so" | grep -q 'callmeter_control_start_[0-9]' ||
+    fail 'the name of the entry does not have the build in it'
+  manifest_of greet
+  cp "$modules/panic.so" "$folder/callmeter/http.so"
+  run -0 env LD_PRELOAD="$folder/libcallmeter.so" CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=127.0.0.1:0 \
+    "$(target greeter)" greet 3 </dev/null
+  assert_match 'error: no endpoint: .*/http.so is not of the same build' "$output"
+  cp "$modules/panic.so" "$folder/callmeter/control.so"
+  run -0 env LD_PRELOAD="$folder/libcallmeter.so" CALLMETER_MANIFEST="$manifest" "$(target greeter)" greet 3 </dev/null
+  assert_match 'error: the program runs uninstrumented: .*/control.so is not of the same build' "$output"
+  assert_match 'greeted 3' "$output"
+  run -78 env LD_PRELOAD="$folder/libcallmeter.so" CALLMETER_MANIFEST="$manifest" CALLMETER_STRICT=1 "$(target greeter)" </dev/null
 }

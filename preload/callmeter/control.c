@@ -23,6 +23,7 @@
 #include "preload/callmeter/tell.h"
 #include "preload/callmeter/track.h"
 #include "preload/callmeter/unwinders.h"
+#include "preload/callmeter/version.h"
 #include "preload/shim.h"
 #include "preload/x86_64/cpu.h"
 #include "symbols/diag.h"
@@ -35,7 +36,7 @@ enum {
     SHADOW_STACK_ON = 1,
 };
 
-__attribute__((visibility("default"))) int callmeter_control_start(const struct shim *shim);
+__attribute__((visibility("default"))) int SHIM_NAME(callmeter_control_start)(const struct shim *shim);
 
 static int lanes_start(const struct shim *shim, const struct clock *clock, const struct loaded *loaded,
                        struct segment_header *segment, bool is_file)
@@ -210,7 +211,7 @@ static void pass_on(const struct shim *shim, const struct manifest *manifest)
         shim->pass_on(NULL, 0, false);
 }
 
-int callmeter_control_start(const struct shim *shim)
+int SHIM_NAME(callmeter_control_start)(const struct shim *shim)
 {
     static struct manifest *manifest; /* asked again for libraries that come later, as is the clock */
     static struct clock clock;

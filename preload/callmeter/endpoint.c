@@ -14,11 +14,11 @@
 #include "preload/callmeter/memory_limits.h"
 #include "preload/callmeter/overflows.h"
 #include "preload/callmeter/state.h"
+#include "preload/callmeter/version.h"
 #include "preload/shim.h"
 #include "server/http.h"
 #include "symbols/demangle.h"
 #include "symbols/manifest.h"
-#include "version.h"
 
 static const struct shim *shim;
 static struct http_config config;
@@ -57,6 +57,7 @@ static const struct http_calls *load(void)
 {
     char path[PATH_MAX];
     char text[512];
+    const struct http_calls *calls;
     void *module;
 
     snprintf(path, sizeof(path), "%s/callmeter/http.so", shim->directory);
@@ -64,7 +65,10 @@ static const struct http_calls *load(void)
         shim->log(LOG_LEVEL_ERROR, "no endpoint: %s", text);
         return NULL;
     }
-    return dlsym(module, SHIM_HTTP_CALLS);
+    calls = dlsym(module, SHIM_HTTP_CALLS);
+    if (!calls)
+        shim->log(LOG_LEVEL_ERROR, "no endpoint: %s is not of the same build", path);
+    return calls;
 }
 
 /* In the process that serves now: what was reckoned with until the fork was its parent's. */

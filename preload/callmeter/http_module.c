@@ -1,10 +1,12 @@
 /* The http module: server/ behind one exported name. Loaded only where an endpoint is asked for, for the weight of its
  * libraries. */
+#include "preload/callmeter/version.h"
+#include "preload/shim.h"
 #include "server/http.h"
 
-__attribute__((visibility("default"))) extern const struct http_calls callmeter_http;
+__attribute__((visibility("default"))) extern const struct http_calls SHIM_NAME(callmeter_http);
 
-const struct http_calls callmeter_http = {
+const struct http_calls SHIM_NAME(callmeter_http) = {
     .start = http_start,
     .resume = http_resume,
     .pause = http_pause,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "preload/callmeter/panic_module.h"
+#include "preload/callmeter/version.h"
 #include "preload/shim.h"
 #include "symbols/manifest.h"
 #include "symbols/object.h"
@@ -35,7 +36,9 @@ static const struct panic_module *open_module(const struct shim *shim, const str
         shim->log(LOG_LEVEL_ERROR, "no reports of panics, and no recovery: %s", text);
         return NULL;
     }
-    *(void **)&open = dlsym(handle, PANIC_MODULE_OPEN);
+    *(void **)&open = dlsym(handle, SHIM_PANIC_OPEN);
+    if (!open)
+        snprintf(text, sizeof(text), "no reports of panics, and no recovery: %s is not of the same build", path);
     panics = open ? open(config, text, sizeof(text)) : NULL;
     if (text[0])
         shim->log(LOG_LEVEL_WARN, "%s", text);

@@ -6,9 +6,12 @@
 
 #include "preload/callmeter/mapped.h"
 #include "preload/callmeter/report_file.h"
+#include "preload/callmeter/version.h"
+#include "preload/shim.h"
 
-__attribute__((visibility("default"))) const struct panic_module *
-callmeter_panic_open(const struct panic_module_config *config, char *text, size_t text_bytes);
+__attribute__((visibility("default")))
+const struct panic_module *SHIM_NAME(callmeter_panic_open)(const struct panic_module_config *config, char *text,
+                                                           size_t text_bytes);
 
 static const struct panic_module module = {
     .report = report_write,
@@ -23,7 +26,8 @@ static const char *folder_trouble(int result)
     return result == -ELOOP ? "it is a symbolic link" : strerror(-result);
 }
 
-const struct panic_module *callmeter_panic_open(const struct panic_module_config *config, char *text, size_t text_bytes)
+const struct panic_module *SHIM_NAME(callmeter_panic_open)(const struct panic_module_config *config, char *text,
+                                                           size_t text_bytes)
 {
     int result;
 

@@ -9,8 +9,6 @@
 #include "preload/callmeter/backtrace.h"
 #include "preload/callmeter/report.h"
 
-#define PANIC_MODULE_OPEN "callmeter_panic_open"
-
 struct panic_event;
 struct record;
 
