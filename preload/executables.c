@@ -1,5 +1,6 @@
 #include "preload/executables.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <limits.h>
@@ -8,7 +9,14 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "preload/x86_64/cpu.h"
+
+enum {
+    TEXT_BYTES_MAX = 16 << 20, /* as of symbols/manifest.c */
+};
 
 /* A cursor over JSON text. A scanner, not a parser: what it accepts beyond JSON, the control module refuses. */
 struct scan {
@@ -178,19 +186,35 @@ static int follow_text(const char *text, size_t length)
     return scan_find_key(&follow, "follow_exec") && scan_char(&follow, 't');
 }
 
+/* As much as there is: the file may be written anew at this moment. It is not mapped, since what is cut off from a
+ * mapped file ends the program that looks at it. */
+static size_t read_all(int fd, char *text, size_t bytes)
+{
+    size_t length = 0;
+    long got = 1;
+
+    while (length < bytes && (got > 0 || got == -EINTR)) {
+        got = cpu_syscall(SYS_read, fd, (long)(text + length), (long)(bytes - length), 0, 0, 0);
+        if (got > 0)
+            length += (size_t)got;
+    }
+    return length;
+}
+
+/* -1: there is no such file, or none that the control module would read. */
 static int ask_file(const char *path, int (*ask)(const char *, size_t))
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat stat;
-    void *text;
+    char *text;
     int answer = -1;
 
     if (fd < 0)
         return -1;
-    if (fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_size > 0) {
-        text = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_size > 0 && stat.st_size <= TEXT_BYTES_MAX) {
+        text = mmap(NULL, (size_t)stat.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (text != MAP_FAILED) {
-            answer = ask(text, (size_t)stat.st_size);
+            answer = ask(text, read_all(fd, text, (size_t)stat.st_size));
             munmap(text, (size_t)stat.st_size);
         }
     }
