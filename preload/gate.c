@@ -160,6 +160,7 @@ static void shim_fill(struct shim *shim)
     shim->lane_at = lane_at;
     shim->clock = &hot_clock;
     shim->before_main = &interpose_before_main;
+    shim->executables_match = executables_match;
     shim->pass_on = pass_on;
     shim->stand_aside = stand_aside;
     shim->panic_init = panic_init;
@@ -238,8 +239,8 @@ __attribute__((constructor)) static void gate(int argc, char **argv, char **vari
     int saved_errno = errno;
     const char *foreign;
 
-    (void)argc;
     arguments = argv;
+    executables_init(argc > 0 ? argv[0] : NULL);
     initial_environment = variables;
     interpose_init();
     exec_resolve();

@@ -93,6 +93,7 @@ struct shim {
     const struct lane *(*lane_at)(size_t index); /* lane.h */
     uint64_t (**clock)(void);                    /* hot_clock */
     void (**before_main)(void); /* called when the program's constructors have run; NULL: nothing to do */
+    bool (*executables_match)(const char *const *list, size_t count); /* executables.h */
     /* Settles who finds the shim again: all programs that this one execs (`is_shared`), or those that the patterns name
      * and the program itself (successor.h). */
     void (*pass_on)(const char *const *patterns, size_t count, bool is_shared);

@@ -195,7 +195,7 @@ static bool descriptor_path(int fd, char *ret_path, size_t bytes)
 }
 
 /* Base names are compared, and the absolute path where the pattern has one. */
-static __attribute__((noinline)) bool is_named(int directory, const char *path)
+static __attribute__((noinline)) bool is_named(int directory, const char *path, char *const *arguments)
 {
     char open_path[PATH_MAX];
 
@@ -205,7 +205,7 @@ static __attribute__((noinline)) bool is_named(int directory, const char *path)
         path = open_path;
     }
     for (size_t i = 0; i < pattern_count; i++)
-        if (executables_match_path(patterns[i], path))
+        if (executables_match_path(patterns[i], path, arguments ? arguments[0] : NULL))
             return true;
     return false;
 }
@@ -213,8 +213,8 @@ static __attribute__((noinline)) bool is_named(int directory, const char *path)
 bool successor_is_wanted(int directory, const char *path, char *const *arguments)
 {
     int saved_errno = errno;
-    bool answer =
-        path && ((pattern_count > 0 && is_named(directory, path)) || is_program_itself(directory, path, arguments));
+    bool answer = path && ((pattern_count > 0 && is_named(directory, path, arguments)) ||
+                           is_program_itself(directory, path, arguments));
 
     errno = saved_errno;
     return answer;

@@ -71,6 +71,39 @@ $BATS_TEST_TMPDIR/by-another-name greeter
 END
 }
 
+@test "CALLMETER_EXE matches the absolute path of a name that is relative, and the first argument" {
+  local program pattern
+  manifest_of greet
+  ln -s "$(target greeter)" "$BATS_TEST_TMPDIR/by-another-name"
+  cd "$BATS_TEST_TMPDIR"
+  for program in ./by-another-name .///by-another-name; do
+    start_metered CALLMETER_EXE="$BATS_TEST_TMPDIR/by-another-name" "$program" greet 3
+    wait_done
+    release
+  done
+  for pattern in some-service '*/some-service' "$BATS_TEST_TMPDIR/run.*/some-service"; do
+    start_metered CALLMETER_EXE="$pattern" bash -c 'cd "$1" && exec -a ./some-service "$2" greet 3' - \
+      "$BATS_TEST_TMPDIR/run.$((run_number + 1))" "$(target greeter)"
+    wait_done
+    scrape
+    assert_truth greet success=3 || fail "with CALLMETER_EXE=$pattern"
+    release
+  done
+}
+
+@test "executables with escapes of JSON are read as what they stand for" {
+  manifest_json '{"version": 1, "executables": ["gre\u0065te\u0072"], "functions": [{"symbol": "greet"}]}'
+  start_metered "$(target greeter)" greet 3
+  wait_done
+  scrape
+  assert_truth greet success=3
+  release
+  manifest_json '{"version": 1, "executables": ["no\u0062ody"], "functions": [{"symbol": "no_such_function"}]}'
+  run -0 --separate-stderr env LD_PRELOAD="$shim" CALLMETER_MANIFEST="$manifest" CALLMETER_STRICT=1 \
+    "$(target greeter)" greet 3 </dev/null
+  assert_equal '' "$stderr" 'standard error'
+}
+
 @test "executables of the manifest decide when CALLMETER_EXE is not set" {
   manifest_json '{"version": 1, "executables": ["nobody", "gre*"], "functions": [{"symbol": "greet"}]}'
   start_metered "$(target greeter)" greet 3

@@ -211,6 +211,13 @@ static void pass_on(const struct shim *shim, const struct manifest *manifest)
         shim->pass_on(NULL, 0, false);
 }
 
+/* The gate has looked at the text of the manifests only. */
+static bool is_meant(const struct shim *shim, const struct manifest *manifest)
+{
+    return shim->executables || manifest->executable_count == 0 ||
+           shim->executables_match((const char *const *)manifest->executables, manifest->executable_count);
+}
+
 int SHIM_NAME(callmeter_control_start)(const struct shim *shim)
 {
     static struct manifest *manifest; /* asked again for libraries that come later, as is the clock */
@@ -220,6 +227,10 @@ int SHIM_NAME(callmeter_control_start)(const struct shim *shim)
 
     clock_begin(&clock);
     result = manifest_load(shim->manifests, &manifest, &diag);
+    if (result == 0 && !is_meant(shim, manifest)) {
+        manifest_destroy(manifest);
+        return 0;
+    }
     if (result == 0)
         result = instrument(shim, manifest, &clock, &diag);
     if (result != 0 && result != -ENOTSUP)

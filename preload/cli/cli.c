@@ -212,19 +212,38 @@ void cli_manifests_finish(struct cli_manifests *manifests)
     memset(manifests, 0, sizeof(*manifests));
 }
 
-/* Matches a path or its base name, as it is written and with symbolic links resolved. */
+/* Of a path that is relative to the working directory; links and `..` stay. NULL where it is none, or on failure. */
+static char *cli_absolute(const char *path)
+{
+    char *folder;
+    char *absolute = NULL;
+
+    if (path[0] == '/' || !strchr(path, '/'))
+        return NULL;
+    while (path[0] == '.' && path[1] == '/')
+        path += 1 + strspn(path + 1, "/");
+    folder = getcwd(NULL, 0);
+    if (folder && asprintf(&absolute, "%s%s%s", folder, strcmp(folder, "/") == 0 ? "" : "/", path) < 0)
+        absolute = NULL;
+    free(folder);
+    return absolute;
+}
+
+/* Matches the absolute path or the base name, as it is written and with symbolic links resolved. */
 static bool cli_matches_path(const char *pattern, const char *path)
 {
+    char *absolute = cli_absolute(path);
     char *real = realpath(path, NULL);
     bool is_match = false;
-    const char *const paths[] = {path, real};
+    const char *const paths[] = {path, absolute, real};
 
-    for (size_t i = 0; i < 2 && !is_match; i++) {
+    for (size_t i = 0; i < 3 && !is_match; i++) {
         const char *slash = paths[i] ? strrchr(paths[i], '/') : NULL;
 
         if (paths[i])
             is_match = name_glob(pattern, paths[i]) || name_glob(pattern, slash ? slash + 1 : paths[i]);
     }
+    free(absolute);
     free(real);
     return is_match;
 }
