@@ -45,6 +45,14 @@ void log_init(const char *level)
             most_verbose = i;
 }
 
+/* Names of files may hold anything; a line stays one line. */
+static void clean(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == '\x7f')
+            *text = '?';
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
     int saved_errno = errno;
@@ -62,6 +70,7 @@ void log_line(enum log_level level, const char *format, ...)
     if (text > 0) {
         size_t length = strlen(line);
 
+        clean(line);
         line[length] = '\n';
         if (write(STDERR_FILENO, line, length + 1) < 0) {
             /* Nobody is left to tell. */

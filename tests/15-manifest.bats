@@ -135,3 +135,15 @@ assert_one_error_line() {
   assert_equal 0 "$status" 'exit status'
   assert_equal '' "$(grep -vE '^callmeter\[[0-9]+\]: (error|warn|info|debug): ' <<<"$stderr")" 'lines of another form'
 }
+
+@test "a line of the log is one line, whatever the names of files hold" {
+  local name=$'no\nsuch\e[31m'
+  manifest_of greet
+  run env LD_PRELOAD="$shim" CALLMETER_MANIFEST="$name" "$(target greeter)" greet 1 </dev/null
+  assert_match 'error: the program runs uninstrumented: no\?such\?\[31m: ' "$output"
+  run env LD_PRELOAD="$shim" CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=none CALLMETER_STATE_DIR="/$name" \
+    "$(target greeter)" greet 1 </dev/null
+  assert_match 'warn: state: /no\?such\?\[31m: ' "$output"
+  run -127 "$callmeter" run -m "$manifest" -- "$name"
+  assert_equal 'callmeter: no?such?[31m: not found' "$output" 'standard error'
+}

@@ -89,11 +89,9 @@ int cli_usage(const char *command, const char *format, ...)
     va_list arguments;
 
     if (format) {
-        fputs("callmeter: ", stderr);
         va_start(arguments, format);
-        vfprintf(stderr, format, arguments);
+        cli_verror(format, arguments);
         va_end(arguments);
-        fputc('\n', stderr);
     }
     fprintf(stderr, "Try `callmeter %s%s--help`.\n", command ? command : "", command ? " " : "");
     return CLI_EXIT_USAGE;

@@ -16,15 +16,26 @@
 #include "symbols/manifest.h"
 #include "symbols/name.h"
 
+void cli_verror(const char *format, va_list arguments)
+{
+    char *text = NULL;
+
+    if (vasprintf(&text, format, arguments) < 0)
+        return;
+    for (char *c = text; *c; c++) /* names of files may hold anything; a line stays one line */
+        if ((unsigned char)*c < ' ' || *c == '\x7f')
+            *c = '?';
+    fprintf(stderr, "callmeter: %s\n", text);
+    free(text);
+}
+
 void cli_error(const char *format, ...)
 {
     va_list arguments;
 
-    fputs("callmeter: ", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    cli_verror(format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
 }
 
 static int cli_out_of_memory(void)

@@ -5,6 +5,7 @@
 #ifndef CALLMETER_PRELOAD_CLI_CLI_H
 #define CALLMETER_PRELOAD_CLI_CLI_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -59,8 +60,9 @@ void cli_warn_executables(const struct manifest *manifest, const char *pattern, 
  */
 bool cli_matches_executables(const struct manifest *manifest, const char *name, const struct program *program);
 
-/* Writes "callmeter: TEXT" to stderr. */
+/* Writes "callmeter: TEXT" to stderr, on one line whatever the text holds. */
 void cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void cli_verror(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 
 /* The commands. argv[0] is the program's name, options begin at argv[1]; they return the exit code. */
 int cli_run(int argc, char **argv);
