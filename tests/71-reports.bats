@@ -224,6 +224,13 @@ assert_no_report() {
   assert_no_report 'Not a directory'
 }
 
+@test "reports can be read by who made them, whatever the umask was" {
+  panics_manifest helper
+  (umask 0777 && exec env LD_PRELOAD="$shim" CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=none \
+    "$(target report-crash)" faults) >/dev/null 2>&1 </dev/null || true
+  assert_equal '700 600' "$(find "$reports" -printf '%m ' | sed 's/ $//')" 'modes of the folder and the report'
+}
+
 @test "a full disk is said, and leaves nothing behind" {
   full_disk=$BATS_TEST_TMPDIR/disk
   mkdir -m 700 "$full_disk"

@@ -376,6 +376,13 @@ END
   assert_error io 1
 }
 
+@test "files can be read by the next start, whatever the umask was" {
+  (umask 0777 && exec env LD_PRELOAD="$shim" CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=none \
+    CALLMETER_STATE_DIR="$state" "$(target state-service)" visit a) </dev/null 3>&-
+  assert_equal 2 "$(find "$state" -type f -name 'state-service-*' | wc -l)" files
+  assert_equal 600 "$(find "$state" -type f -printf '%m\n' | sort -u)" 'modes of the files'
+}
+
 @test "a read-only directory changes nothing for the program" {
   small_file_system ro
   serve_and_end crowd 2 3

@@ -89,7 +89,8 @@ int report_file_prepare(const char *folder)
 {
     int fd;
 
-    cpu_syscall(SYS_mkdirat, AT_FDCWD, (long)folder, 0700, 0, 0, 0);
+    if (cpu_syscall(SYS_mkdirat, AT_FDCWD, (long)folder, 0700, 0, 0, 0) == 0)
+        cpu_syscall(SYS_fchmodat, AT_FDCWD, (long)folder, 0700, 0, 0, 0); /* whatever the umask */
     fd = folder_open(folder);
     if (fd < 0)
         return fd;
@@ -133,6 +134,7 @@ static int file_write(int folder, const char *hidden, const char *name, const vo
 
     if (fd < 0)
         return (int)fd;
+    cpu_syscall(SYS_fchmod, fd, 0600, 0, 0, 0, 0); /* whatever the umask */
     result = write_all((int)fd, data, bytes);
     file_close((int)fd);
     if (result == 0)

@@ -101,6 +101,8 @@ static int take_lock(struct statefile *file, const char *stem)
         tell(file, STATE_ERROR_UNSAFE, name, "it must be a regular file of the program's user");
         return -EPERM;
     }
+    if (!(status.st_mode & S_IRUSR))
+        fchmod(file->lock, 0600); /* whatever the umask, or the next start could not open it */
     while (flock(file->lock, LOCK_EX | LOCK_NB) != 0 && (errno == EWOULDBLOCK || errno == EINTR)) {
         if (++tries == LOCK_TRIES) {
             tell(file, STATE_ERROR_BUSY, name, "another program has been starting for too long");
