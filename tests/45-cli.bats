@@ -106,6 +106,18 @@ setup() {
   [[ $output != *greeted* && $output != *done* ]]
 }
 
+@test "check does not run the audit modules that a program names" {
+  local module=$BATS_TEST_TMPDIR/module.so program=$BATS_TEST_TMPDIR/program
+  gcc -shared -fPIC -x c -o "$module" - <<<'#include <unistd.h>
+unsigned la_version(unsigned version) { write(2, "the module runs\n", 16); return version; }'
+  gcc -x c -Wl,--audit="$module" -o "$program" - <<<'int greet(int a) { return a * 5 + 4; } int main(void) { return greet(1); }'
+  run "$program"
+  assert_match 'the module runs' "$output"
+  run -0 "$callmeter" check -m "$manifest" "$program"
+  assert_match 'names an audit module' "$output"
+  [[ $output != *'the module runs'* ]] || fail "$output"
+}
+
 @test "check tells for each function what the process then does" {
   local from_check from_process
   manifest_json '{"version": 1, "functions": [{"symbol": "*", "object": "exceptions"}]}'

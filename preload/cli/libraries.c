@@ -1,8 +1,10 @@
 #include "preload/cli/libraries.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,10 @@
 #include "symbols/diag.h"
 
 #define LIBRARIES_LOADER "/lib64/ld-linux-x86-64.so.2" /* by the System V ABI, AMD64 supplement, 5.2.1 */
+
+enum {
+    LIBRARIES_DYNAMIC_BYTES_MAX = 65536, /* of a dynamic section; real ones have some hundred */
+};
 
 static int libraries_append(char ***list, size_t *count, const char *text, size_t length)
 {
@@ -26,6 +32,43 @@ static int libraries_append(char ***list, size_t *count, const char *text, size_
         return -ENOMEM;
     ++*count;
     return 0;
+}
+
+/* Does this part of the file, its dynamic section, name audit modules? */
+static bool libraries_is_audited(int fd, const Elf64_Phdr *segment)
+{
+    Elf64_Dyn entry;
+
+    for (uint64_t at = 0; at + sizeof(entry) <= segment->p_filesz && at < LIBRARIES_DYNAMIC_BYTES_MAX;
+         at += sizeof(entry)) {
+        if (pread(fd, &entry, sizeof(entry), (off_t)(segment->p_offset + at)) != (ssize_t)sizeof(entry))
+            return false;
+        if (entry.d_tag == DT_AUDIT || entry.d_tag == DT_DEPAUDIT)
+            return true;
+    }
+    return false;
+}
+
+/* The loader runs audit modules that a program names (DT_AUDIT) when it is only to list the libraries, too. */
+static bool libraries_has_audit(const char *elf_path)
+{
+    int fd = open(elf_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    Elf64_Ehdr header;
+    Elf64_Phdr segment;
+    bool is_audited = false;
+
+    if (fd < 0)
+        return false;
+    if (pread(fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header)) {
+        for (unsigned i = 0; i < header.e_phnum && !is_audited; i++) {
+            if (pread(fd, &segment, sizeof(segment), (off_t)(header.e_phoff + i * sizeof(segment))) !=
+                (ssize_t)sizeof(segment))
+                break;
+            is_audited = segment.p_type == PT_DYNAMIC && libraries_is_audited(fd, &segment);
+        }
+    }
+    close(fd);
+    return is_audited;
 }
 
 /* One line of the loader's: `NAME => PATH (0x...)`, `PATH (0x...)`, `NAME => not found`, or what has no file. */
@@ -145,7 +188,12 @@ int libraries_init(struct libraries *libraries, const char *elf_path, struct dia
     int result;
 
     memset(libraries, 0, sizeof(*libraries));
-    result = libraries_ask(libraries, file ? file : elf_path, diag);
+    if (libraries_has_audit(file ? file : elf_path)) {
+        diag_set(diag, "%s names an audit module (DT_AUDIT), which would run", elf_path);
+        result = -ENOTSUP;
+    } else {
+        result = libraries_ask(libraries, file ? file : elf_path, diag);
+    }
     free(file);
     return result;
 }
