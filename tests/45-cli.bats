@@ -77,6 +77,15 @@ setup() {
   done
 }
 
+@test "what cannot be written to standard output is an error" {
+  local words
+  for words in "check -m $manifest $(target greeter)" "check --json -m $manifest $(target greeter)" schema presets --help --version; do
+    # shellcheck disable=SC2086 # words of the command line
+    run -70 bash -c '"$@" >/dev/full' - "$callmeter" $words
+    assert_match 'No space left' "$output" || fail "in: $words"
+  done
+}
+
 @test "check: a line for each function, and status 0 when all is well" {
   manifest_of greet nap
   run -0 --separate-stderr "$callmeter" check -m "$manifest" "$(target greeter)"

@@ -1,4 +1,5 @@
 /* The program `callmeter`: finds the command and hands over. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -107,7 +108,7 @@ static bool command_wants_help(int argc, char **argv)
     return false;
 }
 
-int main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
     const struct command *command;
 
@@ -131,4 +132,16 @@ int main(int argc, char **argv)
     }
     argv[1] = argv[0]; /* what getopt's messages begin with */
     return command->run(argc - 1, argv + 1);
+}
+
+/* What could not be written, to a full disk say, was not done. */
+int main(int argc, char **argv)
+{
+    int result = dispatch(argc, argv);
+
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return result;
+    cli_error("standard output cannot be written%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
+    return CLI_EXIT_BROKEN;
 }
