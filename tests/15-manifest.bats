@@ -96,6 +96,8 @@ assert_one_error_line() {
   wait_done
   scrape
   assert_truth greet success=6
+  run -78 bash -c '"$1" run -m <(printf %s "$2") -- true' - "$callmeter" "$manifest"
+  assert_match '/dev/fd/[0-9]+: a pipe, which can be read only once; expected a file' "$output"
 }
 
 @test "several manifests are merged in order" {

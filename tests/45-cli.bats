@@ -69,7 +69,8 @@ setup() {
 }
 
 @test "run: what is wrong with the command line is said, and nothing is started" {
-  for words in '' '-m' '--no-such-option' "-m $manifest" "-m $manifest --" '-- true' '-p no-such-preset -- true'; do
+  for words in '' '-m' '--no-such-option' "-m $manifest" "-m $manifest --" '-- true' '-p no-such-preset -- true' \
+    "-m $manifest --exe [ -- true" "-m $manifest --exe= -- true" "-m $manifest -l nowhere -- true"; do
     # shellcheck disable=SC2086 # words of the command line
     run --separate-stderr "$callmeter" run $words
     [[ $status != 0 ]] || fail "run $words: exit status 0"

@@ -303,6 +303,8 @@ assert_no_report() {
   assert_equal 'callmeter: http://127.0.0.1:1: Connection refused' "$output"
   run -69 "$callmeter" panics 127.0.0.1:1
   assert_equal 'callmeter: 127.0.0.1:1: Connection refused' "$output"
+  run -69 "$callmeter" panics http://127.0.0.1:99999
+  assert_equal 'callmeter: http://127.0.0.1:99999: "99999" is not a port; expected 0 to 65535' "$output"
   run -69 "$callmeter" panics https://127.0.0.1:1
   assert_match 'https://127.0.0.1:1: expected http:// or unix:' "$output"
   run -69 "$callmeter" panics "unix:$BATS_TEST_TMPDIR/missing"

@@ -65,7 +65,12 @@ int cli_manifests_add(struct cli_manifests *manifests, const char *path)
     char *absolute = realpath(path, NULL);
 
     if (!absolute) {
-        cli_error("%s: %s", path, strerror(errno));
+        int error = errno;
+
+        if (access(path, F_OK) == 0) /* /dev/fd/3, say */
+            cli_error("%s: a pipe, which can be read only once; expected a file", path);
+        else
+            cli_error("%s: %s", path, strerror(error));
         return CLI_EXIT_MANIFEST;
     }
     if (strchr(absolute, ':')) {

@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "symbols/diag.h"
@@ -16,7 +18,8 @@
 #define UNIX "unix:"
 
 enum {
-    WAIT_SECONDS = 10,
+    WAIT_SECONDS = 10,   /* for more of an answer, */
+    ANSWER_SECONDS = 30, /* and for all of it */
     ANSWER_BYTES_MAX = 64 << 20,
 };
 
@@ -42,6 +45,11 @@ bool fetch_is_url(const char *text)
     return strstr(text, "://") || strncmp(text, UNIX, sizeof(UNIX) - 1) == 0 || is_bare_address(text);
 }
 
+static bool is_port(const char *text)
+{
+    return *text && strlen(text) <= 5 && text[strspn(text, "0123456789")] == '\0' && atoi(text) <= UINT16_MAX;
+}
+
 /* host, host:port or [v6]:port */
 static int parse_authority(const char *text, size_t length, struct place *place, struct diag *diag)
 {
@@ -65,6 +73,10 @@ static int parse_authority(const char *text, size_t length, struct place *place,
         snprintf(place->port, sizeof(place->port), "%.*s", (int)(end - port - 1), port + 1);
     else
         snprintf(place->port, sizeof(place->port), "80");
+    if (!is_port(place->port)) {
+        diag_set(diag, "\"%s\" is not a port; expected 0 to 65535", place->port);
+        return -EINVAL;
+    }
     return 0;
 }
 
@@ -146,11 +158,20 @@ static int send_all(int fd, const char *data, size_t bytes)
     return 0;
 }
 
+static time_t now_seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
 /* Until the other side has said all. */
 static int receive_all(int fd, char **ret_data, size_t *ret_bytes)
 {
     char *data = NULL;
     size_t bytes = 0, capacity = 0;
+    time_t late = now_seconds() + ANSWER_SECONDS;
     ssize_t got = 1;
 
     while (got > 0) {
@@ -165,6 +186,10 @@ static int receive_all(int fd, char **ret_data, size_t *ret_bytes)
             capacity = capacity * 2 + 65536;
         }
         got = recv(fd, data + bytes, capacity - bytes - 1, 0);
+        if (got > 0 && now_seconds() > late) {
+            got = -1;
+            errno = EAGAIN;
+        }
         if (got < 0 && errno == EINTR)
             got = 1;
         else if (got > 0)

@@ -6,6 +6,7 @@
 
 #include "symbols/diag.h"
 #include "symbols/manifest.h"
+#include "symbols/manifest_check.h"
 
 enum {
     OPTION_STRICT = 256,
@@ -37,6 +38,19 @@ static int options_set_listen(struct cli_options *options, const char *command, 
     return 0;
 }
 
+static int options_set_exe(struct cli_options *options, const char *command, const char *glob)
+{
+    struct diag diag = {0};
+    bool is_glob;
+
+    if (!*glob)
+        return cli_usage(command, "--exe: empty; expected a name or a glob");
+    if (manifest_check_glob(glob, &is_glob, &diag) < 0)
+        return cli_usage(command, "--exe %s: %s", glob, diag.text);
+    options->exe = glob;
+    return 0;
+}
+
 static int options_take(struct cli_options *options, const char *command, int option)
 {
     switch (option) {
@@ -50,8 +64,7 @@ static int options_take(struct cli_options *options, const char *command, int op
         options->is_strict = true;
         return 0;
     case OPTION_EXE:
-        options->exe = optarg;
-        return 0;
+        return options_set_exe(options, command, optarg);
     case OPTION_JSON:
         options->is_json = true;
         return 0;

@@ -195,7 +195,13 @@ static char *program_after_env(const char *words)
     return program_search(name, &error);
 }
 
-/* The interpreter that a script's first line names, or NULL. `line` is cut into pieces. */
+/* What runs a file that is none of the kernel's formats, as execvp(3) has it. */
+static char *program_shell(void)
+{
+    return strdup("/bin/sh");
+}
+
+/* The interpreter that a script's first line names, or the shell; NULL: out of memory. `line` is cut into pieces. */
 static char *program_interpreter(char *line)
 {
     char *start = line + 2 + strspn(line + 2, " \t");
@@ -206,7 +212,7 @@ static char *program_interpreter(char *line)
     rest[strcspn(rest, "\n")] = '\0';
     *end = '\0';
     if (!*start)
-        return NULL;
+        return program_shell();
     base = strrchr(start, '/');
     if (strcmp(base ? base + 1 : start, "env") == 0) {
         char *found = program_after_env(rest);
@@ -232,10 +238,10 @@ static int program_look(const char *path, char **ret_next, struct diag *diag)
     if (length >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0) {
         result = program_check_elf(path, fd, diag);
     } else {
-        *ret_next = length >= 2 && memcmp(head, "#!", 2) == 0 ? program_interpreter(head) : strdup("/bin/sh");
+        *ret_next = length >= 2 && memcmp(head, "#!", 2) == 0 ? program_interpreter(head) : program_shell();
         if (!*ret_next) {
-            diag_set(diag, "%s: not executable: its #! line names no interpreter", path);
-            result = CLI_EXIT_NOT_RUNNABLE;
+            diag_set(diag, "%s: %s", path, strerror(ENOMEM));
+            result = CLI_EXIT_BROKEN;
         }
     }
     close(fd);
