@@ -26,7 +26,8 @@ bool debuginfo_peel(Dwarf_Die *type)
         case DW_TAG_invalid:
             return false;
         default:
-            return true;
+            if (!debuginfo_refer(type, DW_AT_signature, type)) /* gcc -fdebug-types-section: elsewhere */
+                return true;
         }
     }
     return false;
@@ -148,6 +149,20 @@ bool debuginfo_type_bytes(Dwarf_Die *type, uint64_t *ret_bytes)
     return debuginfo_bytes_at(type, 0, ret_bytes);
 }
 
+/* As DWARF 2 and 3 write it: what to do to the address of the struct (section 5.5.6 of DWARF 3). */
+static bool debuginfo_expressed_offset(Dwarf_Die *member, uint64_t *ret_offset)
+{
+    Dwarf_Attribute location;
+    Dwarf_Op *operations;
+    size_t count;
+
+    if (!dwarf_attr_integrate(member, DW_AT_data_member_location, &location) ||
+        dwarf_getlocation(&location, &operations, &count) != 0 || count != 1 || operations[0].atom != DW_OP_plus_uconst)
+        return false;
+    *ret_offset = operations[0].number;
+    return true;
+}
+
 bool debuginfo_member_offset(Dwarf_Die *member, uint64_t *ret_offset)
 {
     uint64_t bits;
@@ -155,7 +170,8 @@ bool debuginfo_member_offset(Dwarf_Die *member, uint64_t *ret_offset)
     if (debuginfo_flag(member, DW_AT_external) || debuginfo_flag(member, DW_AT_declaration))
         return false;
     if (dwarf_hasattr(member, DW_AT_data_member_location))
-        return debuginfo_number(member, DW_AT_data_member_location, ret_offset);
+        return debuginfo_number(member, DW_AT_data_member_location, ret_offset) ||
+               debuginfo_expressed_offset(member, ret_offset);
     if (debuginfo_number(member, DW_AT_data_bit_offset, &bits)) {
         *ret_offset = bits / 8;
         return true;
