@@ -231,6 +231,18 @@ static int debuginfo_walk_parameters(Dwarf_Die *function, Dwarf_Die *origin, con
     return -ENOENT;
 }
 
+static int debuginfo_refuse_function(int error, struct diag *diag)
+{
+    if (error == -ENOMEM)
+        diag_set(diag, "out of memory");
+    else
+        diag_set(diag, "the debug information %s, or give \"arg\" in place of \"param\"",
+                 error == -ENOLINK ? "of this function is in a .dwo file, which is not read: build its source file "
+                                     "without -gsplit-dwarf"
+                                   : "says nothing of this function: build its source file with -g");
+    return error;
+}
+
 static int debuginfo_find_parameter(struct debuginfo *debuginfo, uint64_t address, const char *wanted,
                                     struct debuginfo_parameter *parameter, struct diag *diag)
 {
@@ -238,12 +250,8 @@ static int debuginfo_find_parameter(struct debuginfo *debuginfo, uint64_t addres
     Dwarf_Die origin;
     int result = debuginfo_find_function(debuginfo, address, &function);
 
-    if (result < 0) {
-        diag_set(diag, result == -ENOMEM ? "out of memory"
-                                         : "the debug information says nothing of this function: build its source "
-                                           "file with -g, or give \"arg\" in place of \"param\"");
-        return result;
-    }
+    if (result < 0)
+        return debuginfo_refuse_function(result, diag);
     if (!dwarf_hasattr(&function, DW_AT_abstract_origin) || !debuginfo_refer(&function, DW_AT_abstract_origin, &origin))
         origin = function;
     result = debuginfo_check_convention(&function, &origin, diag);

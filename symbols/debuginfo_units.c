@@ -226,20 +226,31 @@ static int debuginfo_find_in_unit(struct debuginfo *debuginfo, Dwarf_Die *die, u
     return dwarf_offdie(debuginfo->dwarf, unit->entries[low].die, ret_die) ? 0 : -ENOENT;
 }
 
+/* gcc -gsplit-dwarf: the unit itself is in a file beside the object that was compiled. */
+static bool debuginfo_is_elsewhere(Dwarf_Die *unit)
+{
+    return dwarf_hasattr(unit, DW_AT_dwo_name) || dwarf_hasattr(unit, DW_AT_GNU_dwo_name);
+}
+
 int debuginfo_find_function(struct debuginfo *debuginfo, uint64_t address, Dwarf_Die *ret_die)
 {
-    Dwarf_Die unit;
+    Dwarf_Die unit = {0};
     int result = -ENOENT;
 
     if (dwarf_addrdie(debuginfo->dwarf, address, &unit))
         result = debuginfo_find_in_unit(debuginfo, &unit, address, ret_die);
+    if (result == -ENOENT && unit.addr && debuginfo_is_elsewhere(&unit))
+        return -ENOLINK;
     if (result == -ENOENT && debuginfo_read_ranges(debuginfo) < 0)
         return -ENOMEM;
     for (size_t i = 0; i < debuginfo->range_count && result == -ENOENT; i++) {
         const struct debuginfo_range *range = &debuginfo->ranges[i];
 
-        if (address >= range->low && address < range->high && dwarf_offdie(debuginfo->dwarf, range->unit, &unit))
-            result = debuginfo_find_in_unit(debuginfo, &unit, address, ret_die);
+        if (address < range->low || address >= range->high || !dwarf_offdie(debuginfo->dwarf, range->unit, &unit))
+            continue;
+        result = debuginfo_find_in_unit(debuginfo, &unit, address, ret_die);
+        if (result == -ENOENT && debuginfo_is_elsewhere(&unit))
+            return -ENOLINK;
     }
     return result;
 }

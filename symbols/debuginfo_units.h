@@ -49,7 +49,7 @@ enum {
     DEBUGINFO_DEPTH_MAX = 64, /* of nested scopes and types; DWARF that is deeper is taken for damaged */
 };
 
-/* The DIE of the function that begins at `address`. -ENOENT, -ENOMEM. */
+/* The DIE of the function that begins at `address`. -ENOENT, -ENOLINK: it is in a .dwo file, -ENOMEM. */
 int debuginfo_find_function(struct debuginfo *debuginfo, uint64_t address, Dwarf_Die *ret_die);
 
 /* Replaces a struct or class that is only declared in its unit, outside of any other scope, by its definition in

@@ -564,6 +564,16 @@ static void needs_the_file_that_dwz_made(void **state)
     object_close(object);
 }
 
+static void says_that_split_dwarf_is_not_read(void **state)
+{
+    struct opened opened;
+
+    (void)state;
+    opened_init(&opened, "libparams-dwo.so");
+    expect_refused(&opened, "ints", "a", NULL, VALUE_VOID, "-gsplit-dwarf");
+    opened_finish(&opened);
+}
+
 static size_t places_of(const struct opened *opened, const char *function)
 {
     struct debuginfo_inlined inlined = {.address = address_of(opened, function), .places = 99};
@@ -597,6 +607,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(takes_the_type_of_the_manifest_if_it_agrees),
         cmocka_unit_test(says_what_would_help_where_there_is_no_dwarf),
         cmocka_unit_test(needs_the_file_that_dwz_made),
+        cmocka_unit_test(says_that_split_dwarf_is_not_read),
         cmocka_unit_test(counts_inlined_copies),
     };
 
