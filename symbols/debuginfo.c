@@ -131,7 +131,7 @@ static int debuginfo_open_dwarf(struct debuginfo *debuginfo, struct diag *diag)
 
     if (result < 0) {
         diag_set(diag, "%s: %s", debuginfo->image.path, strerror(-result));
-        return result;
+        return -EFBIG; /* no room for this file is no reason to give up all functions */
     }
     debuginfo->dwarf = dwarf_begin_elf(debuginfo->image.elf, DWARF_C_READ, NULL);
     if (!debuginfo->dwarf) {

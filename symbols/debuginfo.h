@@ -18,8 +18,8 @@ struct debuginfo;
 
 /* Opens the object's own DWARF, or that of its debug file (by build id under /usr/lib/debug, or .gnu_debuglink), with
  * the file that dwz shares between several (.gnu_debugaltlink). -ENOENT: there is none, and the diag says which package
- * or build has it; -EFBIG: it is larger than `bytes_max`, uncompressed; -EINVAL: it is damaged; -ENOMEM. Context:
- * startup. */
+ * or build has it; -EFBIG: it is larger than `bytes_max`, uncompressed, or than memory; -EINVAL: it is damaged;
+ * -ENOMEM. Context: startup. */
 int debuginfo_open(const struct object *object, size_t bytes_max, struct debuginfo **ret_debuginfo, struct diag *diag);
 
 /* Takes NULL. */
