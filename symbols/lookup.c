@@ -400,10 +400,10 @@ static bool lookup_glob_matches(const struct lookup *lookup, const char *pattern
     size_t base;
     enum name_clone clone = name_split_clone(symbol->name, &base);
 
-    if (clone == NAME_CLONE_COLD || lookup_is_runtime(symbol->name))
+    if (clone == NAME_CLONE_COLD)
         return false;
     if ((clone == NAME_CLONE_NONE || strchr(pattern, '.')) && name_glob(pattern, symbol->name))
-        return true;
+        return !lookup_is_runtime(symbol->name);
     if (clone == NAME_CLONE_NONE && symbol->name[base] == '\0')
         return lookup_glob_demangled(lookup, pattern, symbol, base);
     return clone != NAME_CLONE_PART && lookup_glob_clone(lookup, pattern, symbol, base);

@@ -251,9 +251,11 @@ int resolve_note_inlined(struct resolve_values *values, size_t bytes_max, struct
         const struct object *object = resolution->targets[i].code_object;
         size_t first = 0;
 
-        while (!resolve_wants_inlined(values, &resolution->targets[first], object) && first < i)
+        if (!object || !resolve_wants_inlined(values, &resolution->targets[i], object))
+            continue;
+        while (!resolve_wants_inlined(values, &resolution->targets[first], object))
             first++;
-        if (first == i && object && resolve_wants_inlined(values, &resolution->targets[i], object))
+        if (first == i)
             result = resolve_note_inlined_in(values, bytes_max, resolution, object);
     }
     return result;
