@@ -21,3 +21,7 @@ load lib/helper
 @test "a handler that may make the first call of a thread" {
   meter_victim signals fresh-threads
 }
+
+@test "a program that stands in for sigaction itself, and calls libc's inner name" {
+  meter_victim wraps-sigaction
+}
