@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "preload/allocator.h"
+#include "preload/rebind.h"
 
 enum {
     OBJECTS_MAX = 512
@@ -28,7 +29,8 @@ struct image {
 struct images {
     struct image at[OBJECTS_MAX];
     size_t count;
-    size_t before; /* those that were there before the module */
+    size_t before;     /* those that were there before the module */
+    bool are_led_back; /* imports that were captured */
 };
 
 static uintptr_t dynamic_value(const struct link_map *map, ElfW(Sxword) tag)
@@ -140,16 +142,25 @@ static bool may_provide(bool is_program, const ElfW(Sym) * symbol, const char *s
     return is_libc_function(name);
 }
 
-/* The name of an import that an object outside the marked ones provides, in place of a library that is no libc; or
- * NULL. What came with the module may serve each other: libunwind and its kind for other processes have many names in
+/* True if an object outside the marked ones provides what is imported there, in place of a library that is no libc.
+ * What came with the module may serve each other: libunwind and its kind for other processes have many names in
  * common. */
+static bool is_captured(struct images *images, const struct image *image, const ElfW(Sym) * symbol, uintptr_t address)
+{
+    const struct image *provider = image_of(images, address);
+
+    return provider && !provider->is_seen && provider < &images->at[images->before] &&
+           !may_provide(provider == &images->at[0], symbol, image->strings);
+}
+
+/* The name of an import that was captured, and is not led back; or NULL. */
 static const char *captured_in(struct images *images, const struct image *image, const ElfW(Rela) * table, size_t bytes)
 {
     for (const ElfW(Rela) *relocation = table; relocation && (uintptr_t)relocation < (uintptr_t)table + bytes;
          relocation++) {
         const ElfW(Sym) *symbol = &image->symbols[ELF64_R_SYM(relocation->r_info)];
         unsigned type = (unsigned)ELF64_R_TYPE(relocation->r_info);
-        struct image *provider;
+        uintptr_t *slot = (uintptr_t *)(image->map->l_addr + relocation->r_offset);
 
         /* Not R_X86_64_64: that may be a variable with an initial value, which has changed since. */
         if (type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT)
@@ -157,16 +168,15 @@ static const char *captured_in(struct images *images, const struct image *image,
         /* Weak imports are the start files' own (__gmon_start__, _ITM_...), and whoever has them is meant. */
         if (symbol->st_name == 0 || (symbol->st_shndx == SHN_UNDEF && ELF64_ST_BIND(symbol->st_info) == STB_WEAK))
             continue;
-        provider = image_of(images, *(const uintptr_t *)(image->map->l_addr + relocation->r_offset));
-        if (provider && !provider->is_seen && provider < &images->at[images->before] &&
-            !may_provide(provider == &images->at[0], symbol, image->strings))
+        if (is_captured(images, image, symbol, *slot) &&
+            !(images->are_led_back && rebind(image->map, image->strings + symbol->st_name, slot)))
             return image->strings + symbol->st_name;
     }
     return NULL;
 }
 
 /* Looks through what dlopen brought in: the module, and the libraries behind it that were not there before. */
-static const char *captured_name(struct link_map *module, size_t objects_before)
+static const char *captured_name(struct link_map *module, size_t objects_before, bool are_led_back)
 {
     struct images *images = malloc(sizeof(*images));
     const char *name = NULL;
@@ -175,6 +185,7 @@ static const char *captured_name(struct link_map *module, size_t objects_before)
         return NULL;
     images_init(images, module);
     images->before = objects_before;
+    images->are_led_back = are_led_back;
     for (size_t i = objects_before; i < images->count && !name; i++) {
         struct image *image = &images->at[i];
 
@@ -223,7 +234,7 @@ static bool is_malloc_libcs_own(void)
     return libc && first && dlsym(libc, "malloc") == first;
 }
 
-static int module_try(const char *path, int flags, void **ret_handle, char *text, size_t text_bytes)
+static int module_try(const char *path, int flags, bool are_led_back, void **ret_handle, char *text, size_t text_bytes)
 {
     size_t objects_before = count_objects();
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | flags);
@@ -234,7 +245,7 @@ static int module_try(const char *path, int flags, void **ret_handle, char *text
         snprintf(text, text_bytes, "%s", dlerror());
         return -ENOENT;
     }
-    name = captured_name(map, objects_before);
+    name = captured_name(map, objects_before, are_led_back);
     if (name) {
         snprintf(text, text_bytes,
                  "the program has a function of its own that is called %s, as one of a library that callmeter needs",
@@ -248,9 +259,10 @@ static int module_try(const char *path, int flags, void **ret_handle, char *text
 
 int module_open(const char *path, void **ret_handle, char *text, size_t text_bytes)
 {
-    int result = module_try(path, 0, ret_handle, text, text_bytes);
+    bool has_own_malloc = !is_malloc_libcs_own();
+    int result = module_try(path, 0, has_own_malloc, ret_handle, text, text_bytes);
 
-    if (result == -EEXIST && is_malloc_libcs_own())
-        result = module_try(path, RTLD_DEEPBIND, ret_handle, text, text_bytes);
+    if (result == -EEXIST && !has_own_malloc)
+        result = module_try(path, RTLD_DEEPBIND, false, ret_handle, text, text_bytes);
     return result;
 }

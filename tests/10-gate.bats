@@ -152,6 +152,20 @@ END
   assert_same_as_bare
 }
 
+# Its allocator has to serve both sides, so the modules cannot be bound to their own libraries first (RTLD_DEEPBIND).
+@test "a program that exports the names of callmeter's own libraries and has an allocator of its own is metered" {
+  local allocator=/usr/lib/x86_64-linux-gnu/libjemalloc.so.2
+  [[ -e $allocator ]] || skip 'jemalloc is not installed'
+  run_bare "$(target namesakes)"
+  manifest_of greet
+  start_metered LD_PRELOAD="$shim:$allocator" "$(target namesakes)"
+  wait_done
+  scrape
+  assert_truths
+  release
+  assert_same_as_bare
+}
+
 @test "CALLMETER_LISTEN=none: counted by no thread and served nowhere" {
   manifest_of greet
   start_idle CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=none
