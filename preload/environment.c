@@ -1,6 +1,7 @@
 #include "preload/environment.h"
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #define PRELOAD_BYTES (sizeof(PRELOAD) - 1)
 #define OWN           "CALLMETER_"
 #define MANIFEST      "CALLMETER_MANIFEST="
+#define LISTEN        "CALLMETER_LISTEN="
 
 enum {
     KEPT_MAX = 16
@@ -29,6 +31,12 @@ static struct {
     const char *other;  /* the rest of LD_PRELOAD */
     bool is_cleaned;
 } kept;
+
+/* The address that a process serves, for the program that it becomes. A forked child has a copy, which is not its. */
+static struct {
+    _Atomic(char *) variable;
+    _Atomic long process;
+} own_listen;
 
 static bool is_ours(const char *variable)
 {
@@ -246,6 +254,21 @@ void environment_share(void)
                 *variable = (char *)kept.shared[i];
 }
 
+void environment_keep_address(const char *address)
+{
+    size_t bytes = sizeof(LISTEN) + strlen(address);
+    char *variable = atomic_load(&own_listen.variable);
+
+    if (!variable || strcmp(variable + sizeof(LISTEN) - 1, address) != 0) {
+        variable = malloc(bytes);
+        if (!variable)
+            return;
+        snprintf(variable, bytes, "%s%s", LISTEN, address);
+        atomic_store(&own_listen.variable, variable); /* one from before may be in use */
+    }
+    atomic_store(&own_listen.process, cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0));
+}
+
 /* For an exec ------------------------------------------------------------------------------------------------------ */
 
 static const char *find_variable(char *const *variables, const char *name)
@@ -347,7 +370,15 @@ static char *join_preload(char *text, const char *started_with, const char *othe
     return text;
 }
 
-static void environment_enrich(struct environment *environment, char *const *given)
+/* NULL: this process has none, or the caller has chosen one. */
+static char *listen_variable(char *const *given)
+{
+    if (atomic_load(&own_listen.process) != cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) || find_variable(given, LISTEN))
+        return NULL;
+    return atomic_load(&own_listen.variable);
+}
+
+static void environment_enrich(struct environment *environment, char *const *given, char *listen)
 {
     const char *others = find_variable(given, PRELOAD);
     char **to;
@@ -357,12 +388,16 @@ static void environment_enrich(struct environment *environment, char *const *giv
     size_t text_bytes =
         is_joined ? PRELOAD_BYTES + text_length(kept.object) + text_length(others ? others : "") + 2 : 0;
 
-    if (!environment_map(environment, given, kept.count, text_bytes, &to, &text))
+    if (!environment_map(environment, given, kept.count + 1, text_bytes, &to, &text))
         return;
+    if (listen)
+        *to++ = listen;
     for (char *const *variable = given; variable && *variable; variable++)
         if (!is_joined || !text_begins(*variable, PRELOAD))
             *to++ = *variable;
     for (size_t i = 0; i < kept.count; i++) {
+        if (listen && text_begins(kept.shared[i], LISTEN))
+            continue;
         if (!text_begins(kept.shared[i], PRELOAD) && !is_named_there(given, kept.shared[i]))
             *to++ = (char *)kept.shared[i];
         else if (text_begins(kept.shared[i], PRELOAD) && is_joined)
@@ -388,14 +423,14 @@ static void environment_strip(struct environment *environment, char *const *give
     *to = NULL;
 }
 
-void environment_begin(struct environment *environment, char *const *given, bool is_wanted)
+void environment_begin(struct environment *environment, char *const *given, enum environment_for program)
 {
     *environment = (struct environment){.variables = given};
     if (kept.count == 0)
         return;
-    if (is_wanted && !is_complete(given))
-        environment_enrich(environment, given);
-    else if (!is_wanted && is_copy_of_first(given))
+    if (program != ENVIRONMENT_FOR_OTHERS && !is_complete(given))
+        environment_enrich(environment, given, program == ENVIRONMENT_FOR_SUCCESSOR ? listen_variable(given) : NULL);
+    else if (program == ENVIRONMENT_FOR_OTHERS && is_copy_of_first(given))
         environment_strip(environment, given);
 }
 

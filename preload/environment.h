@@ -11,6 +11,10 @@
  * environment_clean. */
 void environment_keep(const char *object);
 
+/* The address that this process serves. Where it execs a program that is wanted, that one is told to listen there: it
+ * is the same process, and scraped as before. Its children are not told. Context: server thread. */
+void environment_keep_address(const char *address);
+
 /* Takes `object` out of LD_PRELOAD and callmeter's own variables away, and leaves all else, its order included. The
  * variables move up in the array that the kernel made, `initial` (the third argument of constructors), and its end
  * stays where it is: behind it lies the auxiliary vector, which some runtimes look for there (Go). Calls nothing of
@@ -27,10 +31,16 @@ struct environment {
     size_t bytes;
 };
 
+enum environment_for {
+    ENVIRONMENT_FOR_OTHERS,    /* a program that is not wanted (successor.h) */
+    ENVIRONMENT_FOR_CHILD,     /* one that is, in a process of its own */
+    ENVIRONMENT_FOR_SUCCESSOR, /* one that is, in this process */
+};
+
 /* What a program gets for the environment that it is to be given. One that is wanted: the kept variables too, unless
  * the caller has named a manifest and the shim itself. Any other one: the same, unless it is a copy of the environment
  * that this program was started with: that is cleaned. Where there is no memory: the same. Context: signal. */
-void environment_begin(struct environment *environment, char *const *given, bool is_wanted);
+void environment_begin(struct environment *environment, char *const *given, enum environment_for program);
 
 /* Leaves errno alone. */
 void environment_end(const struct environment *environment);

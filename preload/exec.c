@@ -36,12 +36,22 @@ void exec_resolve(void)
     *(void **)&real_posix_spawnp = dlsym(RTLD_NEXT, "posix_spawnp");
 }
 
+static enum environment_for exec_for(bool is_wanted)
+{
+    return is_wanted ? ENVIRONMENT_FOR_SUCCESSOR : ENVIRONMENT_FOR_OTHERS;
+}
+
+static enum environment_for spawn_for(bool is_wanted)
+{
+    return is_wanted ? ENVIRONMENT_FOR_CHILD : ENVIRONMENT_FOR_OTHERS;
+}
+
 /* Constructors of libraries come before ours, and may exec. */
-static void begin(struct environment *environment, char *const *variables, bool is_wanted)
+static void begin(struct environment *environment, char *const *variables, enum environment_for program)
 {
     if (!real_execve)
         exec_resolve();
-    environment_begin(environment, variables, is_wanted);
+    environment_begin(environment, variables, program);
 }
 
 /* After a call that came back: exec failed, or a child was spawned. */
@@ -70,7 +80,7 @@ static int exec_path(const char *path, char *const *arguments, char *const *vari
 {
     struct environment environment;
 
-    begin(&environment, variables, successor_is_wanted(AT_FDCWD, path, arguments));
+    begin(&environment, variables, exec_for(successor_is_wanted(AT_FDCWD, path, arguments)));
     exec_begin();
     return exec_end(&environment, real_execve(path, arguments, environment.variables));
 }
@@ -79,7 +89,7 @@ static int exec_name(const char *name, char *const *arguments, char *const *vari
 {
     struct environment environment;
 
-    begin(&environment, variables, successor_is_name_wanted(name, arguments));
+    begin(&environment, variables, exec_for(successor_is_name_wanted(name, arguments)));
     exec_begin();
     return exec_end(&environment, real_execvpe(name, arguments, environment.variables));
 }
@@ -113,7 +123,7 @@ PUBLIC int fexecve(int fd, char *const arguments[], char *const variables[])
 {
     struct environment environment;
 
-    begin(&environment, variables, successor_is_wanted(fd, "", arguments));
+    begin(&environment, variables, exec_for(successor_is_wanted(fd, "", arguments)));
     exec_begin();
     return exec_end(&environment, real_fexecve(fd, arguments, environment.variables));
 }
@@ -122,7 +132,7 @@ PUBLIC int execveat(int fd, const char *path, char *const arguments[], char *con
 {
     struct environment environment;
 
-    begin(&environment, variables, successor_is_wanted(fd, path, arguments));
+    begin(&environment, variables, exec_for(successor_is_wanted(fd, path, arguments)));
     exec_begin();
     return exec_end(&environment, real_execveat(fd, path, arguments, environment.variables, flags));
 }
@@ -133,7 +143,7 @@ PUBLIC int posix_spawn(pid_t *restrict pid, const char *restrict path,
 {
     struct environment environment;
 
-    begin(&environment, variables, successor_is_wanted(AT_FDCWD, path, arguments));
+    begin(&environment, variables, spawn_for(successor_is_wanted(AT_FDCWD, path, arguments)));
     signals_spawn_begin();
     return spawn_end(&environment, real_posix_spawn(pid, path, actions, attributes, arguments, environment.variables));
 }
@@ -145,7 +155,7 @@ PUBLIC int posix_spawnp(pid_t *restrict pid, const char *restrict name,
 {
     struct environment environment;
 
-    begin(&environment, variables, successor_is_name_wanted(name, arguments));
+    begin(&environment, variables, spawn_for(successor_is_name_wanted(name, arguments)));
     signals_spawn_begin();
     return spawn_end(&environment, real_posix_spawnp(pid, name, actions, attributes, arguments, environment.variables));
 }

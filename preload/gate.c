@@ -133,6 +133,7 @@ static void shim_fill(struct shim *shim)
     shim->bind_thread = cpu_bind_thread;
     shim->code_map = code_map;
     shim->lanes_init = lanes_init;
+    shim->keep_address = environment_keep_address;
     shim->lanes_reap = lanes_reap;
     shim->lanes_forked = lanes_forked;
     shim->unwind_init = unwind_init;

@@ -68,6 +68,7 @@ struct shim {
     int (*bind_thread)(ptrdiff_t);                        /* cpu.h */
     int (*code_map)(void *address, const void *, size_t); /* code_map.h */
     int (*lanes_init)(const struct lane_config *);
+    void (*keep_address)(const char *address); /* environment.h */
     void (*lanes_reap)(void);
     void (*lanes_forked)(void);
     void (*unwind_init)(unwind_lookup);

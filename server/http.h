@@ -29,6 +29,9 @@ struct http_config {
     /* Called on the server thread when another process, or another thread of this one, has served before. NULL: nothing
      * is to be done. */
     void (*take_over)(void);
+    /* Called on the server thread when the address was bound in this process, as it is in the port file. May be NULL.
+     */
+    void (*bound)(const char *address);
     /* Called on the server thread before each snapshot: gives back blocks of threads that are gone. */
     void (*before_snapshot)(void);
     /* The ticks of the segment's moments, now. NULL: metrics that are Unix times are not shown. Server thread. */

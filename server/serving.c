@@ -143,6 +143,8 @@ static void announce(struct serving *serving)
         log_line(serving, SERVING_LOG_INFO, "listening on %s", text);
     else
         log_line(serving, SERVING_LOG_INFO, "listening on http://%s/metrics", text);
+    if (serving->config->bound)
+        serving->config->bound(text);
     if (election_address(&serving->election, &bound))
         return;
     if (address_bound(serving->endpoint.listen_fd, &bound) == 0) {

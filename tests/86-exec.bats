@@ -148,13 +148,15 @@ ways='execv execve main-environment first-environment execl execle execlp execvp
 
 # executes_itself WAY [VARIABLE=VALUE]...: and counts on in the new image, which alone is served afterwards.
 executes_itself() {
-  local way=$1 program=$BATS_TEST_TMPDIR/exec-anew
+  local way=$1 program=$BATS_TEST_TMPDIR/exec-anew first
   shift
   cp "$(target exec-anew)" "$program.new"
   mv "$program.new" "$program"
   start_metered "$@" "$program" "$way" 7
+  first=$address
   wait_done
   wait_until has_new_address
+  [[ $way == spawn ]] || assert_equal "$first" "$address" "address by: $way"
   assert_truth greet success=7 || fail "by: $way"
   assert_metric 1 function_info function=greet module=exec-anew mode=full
   assert_lines 0 "$run_dir/out" finds
@@ -162,7 +164,7 @@ executes_itself() {
   assert_equal 0 "$exit_status" "exit status by: $way"
 }
 
-# The first image had an address of its own.
+# The same process keeps the address that was picked for it; a child has its own.
 has_new_address() {
   address=$(<"$port_file")
   scrape

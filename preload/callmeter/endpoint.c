@@ -77,6 +77,14 @@ static void take_over(void)
     budget_begin_again();
 }
 
+/* Of any port, what was picked is kept by the program that this process may exec next. */
+static bool is_any_port(const char *listen)
+{
+    size_t length = strlen(listen);
+
+    return length >= 2 && strcmp(listen + length - 2, ":0") == 0 && strncmp(listen, "unix:", 5) != 0;
+}
+
 static void forked(void)
 {
     struct lane *before = shim->lane_enter();
@@ -132,6 +140,7 @@ void endpoint_prepare(const struct shim *given, const struct manifest *manifest,
         .start_time = (double)now.tv_sec + (double)now.tv_nsec * 1e-9,
         .enter_thread = given->enter_thread,
         .take_over = take_over,
+        .bound = is_any_port(listen) ? given->keep_address : NULL,
         .before_snapshot = before_snapshot,
         .now_ticks = clock->now,
         .periodic = turn,
