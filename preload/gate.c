@@ -134,6 +134,7 @@ static void shim_fill(struct shim *shim)
     shim->code_map = code_map;
     shim->lanes_init = lanes_init;
     shim->keep_address = environment_keep_address;
+    shim->lanes_reap_threads = lanes_reap_threads;
     shim->lanes_reap = lanes_reap;
     shim->lanes_forked = lanes_forked;
     shim->unwind_init = unwind_init;

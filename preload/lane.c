@@ -162,6 +162,12 @@ static uint32_t lanes_reap_if(int tid)
     return live;
 }
 
+void lanes_reap_threads(void)
+{
+    if (lanes)
+        lanes_reap_if(0);
+}
+
 void lanes_reap(void)
 {
     if (!lanes)

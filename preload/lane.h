@@ -34,8 +34,9 @@ void lane_leave(struct lane *before);
 /* Context: startup, once. -errno if memory for the first lanes cannot be had: nothing may be patched then. */
 int lanes_init(const struct lane_config *config);
 
-/* Gives back the lanes of threads that are gone; what they had in progress becomes abandoned. Context: any thread of
- * ours. */
+/* Gives back the lanes of threads of this process that are gone; what they had in progress becomes abandoned.
+ * lanes_reap: also the blocks of processes that are gone. Context: any thread of ours. */
+void lanes_reap_threads(void);
 void lanes_reap(void);
 
 /* In a forked child, on the thread that forked. Context: pthread_atfork child handler. */

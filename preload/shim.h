@@ -69,6 +69,7 @@ struct shim {
     int (*code_map)(void *address, const void *, size_t); /* code_map.h */
     int (*lanes_init)(const struct lane_config *);
     void (*keep_address)(const char *address); /* environment.h */
+    void (*lanes_reap_threads)(void);
     void (*lanes_reap)(void);
     void (*lanes_forked)(void);
     void (*unwind_init)(unwind_lookup);

@@ -34,6 +34,9 @@ struct http_config {
     void (*bound)(const char *address);
     /* Called on the server thread before each snapshot: gives back blocks of threads that are gone. */
     void (*before_snapshot)(void);
+    /* Called on the server thread every few seconds while another process serves: gives back what threads of this one
+     * had that are gone, which nobody else can. NULL: nothing is to be done. */
+    void (*waited)(void);
     /* The ticks of the segment's moments, now. NULL: metrics that are Unix times are not shown. Server thread. */
     uint64_t (*now_ticks)(void);
     /* Called on the server thread every so many milliseconds, scraped or not, while the endpoint is open or waits for

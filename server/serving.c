@@ -303,8 +303,11 @@ static bool wait_for_election(struct serving *serving)
     parking_begin(&serving->parking);
     turn = election_wait(&serving->election, patience, serving->first_thread, first_thread(serving));
     parking_end(&serving->parking);
-    if (turn == ELECTION_LATER)
+    if (turn == ELECTION_LATER) {
         leave_if_over(serving);
+        if (serving->config->waited)
+            serving->config->waited();
+    }
     return turn == ELECTION_WON;
 }
 

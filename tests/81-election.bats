@@ -13,7 +13,7 @@ teardown() {
 start_tree() {
   local mode=$1
   shift
-  manifest_of work
+  manifest_of work leave
   fifo=$BATS_TEST_TMPDIR/run.$((run_number + 1))/in
   start "$@" env LD_PRELOAD="$shim" CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN="${listen:-127.0.0.1:0}" \
     CALLMETER_PORT_FILE="$BATS_TEST_TMPDIR/run.$((run_number + 1))/port" "$(target descendants)" "$mode" "$fifo"
@@ -223,6 +223,13 @@ end_member() {
   end_member "$pid"
   assert_served
   assert_one_listener
+}
+
+@test "a call that a thread ended in is noticed in a process that only waits, too" {
+  start_tree child-loses-thread
+  wait_members 2
+  wait_until assert_truth_now leave abandoned=1 || assert_truth leave abandoned=1
+  assert_truth work success=2000
 }
 
 knows_ratio() {

@@ -122,6 +122,31 @@ static void parent_and_child(void)
     live();
 }
 
+/* The thread is gone before libc knows. */
+TRACKED void leave(void)
+{
+    TOUCH();
+    syscall(SYS_exit, 0);
+}
+
+static void *start_leave(void *unused)
+{
+    leave();
+    return unused;
+}
+
+/* The parent, which came first, serves. */
+static void child_loses_thread(void)
+{
+    pthread_t thread;
+
+    puts("truth leave abandoned=1");
+    say_truth(2);
+    if (fork() == 0 && pthread_create(&thread, NULL, start_leave, NULL) != 0)
+        _exit(99);
+    live();
+}
+
 /* The child says so first; then the parent is another program. */
 static void parent_execs(void)
 {
@@ -265,6 +290,7 @@ int main(int argc, char **argv)
         {"daemon", library_daemon},
         {"terminal", terminal},
         {"parent-and-child", parent_and_child},
+        {"child-loses-thread", child_loses_thread},
         {"parent-execs", parent_execs},
         {"generations", generations},
         {"prefork", prefork},
