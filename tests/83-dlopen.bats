@@ -63,6 +63,16 @@ assert_modes() {
   end_late
 }
 
+@test "a pattern that means several libraries has room for those that come later, too" {
+  manifest_json '{"version": 1, "functions": [{"symbol": "*", "object": "*late*"}]}'
+  start_metered "$(target late)" open
+  wait_done
+  scrape
+  assert_metric "$(awk '$2 == "late_add" { print substr($3, 9) }' "$run_dir/out")" \
+    calls_total function=late_add outcome=success
+  assert_lines 0 "$run_dir/err" 'has room for'
+}
+
 @test "before the library comes its functions are pending and have no series" {
   run_bare true
   late_manifest

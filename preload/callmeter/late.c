@@ -51,6 +51,17 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* An entry that has found nothing yet, or one that means several libraries: more of them may come. */
+static bool may_find_more(const struct manifest *manifest, const struct resolution *resolution, size_t i)
+{
+    const struct resolve_target *target = &resolution->targets[i];
+    const char *object = manifest->functions[target->function].object;
+
+    if (target->state != RESOLVE_FOUND)
+        return true;
+    return object && strpbrk(object, "*?[\\") && (i == 0 || target[-1].function != target->function);
+}
+
 struct track_reserve late_reserve(const struct manifest *manifest, const struct resolution *resolution)
 {
     struct track_reserve reserve = {0};
@@ -60,7 +71,7 @@ struct track_reserve late_reserve(const struct manifest *manifest, const struct 
         uint32_t rows = function->is_glob ? ROWS_A_PATTERN : ROWS_A_NAME;
         struct layout layout;
 
-        if (resolution->targets[i].state == RESOLVE_FOUND)
+        if (!may_find_more(manifest, resolution, i))
             continue;
         layout_init_awaited(&layout, function, manifest->overhead_budget < 1);
         reserve.functions += rows;

@@ -113,9 +113,10 @@ static uint32_t claim_row(struct track *track, uint32_t row, const struct rows_k
 }
 
 /* Told once: beyond it there are only more. */
-static void tell_crowded(struct track *track, uint32_t entry)
+static void tell_crowded(struct track *track, const struct resolve_target *target)
 {
-    uint32_t row = rows_first(track->segment, entry);
+    const struct manifest_function *function = track_function(track, target);
+    uint32_t entry = track_entry(track, target);
 
     if (is_crowded[entry])
         return;
@@ -123,8 +124,7 @@ static void tell_crowded(struct track *track, uint32_t entry)
     config->shim->log(LOG_LEVEL_WARN,
                       "%s: not all functions of libraries that are loaded later are tracked: the segment has room for "
                       "%u of them",
-                      row == ROWS_NONE ? "?" : rows_text(track->segment, rows_at(track->segment, row)->symbol),
-                      track->segment->function_capacity);
+                      function->symbol ? function->symbol : function->build_id, track->segment->function_capacity);
 }
 
 static void assign_row(struct track *track, size_t i)
@@ -140,7 +140,7 @@ static void assign_row(struct track *track, size_t i)
     track->build->rows[i] = row;
     if (row == ROWS_NONE) {
         track_refuse(target, "there is no room for more functions of libraries that are loaded later");
-        tell_crowded(track, key.entry);
+        tell_crowded(track, target);
         return;
     }
     if (config->recover)
