@@ -52,7 +52,7 @@ CONF
   wait_until test -s "$folder/pid"
   wait_until is_gone "$pid"
   read -r master <"$folder/pid"
-  wait_until test "$(workers | wc -l)" = 2
+  wait_until has_new_workers
 }
 
 stop_prefork_nginx() {
