@@ -42,6 +42,14 @@ bool altstack_is_own(const stack_t *stack)
            (top == hot_thread.lane->altstack || top == first_stack);
 }
 
+bool altstack_hide(stack_t *stack)
+{
+    if (!altstack_is_own(stack))
+        return false;
+    *stack = (stack_t){.ss_flags = SS_DISABLE};
+    return true;
+}
+
 uintptr_t altstack_map(size_t bytes)
 {
     long low = cpu_syscall(SYS_mmap, 0, (long)(bytes + GUARD_BYTES), PROT_NONE,

@@ -20,6 +20,12 @@ void altstack_attach(uintptr_t *stack);
 /* True if the calling thread's handlers run on a stack that it got here. Context: signal. */
 bool altstack_is_own(const stack_t *stack);
 
+/* If it is one of those, *stack becomes what a thread without any has; true then. Context: any. */
+bool altstack_hide(stack_t *stack);
+
+/* Finds libc's function behind the interposer (altstack_calls.c). Context: startup. */
+void altstack_resolve(void);
+
 /* Maps a stack, out of bounds below. Its top, or 0. Context: hot. */
 uintptr_t altstack_map(size_t bytes);
 

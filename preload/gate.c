@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "preload/altstack.h"
 #include "preload/callmeter/version.h"
 #include "preload/code_map.h"
 #include "preload/companion.h"
@@ -250,6 +251,7 @@ __attribute__((constructor)) static void gate(int argc, char **argv, char **vari
     confined_resolve();
     signals_resolve();
     masks_resolve();
+    altstack_resolve();
     if (is_asked_for()) {
         foreign = foreign_reason();
         if ((foreign || !is_captured()) && is_meant(self_environment("CALLMETER_MANIFEST"))) {

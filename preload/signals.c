@@ -286,6 +286,9 @@ bool signals_claim(int signal)
 static void call_handler(int signal, siginfo_t *info, void *context, const struct action *action)
 {
     uint64_t blocked = action->mask | (action->flags & SA_NODEFER ? 0 : SIGNAL_BIT(signal));
+    stack_t *stack = &((ucontext_t *)context)->uc_stack;
+    stack_t own_stack = *stack;
+    bool is_stack_hidden;
     bool is_hiding = !lane_is_borrowed();
     uint64_t before = 0;
     struct relocated relocated;
@@ -303,6 +306,7 @@ static void call_handler(int signal, siginfo_t *info, void *context, const struc
     relocated_hide(context, &relocated);
     note.ip = signals_place_of(signal, context).ip;
     signals_thread.note = &note;
+    is_stack_hidden = altstack_hide(stack);
     if (is_hiding)
         before = masks_begin(context, blocked);
     ((void (*)(int, siginfo_t *, void *))action->handler)(signal, info, context);
@@ -310,6 +314,8 @@ static void call_handler(int signal, siginfo_t *info, void *context, const struc
         masks_end(context, before);
     signals_thread.note = note.outer;
     note.self = NULL;
+    if (is_stack_hidden)
+        *stack = own_stack;
     relocated_show(context, &relocated);
 }
 
