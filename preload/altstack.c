@@ -66,6 +66,11 @@ uintptr_t altstack_map(size_t bytes)
     return (uintptr_t)low + GUARD_BYTES + bytes;
 }
 
+void altstack_unmap(uintptr_t top, size_t bytes)
+{
+    cpu_syscall(SYS_munmap, (long)(top - bytes - GUARD_BYTES), (long)(bytes + GUARD_BYTES), 0, 0, 0, 0);
+}
+
 void altstack_attach(uintptr_t *stack)
 {
     stack_t own;

@@ -29,4 +29,7 @@ void altstack_resolve(void);
 /* Maps a stack, out of bounds below. Its top, or 0. Context: hot. */
 uintptr_t altstack_map(size_t bytes);
 
+/* Gives back one that ends at `top`. */
+void altstack_unmap(uintptr_t top, size_t bytes);
+
 #endif

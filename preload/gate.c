@@ -25,6 +25,7 @@
 #include "preload/masks.h"
 #include "preload/module.h"
 #include "preload/panic.h"
+#include "preload/raise.h"
 #include "preload/self.h"
 #include "preload/shim.h"
 #include "preload/signals.h"
@@ -252,6 +253,7 @@ __attribute__((constructor)) static void gate(int argc, char **argv, char **vari
     signals_resolve();
     masks_resolve();
     altstack_resolve();
+    raise_resolve();
     if (is_asked_for()) {
         foreign = foreign_reason();
         if ((foreign || !is_captured()) && is_meant(self_environment("CALLMETER_MANIFEST"))) {

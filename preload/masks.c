@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 
+#include "preload/cramped.h"
 #include "preload/lane.h"
 #include "preload/x86_64/cpu.h"
 
@@ -46,6 +47,8 @@ uint64_t masks_begin(ucontext_t *context, uint64_t blocked)
 
     *interrupted |= before;
     set = (*interrupted | blocked) & atomic_load(&claimed) & ~before;
+    if (cramped_is_at(&context->uc_stack, (uintptr_t)__builtin_frame_address(0)))
+        set &= SIGNAL_BIT(SIGSEGV); /* which is what the kernel makes of a signal without room for its frame */
     if (set == 0)
         return before;
     hide(set); /* first: what is pending comes as soon as it is open */

@@ -10,6 +10,7 @@
 #include "preload/abort.h"
 #include "preload/altstack.h"
 #include "preload/counters.h"
+#include "preload/cramped.h"
 #include "preload/lane.h"
 #include "preload/log.h"
 #include "preload/panic_line.h"
@@ -294,6 +295,35 @@ static bool handle(struct panic_frame *frame)
     return is_recovered(frame);
 }
 
+struct handling {
+    int signal;
+    siginfo_t *info;
+    ucontext_t *context;
+    const char *refusal;
+    bool is_recovered;
+};
+
+static void handle_there(void *context)
+{
+    struct handling *handling = context;
+    struct panic_frame frame = {.signal = handling->signal,
+                                .info = handling->info,
+                                .context = handling->context,
+                                .refusal = handling->refusal,
+                                .is_recoverable = !handling->refusal};
+
+    handling->is_recovered = handle(&frame);
+}
+
+/* `refusal`: why the call cannot be left; NULL if that is to be seen. true: it was. */
+static bool handle_with_room(int signal, siginfo_t *info, ucontext_t *context, const char *refusal)
+{
+    struct handling handling = {signal, info, context, refusal, false};
+
+    cramped_call(handle_there, &handling);
+    return handling.is_recovered;
+}
+
 /* The kernel delivers it when the handler returns: in the frame that it came from, with the default action. No
  * instruction of the program runs before that, so the frame may say what it would without stubs. */
 static void redeliver(int signal, siginfo_t *info, ucontext_t *context)
@@ -314,34 +344,24 @@ static void redeliver(int signal, siginfo_t *info, ucontext_t *context)
 void panic_take(int signal, siginfo_t *info, ucontext_t *context)
 {
     if (position_of(signal) >= 0 && !panic_is_from_outside(info) && !signals_thread.is_ending &&
-        !signals_is_sent_on(signal, info, context)) {
-        struct panic_frame frame = {.signal = signal, .info = info, .context = context, .is_recoverable = true};
-
-        if (handle(&frame))
-            return;
-    }
+        !signals_is_sent_on(signal, info, context) && handle_with_room(signal, info, context, NULL))
+        return;
     redeliver(signal, info, context);
 }
 
 void panic_take_blocked(int signal, siginfo_t *info, ucontext_t *context)
 {
-    struct panic_frame frame = {
-        .signal = signal, .info = info, .context = context, .refusal = "the program has the signal blocked"};
-
     if (position_of(signal) >= 0 && !signals_thread.is_ending)
-        handle(&frame);
+        handle_with_room(signal, info, context, "the program has the signal blocked");
     redeliver(signal, info, context);
 }
 
 void panic_end(int signal, siginfo_t *info, ucontext_t *context)
 {
-    struct panic_frame frame = {
-        .signal = signal, .info = info, .context = context, .refusal = "the program ends by itself"};
-
     if (position_of(signal) < 0 || panic_is_from_outside(info) || signals_thread.is_ending)
         return;
     signals_thread.is_ending = true;
-    handle(&frame);
+    handle_with_room(signal, info, context, "the program ends by itself");
 }
 
 /* Faults in the handling ------------------------------------------------------------------------------------------- */
@@ -457,6 +477,7 @@ void panic_init(const struct panic_config *given)
     if (crash_stack)
         crash_stack -= NESTED_STACK_BYTES;
     altstack_init(getauxval(AT_MINSIGSTKSZ));
+    cramped_init(getauxval(AT_MINSIGSTKSZ));
     abort_init();
     recover_init(&config.recover);
     for (uint32_t i = 0; i < segment->signal_count && i < SEGMENT_SIGNALS_MAX; i++)

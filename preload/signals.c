@@ -167,6 +167,11 @@ static struct action action_load(int signal)
     return action;
 }
 
+bool signals_has_default(int signal)
+{
+    return action_load(signal).handler == (uintptr_t)SIG_DFL;
+}
+
 static void action_from_program(const struct sigaction *from, struct action *ret_action)
 {
     *ret_action = (struct action){
@@ -283,7 +288,9 @@ bool signals_claim(int signal)
 /* Delivery ----------------------------------------------------------------------------------------------------------
  */
 
-static void call_handler(int signal, siginfo_t *info, void *context, const struct action *action)
+/* Not inlined: what follows it in `entry` may run on a stack that has no room for this. */
+static __attribute__((noinline)) void call_handler(int signal, siginfo_t *info, void *context,
+                                                   const struct action *action)
 {
     uint64_t blocked = action->mask | (action->flags & SA_NODEFER ? 0 : SIGNAL_BIT(signal));
     stack_t *stack = &((ucontext_t *)context)->uc_stack;

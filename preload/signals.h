@@ -68,6 +68,9 @@ bool signals_is_claimed(int signal);
 /* sigaction(2) of a claimed signal, which cannot fail: 0. Either may be NULL. Context: any. */
 int signals_change(int signal, const struct sigaction *action, struct sigaction *ret_old);
 
+/* The program has no handler for it, and does not ignore it. Context: any. */
+bool signals_has_default(int signal);
+
 /* What libc has in every action: where handlers return to. 0: not known yet. Context: any. */
 uintptr_t signals_restorer(void);
 

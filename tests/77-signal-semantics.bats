@@ -20,3 +20,9 @@ meter_end() {
   meter_end alternate-stacks overflow 1 descend
   meter_end alternate-stacks thread 1 descend
 }
+
+@test "handlers on alternate stacks with room for one frame: the same ends, and nothing is written below" {
+  meter_end small-stacks 1024 12 fault # a fault there finds no room: the kernel ends the program
+  meter_end small-stacks 3000 12 fault
+  meter_end small-stacks 8192 14 fault
+}
