@@ -4,6 +4,7 @@
 #include <linux/futex.h>
 #include <sys/syscall.h>
 
+#include "preload/confined.h"
 #include "preload/counters.h"
 #include "preload/lane.h"
 #include "preload/record.h"
@@ -175,7 +176,8 @@ static bool is_provably_dead(const struct record *record, const struct chunk *ch
     bool is_own = stack_range_has(stack, record_slot(record));
     long probe;
 
-    if (!is_own && !(atomic_load(&record->state) & RECORD_LEFT))
+    if ((!is_own && !(atomic_load(&record->state) & RECORD_LEFT)) || confined_forbids(SYS_futex) ||
+        confined_forbids(SYS_rt_sigprocmask))
         return false;
     if (is_called_anew(record, chunk))
         return true;

@@ -7,6 +7,7 @@
 
 #include "preload/altstack.h"
 #include "preload/chain.h"
+#include "preload/confined.h"
 #include "preload/counters.h"
 #include "preload/extra.h"
 #include "preload/halfway.h"
@@ -371,12 +372,16 @@ static bool is_vforked_unnoticed(void)
 
     if (cpu_syscall(SYS_getppid, 0, 0, 0, 0, 0, 0) == atomic_load(&process_id))
         return false;
+    if (confined_forbids(SYS_get_robust_list))
+        return false;
     return cpu_syscall(SYS_get_robust_list, 0, (long)&head, (long)&length, 0, 0, 0) != 0 || !head;
 }
 
 /* A child of vfork runs on its parent's memory: it must leave no trace there but counts. */
 bool lane_is_borrowed(void)
 {
+    if (!lanes || confined_forbids(SYS_getpid))
+        return false; /* where this is forbidden, so are children */
     if (is_forked_unnoticed())
         return is_vforked_unnoticed();
     return cpu_own_pid() != atomic_load(&process_id);
@@ -405,7 +410,8 @@ struct lane *lane_here(void)
 {
     uint64_t mask;
 
-    if (hot_thread.lane == &lane_ours || hot_thread.lane == &lane_shared || *hot_thread.lane->block_ref)
+    if (hot_thread.lane == &lane_ours || hot_thread.lane == &lane_shared || *hot_thread.lane->block_ref ||
+        !confined_lets_attach())
         return hot_thread.lane;
     lane_signals_block(&mask);
     if (!lane_is_borrowed()) {
@@ -414,6 +420,14 @@ struct lane *lane_here(void)
     }
     lane_signals_restore(&mask);
     return hot_thread.lane;
+}
+
+void lane_prepare(void)
+{
+    struct lane *lane = lanes ? lane_here() : &lane_none;
+
+    if (lane != &lane_none && lane != &lane_ours && lane != &lane_shared)
+        lane_stack(lane);
 }
 
 static void *map_private(size_t bytes)

@@ -54,6 +54,10 @@ void lanes_not_ending(void);
 /* The lane to count in, whatever the thread was before: attaches it if it is new. Context: hot. */
 struct lane *lane_here(void);
 
+/* The calling thread is about to be confined to a few system calls: it gets its lane, and what else takes some.
+ * Context: any. */
+void lane_prepare(void);
+
 /* The thread's own stack, asked of the kernel once; empty where it cannot be told. Context: hot. */
 struct stack_range lane_stack(struct lane *lane);
 
@@ -61,7 +65,7 @@ struct stack_range lane_stack(struct lane *lane);
  * thread may be changing what is read. Context: signal. */
 const struct lane *lane_at(size_t index);
 
-/* True in a child of vfork, which runs on its parent's memory. Context: any, once there are lanes. */
+/* True in a child of vfork, which runs on its parent's memory. Context: any. */
 bool lane_is_borrowed(void);
 
 /* No handler of this thread may run between the two: it could need the same. Context: hot. */

@@ -22,6 +22,11 @@ void masks_claim(int signal)
     atomic_fetch_or(&claimed, SIGNAL_BIT(signal) & FORCED);
 }
 
+void masks_claim_all(uint64_t signals)
+{
+    atomic_store(&claimed, signals & FORCED);
+}
+
 static long kernel_mask(int how, const uint64_t *set, uint64_t *ret_old)
 {
     return cpu_syscall(SYS_rt_sigprocmask, how, (long)set, (long)ret_old, SIGNAL_MASK_BYTES, 0, 0);

@@ -28,6 +28,9 @@
 /* The signal is claimed, and may be hidden if the kernel raises it for faults. Context: startup. */
 void masks_claim(int signal);
 
+/* Instead: the signals in the set, and no others. */
+void masks_claim_all(uint64_t signals);
+
 /* A handler of the program's is about to be called for the signal whose frame `context` is, which now has the mask that
  * the program knows. `blocked`: what is blocked in the handler besides. Returns what masks_end wants. Context: signal,
  * not in a child of vfork. */

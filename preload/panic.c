@@ -9,6 +9,7 @@
 
 #include "preload/abort.h"
 #include "preload/altstack.h"
+#include "preload/confined.h"
 #include "preload/counters.h"
 #include "preload/cramped.h"
 #include "preload/lane.h"
@@ -174,6 +175,8 @@ static void report(void *context)
     if (frame->is_recoverable)
         frame->refusal = recover_prepare(&frame->plan);
     event.recovered = frame->refusal;
+    if (!confined_lets_report())
+        return;
     if (config.report)
         config.report(&event);
     else
@@ -239,7 +242,7 @@ static void report_on_stack(void *context)
 
 static void report_in_time(struct panic_frame *frame)
 {
-    int signal = signal_of_timer(frame);
+    int signal = confined_lets_report() ? signal_of_timer(frame) : 0;
 
     frame->timer = signal ? panic_wait_timer(signal) : -1;
     if (crash_stack)

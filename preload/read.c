@@ -1,5 +1,6 @@
 #include "preload/read.h"
 
+#include "preload/confined.h"
 #include "preload/lane.h"
 #include "preload/x86_64/cpu.h"
 
@@ -69,7 +70,7 @@ static size_t stack_room(const struct read_call *call, uintptr_t address)
 
 static size_t probe_room(uintptr_t address)
 {
-    return cpu_probe(address & ~(uintptr_t)7) == 0 ? PAGE - address % PAGE : 0;
+    return !confined_forbids(SYS_rt_sigprocmask) && cpu_probe(address & ~(uintptr_t)7) == 0 ? PAGE - address % PAGE : 0;
 }
 
 /* How many bytes can be read from `address` on; 0: none. At least one more than that may be readable as well. */

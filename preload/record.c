@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "preload/confined.h"
 #include "preload/x86_64/cpu.h"
 
 enum {
@@ -61,7 +62,8 @@ void records_init(void)
  */
 static bool chunk_open(struct chunk *chunk)
 {
-    return cpu_syscall(SYS_mprotect, (long)chunk, CHUNK_BYTES, PROT_READ | PROT_WRITE, 0, 0, 0) == 0;
+    return !confined_forbids(SYS_mprotect) &&
+           cpu_syscall(SYS_mprotect, (long)chunk, CHUNK_BYTES, PROT_READ | PROT_WRITE, 0, 0, 0) == 0;
 }
 
 struct chunk *chunk_claim(struct lane *lane, bool is_seats)

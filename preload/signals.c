@@ -34,6 +34,7 @@ static _Atomic uint64_t lock_owner;     /* pid << 32 | tid */
 static uintptr_t restorer;              /* libc's */
 static uint64_t known_flags;            /* those that the kernel keeps */
 static unsigned spawning;
+static uint64_t released; /* were claimed; the lock is held */
 
 uintptr_t signals_restorer(void)
 {
@@ -283,6 +284,34 @@ bool signals_claim(int signal)
     }
     unlock(&mask);
     return is_ours;
+}
+
+void signals_release(void)
+{
+    uint64_t mask;
+
+    released = 0;
+    if (atomic_load(&claimed) == 0)
+        return;
+    masks_settle();
+    lock(&mask);
+    released = atomic_exchange(&claimed, 0);
+    for (uint64_t left = released; left; left &= left - 1)
+        kernel_set(__builtin_ctzll(left) + 1, &actions[__builtin_ctzll(left) + 1]);
+    masks_claim_all(0);
+    unlock(&mask);
+}
+
+void signals_reclaim(void)
+{
+    uint64_t mask;
+
+    lock(&mask);
+    atomic_store(&claimed, released);
+    masks_claim_all(released);
+    for (uint64_t left = released; left; left &= left - 1)
+        action_store(__builtin_ctzll(left) + 1, &actions[__builtin_ctzll(left) + 1]);
+    unlock(&mask);
 }
 
 /* Delivery ----------------------------------------------------------------------------------------------------------

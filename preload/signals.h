@@ -65,6 +65,10 @@ bool signals_claim(int signal);
 
 bool signals_is_claimed(int signal);
 
+/* The program's actions become the kernel's, and nothing is virtual any more; and back. Context: any. */
+void signals_release(void);
+void signals_reclaim(void);
+
 /* sigaction(2) of a claimed signal, which cannot fail: 0. Either may be NULL. Context: any. */
 int signals_change(int signal, const struct sigaction *action, struct sigaction *ret_old);
 

@@ -26,3 +26,23 @@ meter_end() {
   meter_end small-stacks 3000 12 fault
   meter_end small-stacks 8192 14 fault
 }
+
+@test "children that confine themselves to a few system calls end as they do bare" {
+  local mode
+  "$(target confined-faults)" few </dev/null | grep -q 'exit: status 400' || skip 'there are no filters here'
+  for mode in few fewer files badly; do
+    meter_victim confined-faults "$mode"
+  done
+}
+
+@test "a program that has its system calls dispatched to a handler of its own" {
+  run_bare "$(target dispatch)" dispatch
+  assert_equal 0 "$bare_status" 'bare status'
+  manifest_json '{"version": 1, "functions": [{"symbol": "call_here"}], "panics": {"signals": ["SIGSYS", "SIGSEGV"]}}'
+  start_metered "$(target dispatch)" dispatch
+  wait_done
+  scrape
+  assert_truths
+  release
+  assert_same_as_bare
+}
