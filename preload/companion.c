@@ -43,6 +43,7 @@ static int (*real_forkpty)(int *, char *, const struct termios *, const struct w
 static int (*real_pthread_create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 static int (*real_unshare)(int);
 static int (*real_setns)(int, int);
+static int (*real_capset)(void *, const void *);
 
 void companion_resolve(void)
 {
@@ -52,6 +53,7 @@ void companion_resolve(void)
     *(void **)&real_pthread_create = dlsym(RTLD_NEXT, "pthread_create");
     *(void **)&real_unshare = dlsym(RTLD_NEXT, "unshare");
     *(void **)&real_setns = dlsym(RTLD_NEXT, "setns");
+    *(void **)&real_capset = dlsym(RTLD_NEXT, "capset");
 }
 
 /* Not where others may be in the middle of their start: heaptrack makes a thread while it holds the lock that its own
@@ -293,6 +295,33 @@ PUBLIC int pthread_create(pthread_t *restrict thread, const pthread_attr_t *rest
     result = real_pthread_create(thread, attributes, routine, argument);
     if (result == 0 && calls.start)
         follow();
+    return result;
+}
+
+/* Credentials ------------------------------------------------------------------------------------------------------ */
+
+bool companion_credentials_begin(void)
+{
+    return calls.start && stop_if_alone();
+}
+
+void companion_credentials_end(bool is_stopped)
+{
+    if (is_stopped)
+        companion_start();
+}
+
+/* No header of libc's has it; libcap calls it. */
+PUBLIC int capset(void *header, const void *data);
+
+PUBLIC int capset(void *header, const void *data)
+{
+    bool is_stopped = companion_credentials_begin();
+    int result;
+
+    resolve_first(*(void **)&real_capset);
+    result = real_capset(header, data);
+    companion_credentials_end(is_stopped);
     return result;
 }
 

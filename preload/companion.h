@@ -28,4 +28,10 @@ void companion_init(const struct companion_calls *calls);
 bool companion_stop(void);
 void companion_start(void);
 
+/* Around a system call that changes credentials of the calling thread alone (capabilities, PR_SET_KEEPCAPS), with what
+ * the first has returned for the second. libc ends a program in which setuid and its like succeed in one thread and
+ * not in another: so the companion is made anew, with the credentials of the program's one thread. Context: any. */
+bool companion_credentials_begin(void);
+void companion_credentials_end(bool is_stopped);
+
 #endif

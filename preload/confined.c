@@ -129,10 +129,18 @@ __attribute__((visibility("hidden"))) long confined_seccomp(long number, unsigne
     return result;
 }
 
+/* Of the calling thread alone. */
+static bool is_credential(int option)
+{
+    return option == PR_SET_KEEPCAPS || option == PR_SET_SECUREBITS || option == PR_CAPBSET_DROP ||
+           option == PR_CAP_AMBIENT;
+}
+
 PUBLIC int prctl(int option, ...)
 {
     unsigned long arguments[4];
     struct before before;
+    bool is_stopped;
     va_list rest;
     int result;
 
@@ -144,8 +152,12 @@ PUBLIC int prctl(int option, ...)
         confined_resolve();
     if (option == PR_SET_SYSCALL_USER_DISPATCH && arguments[0] == PR_SYS_DISPATCH_ON && !lane_is_borrowed())
         signals_release(); /* system calls come to the program as SIGSYS, those that a handler of ours makes as well */
-    if (option != PR_SET_SECCOMP || lane_is_borrowed())
-        return real_prctl(option, arguments[0], arguments[1], arguments[2], arguments[3]);
+    if (option != PR_SET_SECCOMP || lane_is_borrowed()) {
+        is_stopped = is_credential(option) && companion_credentials_begin();
+        result = real_prctl(option, arguments[0], arguments[1], arguments[2], arguments[3]);
+        companion_credentials_end(is_stopped);
+        return result;
+    }
     begin(arguments[0] == SECCOMP_MODE_FILTER ? (const struct sock_fprog *)arguments[1] : NULL, &before);
     result = real_prctl(option, arguments[0], arguments[1], arguments[2], arguments[3]);
     end(&before, result == 0);

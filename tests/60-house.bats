@@ -19,7 +19,7 @@ needed() {
     execl execle execlp execv execve execveat execvp execvpe fexecve posix_spawn posix_spawnp \
     sigaction __sigaction signal ssignal bsd_signal sysv_signal __sysv_signal sigset sigignore siginterrupt sigaltstack \
     abort raise kill \
-    exit quick_exit _exit _Exit fork __fork daemon forkpty pthread_create unshare setns prctl syscall \
+    exit quick_exit _exit _Exit fork __fork daemon forkpty pthread_create unshare setns capset prctl syscall \
     sigprocmask pthread_sigmask __sigsetjmp setjmp getcontext setcontext swapcontext vfork clone system popen \
     sigsuspend sigpause __sigpause __xpg_sigpause pselect ppoll __ppoll_chk epoll_pwait \
     sigblock sigsetmask siggetmask sighold sigrelse | sort) <(exported "$shim")

@@ -89,3 +89,9 @@ meter_scraped() {
 @test "a limit of 16 descriptors, some of which are ours in a shared table" {
   meter_scraped lonely few-files-of-many "$(target without-close-range)"
 }
+
+@test "a server that keeps one capability, and changes its user by it" {
+  ((EUID == 0)) || skip 'it takes root'
+  chmod 755 "$BATS_TEST_TMPDIR"
+  meter_victim keeps-capabilities
+}
