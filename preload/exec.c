@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "preload/address_limit.h"
 #include "preload/environment.h"
 #include "preload/lane.h"
 #include "preload/signals.h"
@@ -59,11 +60,13 @@ static void exec_begin(void)
 {
     lanes_ending(ABANDONED_EXEC);
     signals_exec_begin();
+    address_limit_exec_begin();
 }
 
 static int exec_end(const struct environment *environment, int result)
 {
     lanes_not_ending();
+    address_limit_exec_failed();
     signals_exec_failed();
     environment_end(environment);
     return result;

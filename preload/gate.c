@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "preload/address_limit.h"
 #include "preload/altstack.h"
 #include "preload/callmeter/version.h"
 #include "preload/code_map.h"
@@ -224,7 +225,9 @@ static int instrument(const char *foreign)
     }
     cpu_float_save(&float_state);
     before = lane_enter();
+    address_limit_ours_begin();
     result = control_run(&own_shim);
+    address_limit_ours_end();
     lane_leave(before);
     cpu_float_restore(&float_state);
     return result;
@@ -253,6 +256,7 @@ __attribute__((constructor)) static void gate(int argc, char **argv, char **vari
     signals_resolve();
     masks_resolve();
     altstack_resolve();
+    address_limit_resolve();
     raise_resolve();
     if (is_asked_for()) {
         foreign = foreign_reason();

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stddef.h>
 
+#include "preload/address_limit.h"
 #include "preload/lane.h"
 #include "preload/recover.h"
 
@@ -54,8 +55,11 @@ static int watched_main(int argc, char **argv, char **envp)
 /* Leaves no frame of its own, unless it must know when main returns: what main's caller looks like is as without us. */
 static int before_main(int argc, char **argv, char **envp)
 {
-    if (interpose_before_main)
+    if (interpose_before_main) {
+        address_limit_ours_begin();
         interpose_before_main();
+        address_limit_ours_end();
+    }
     if (recover_is_wanted())
         return watched_main(argc, argv, envp);
     return program_main(argc, argv, envp);

@@ -18,6 +18,7 @@ needed() {
   diff <(printf '%s\n' __asan_default_options __libc_start_main dlopen dlmopen __longjmp_chk _longjmp longjmp siglongjmp \
     execl execle execlp execv execve execveat execvp execvpe fexecve posix_spawn posix_spawnp \
     sigaction __sigaction signal ssignal bsd_signal sysv_signal __sysv_signal sigset sigignore siginterrupt sigaltstack \
+    getrlimit getrlimit64 setrlimit setrlimit64 prlimit prlimit64 \
     abort raise kill \
     exit quick_exit _exit _Exit fork __fork daemon forkpty pthread_create unshare setns capset prctl syscall \
     sigprocmask pthread_sigmask __sigsetjmp setjmp getcontext setcontext swapcontext vfork clone system popen \

@@ -43,6 +43,10 @@ setup() {
   meter_victim thread-ends destructors
 }
 
+@test "a program that limits its own address space has as much of it as bare, and sees the limit that it set" {
+  meter_victim address-limit
+}
+
 # depth_of FILE KIND
 depth_of() {
   awk -v kind="$2" '$1 == "depth" && $2 == kind { print $3 }' "$1"
