@@ -46,3 +46,7 @@ meter_end() {
   release
   assert_same_as_bare
 }
+
+@test "threads that end in a handler, which has interrupted a function with an unaligned stack" {
+  meter_victim handler-exits threads
+}

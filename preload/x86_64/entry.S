@@ -532,7 +532,7 @@ hot_landing:
         .cfi_def_cfa_offset 0
         CFI_RETURN_IN_RECORD
         CFI_RBX_IN_RECORD
-        leaq    -8(%rsp), %rsp                  /* the slot again: 8 modulo 16 */
+        leaq    -8(%rsp), %rsp                  /* the slot again: 8 modulo 16, as a rule */
         .cfi_adjust_cfa_offset 8
         pushq   %rax
         .cfi_adjust_cfa_offset 8
@@ -551,7 +551,19 @@ hot_landing:
         movq    32(%rsp), %rdi
         leaq    40(%rsp), %rsp
         .cfi_adjust_cfa_offset -40
+        testb   $8, %spl
+        jz      1f
         jmp     *%rax
+        /* A compiler need not align the stack for a function of the same file that calls nobody. Such a one is only left so from a signal's
+         * handler. The unwinder wants it aligned, and gets a frame between. */
+1:      pushq   %rbp
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset rbp, 0
+        movq    %rsp, %rbp
+        .cfi_def_cfa_register rbp
+        andq    $-16, %rsp
+        call    *%rax
+        ud2
         .cfi_endproc
         .size   hot_landing, . - hot_landing
 
