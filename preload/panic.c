@@ -382,7 +382,9 @@ static void pass_on(int signal, const siginfo_t *info, ucontext_t *context)
 {
     set_mask(UINT64_MAX, NULL);
     *(uint64_t *)&context->uc_sigmask |= SIGNAL_BIT(signal);
-    if (info->si_code != SI_USER)
+    if (info->si_code == SI_TKILL) /* for this thread alone */
+        return;
+    if (cpu_syscall(SYS_rt_sigqueueinfo, cpu_own_pid(), signal, (long)info, 0, 0, 0) == 0 || info->si_code != SI_USER)
         return;
     passed_on[signal] = *info;
     atomic_fetch_or(&is_passed_on, SIGNAL_BIT(signal));

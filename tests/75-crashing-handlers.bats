@@ -95,6 +95,10 @@ meter_masks() {
   meter_masks crash-masks others 0 0
 }
 
+@test "a signal for the process that all its threads have blocked waits for them, with all that was sent" {
+  meter_masks crash-masks queued 0 0
+}
+
 @test "calls that a handler makes are counted" {
   meter_masks crash-leaves works 0 0
 }

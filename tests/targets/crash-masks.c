@@ -408,8 +408,33 @@ static void run_others(void)
     printf("truth crash_here abandoned=1\n");
 }
 
+/* Sent to the process, all of whose threads have it blocked; others than the program's have time to take it. */
+static void run_queued(void)
+{
+    static const int numbers[] = {SIGSEGV, SIGFPE, SIGBUS, SIGILL};
+    struct timespec limit = {.tv_sec = 10};
+    sigset_t set;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < 4; i++)
+        sigaddset(&set, numbers[i]);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    for (int i = 0; i < 4; i++) {
+        siginfo_t info = {.si_signo = 0};
+
+        sigqueue(getpid(), numbers[i], (union sigval){.sival_int = 17 + i});
+        for (int turn = 0; turn < 10000; turn++)
+            sched_yield();
+        printf("took %d", sigtimedwait(&set, &info, &limit));
+        printf(" code %d value %d from %d\n", info.si_code, info.si_value.sival_int, info.si_pid == getpid());
+    }
+    work();
+    printf("truth work success=1\n");
+}
+
 static const struct victim_mode modes[] = {
-    {"asks", run_asks}, {"raises", run_raises}, {"pending", run_pending}, {"others", run_others}, {NULL, NULL},
+    {"asks", run_asks},     {"raises", run_raises}, {"pending", run_pending},
+    {"others", run_others}, {"queued", run_queued}, {NULL, NULL},
 };
 
 int main(int argc, char **argv)
