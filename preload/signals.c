@@ -399,6 +399,7 @@ static void entry(int signal, siginfo_t *info, void *context)
 {
     struct action action;
 
+    cpu_allow_unaligned();
     if (panic_is_own(signal, info, context))
         return;
     if (masks_is_hidden(signal)) {

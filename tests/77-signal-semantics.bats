@@ -50,3 +50,7 @@ meter_end() {
 @test "threads that end in a handler, which has interrupted a function with an unaligned stack" {
   meter_victim handler-exits threads
 }
+
+@test "a fault with the processor's alignment check on" {
+  meter_end unaligned fault 1 crash_here
+}

@@ -42,6 +42,7 @@ extern uint64_t (*hot_clock)(void);
 int cpu_bind_thread(ptrdiff_t thread_offset);
 
 #define CPU_FLAG_DIRECTION 0x400 /* of rflags */
+#define CPU_FLAG_ALIGNMENT 0x40000
 
 /* One instruction, so that a signal handler of the same thread sees it done or not begun. No lock: one thread writes.
  */
@@ -53,6 +54,20 @@ static inline void cpu_add(uint64_t *word, uint64_t value)
 static inline void cpu_or(uint64_t *word, uint64_t value)
 {
     __asm__ volatile("orq %1, %0" : "+m"(*word) : "er"(value) : "cc");
+}
+
+/* A signal's handler has the flag that makes unaligned accesses fault as the program had it; compilers know nothing of
+ * it. */
+static inline void cpu_allow_unaligned(void)
+{
+    __asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"
+                     "pushfq\n\t"
+                     "andl %0, (%%rsp)\n\t"
+                     "popfq\n\t"
+                     "leaq 128(%%rsp), %%rsp"
+                     :
+                     : "i"(~CPU_FLAG_ALIGNMENT)
+                     : "memory", "cc");
 }
 
 /* In a loop that waits for another processor. */
