@@ -6,11 +6,10 @@
 /* each(name, the same without what assembly or C may take for something else) */
 #define MASKS_SETTLED(each)                                                                                            \
     each(__sigsetjmp, sigsetjmp) each(setjmp, bsd_setjmp) each(getcontext, getcontext) each(setcontext, setcontext)    \
-        each(swapcontext, swapcontext) each(vfork, vfork) each(system, system) each(popen, popen)                      \
-            each(sigsuspend, sigsuspend) each(sigpause, bsd_sigpause) each(__sigpause, any_sigpause)                   \
-                each(__xpg_sigpause, xpg_sigpause) each(pselect, pselect) each(ppoll, ppoll)                           \
-                    each(__ppoll_chk, ppoll_chk) each(epoll_pwait, epoll_pwait) each(sigblock, sigblock)               \
-                        each(sigsetmask, sigsetmask) each(siggetmask, siggetmask) each(sighold, sighold)               \
-                            each(sigrelse, sigrelse)
+        each(swapcontext, swapcontext) each(vfork, vfork) each(sigsuspend, sigsuspend) each(sigpause, bsd_sigpause)    \
+            each(__sigpause, any_sigpause) each(__xpg_sigpause, xpg_sigpause) each(pselect, pselect)                   \
+                each(ppoll, ppoll) each(__ppoll_chk, ppoll_chk) each(epoll_pwait, epoll_pwait)                         \
+                    each(sigblock, sigblock) each(sigsetmask, sigsetmask) each(siggetmask, siggetmask)                 \
+                        each(sighold, sighold) each(sigrelse, sigrelse)
 
 #endif

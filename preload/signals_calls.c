@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -21,6 +22,8 @@ static __sighandler_t (*real_sysv_signal)(int, __sighandler_t);
 static __sighandler_t (*real_sigset)(int, __sighandler_t);
 static int (*real_sigignore)(int);
 static int (*real_siginterrupt)(int, int);
+static int (*real_system)(const char *);
+static FILE *(*real_popen)(const char *, const char *);
 static void (*real_exit)(int);
 static void (*real_quick_exit)(int);
 static void (*real_exit_now)(int);
@@ -32,6 +35,8 @@ void signals_resolve(void)
     *(void **)&real_sigset = dlsym(RTLD_NEXT, "sigset");
     *(void **)&real_sigignore = dlsym(RTLD_NEXT, "sigignore");
     *(void **)&real_siginterrupt = dlsym(RTLD_NEXT, "siginterrupt");
+    *(void **)&real_system = dlsym(RTLD_NEXT, "system");
+    *(void **)&real_popen = dlsym(RTLD_NEXT, "popen");
     *(void **)&real_exit = dlsym(RTLD_NEXT, "exit");
     *(void **)&real_quick_exit = dlsym(RTLD_NEXT, "quick_exit");
     *(void **)&real_exit_now = dlsym(RTLD_NEXT, "_exit");
@@ -174,6 +179,29 @@ PUBLIC int siginterrupt(int number, int is_interrupting)
         action.sa_flags |= SA_RESTART;
     }
     return signals_change(number, &action, NULL);
+}
+
+/* Their children are made in libc. */
+PUBLIC int system(const char *command)
+{
+    int result;
+
+    resolve_first(*(void **)&real_system);
+    signals_spawn_begin();
+    result = real_system(command);
+    signals_spawn_end();
+    return result;
+}
+
+PUBLIC FILE *popen(const char *command, const char *modes)
+{
+    FILE *result;
+
+    resolve_first(*(void **)&real_popen);
+    signals_spawn_begin();
+    result = real_popen(command, modes);
+    signals_spawn_end();
+    return result;
 }
 
 PUBLIC void exit(int status)
