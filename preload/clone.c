@@ -20,6 +20,14 @@ static bool shares_storage(int flags)
     return (flags & CLONE_VM) && !(flags & (CLONE_VFORK | CLONE_SETTLS));
 }
 
+static void resolve(void)
+{
+    struct lane *before = lane_enter();
+
+    *(void **)&real_clone = dlsym(RTLD_NEXT, "clone");
+    lane_leave(before);
+}
+
 PUBLIC int clone(int (*function)(void *), void *stack, int flags, void *argument, ...)
 {
     va_list rest;
@@ -34,7 +42,7 @@ PUBLIC int clone(int (*function)(void *), void *stack, int flags, void *argument
     child_id = va_arg(rest, void *);
     va_end(rest);
     if (!real_clone)
-        *(void **)&real_clone = dlsym(RTLD_NEXT, "clone");
+        resolve();
     masks_settle();
     if (shares_storage(flags))
         lane_share();

@@ -69,9 +69,11 @@ static int before_main(int argc, char **argv, char **envp)
 int __libc_start_main(main_function main, int argc, char **argv, void (*init)(void), void (*fini)(void),
                       void (*rtld_fini)(void), void *stack_end)
 {
+    struct lane *before = lane_enter();
     start_main_function real;
 
     *(void **)&real = dlsym(RTLD_NEXT, "__libc_start_main");
+    lane_leave(before);
     program_main = main;
     return real(interpose_before_main || recover_is_wanted() ? before_main : main, argc, argv, init, fini, rtld_fini,
                 stack_end);

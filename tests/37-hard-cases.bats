@@ -6,6 +6,19 @@ load lib/helper
   meter_victim fault-tail-after-jump all
 }
 
+@test "what callmeter itself calls before main is not counted" {
+  manifest_json '{"version": 1, "functions": [
+    {"symbol": "pthread_mutex_lock", "object": "libc.so.6"}, {"symbol": "pthread_mutex_unlock", "object": "libc.so.6"},
+    {"symbol": "pthread_create", "object": "libc.so.6"}, {"symbol": "calloc", "object": "libc.so.6"}]}'
+  start_metered "$(target greeter)" greet 3
+  wait_done
+  scrape
+  assert_truth pthread_mutex_lock success=0
+  assert_truth pthread_mutex_unlock success=0
+  assert_truth pthread_create success=0
+  assert_truth calloc success=0
+}
+
 @test "threads cancelled asynchronously at any instruction" {
   meter_victim fault-async-cancel all
 }
