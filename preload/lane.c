@@ -1,6 +1,7 @@
 #include "preload/lane.h"
 
 #include <errno.h>
+#include <linux/kcmp.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -363,15 +364,22 @@ void lanes_forked(void)
 }
 
 /* A child that came by another way than fork(3) finds out at its first tracked call. But that may be a child of vfork
- * of the one that should have noticed. The kernel knows a list of robust futexes of what libc has forked, or its parent
- * is the process that is known here; of vfork's child neither is true. */
+ * of the one that should have noticed. It has its parent's memory, and that can be asked. Where it must not be: the
+ * kernel knows a list of robust futexes of what libc has forked, or its parent is the process that is known here; of
+ * vfork's child neither is true. Whose parent is in another namespace was not made by vfork (the zygote of a browser).
+ */
 static bool is_vforked_unnoticed(void)
 {
+    long parent = cpu_syscall(SYS_getppid, 0, 0, 0, 0, 0, 0);
     void *head = NULL;
     size_t length;
+    long order;
 
-    if (cpu_syscall(SYS_getppid, 0, 0, 0, 0, 0, 0) == atomic_load(&process_id))
+    if (parent == atomic_load(&process_id) || parent == 0)
         return false;
+    order = confined_forbids(SYS_kcmp) ? -1 : cpu_syscall(SYS_kcmp, cpu_own_pid(), parent, KCMP_VM, 0, 0, 0);
+    if (order >= 0)
+        return order == 0;
     if (confined_forbids(SYS_get_robust_list))
         return false;
     return cpu_syscall(SYS_get_robust_list, 0, (long)&head, (long)&length, 0, 0, 0) != 0 || !head;

@@ -45,6 +45,12 @@ load lib/trees
   meter_tree process-clones instead
 }
 
+@test "descendants that only system calls know of" {
+  meter_victim raw-descendants grandchild
+  meter_victim raw-descendants vforked
+  meter_victim raw-descendants namespace
+}
+
 @test "a signal handler forks, and the child returns into what it interrupted" {
   meter_tree process-handlers own-stack
   meter_tree process-handlers alternate-stack
