@@ -1,6 +1,7 @@
 /* clone(2), which the preload object stands in for: two tasks on one thread-local storage are two writers of one lane.
  */
 #include <dlfcn.h>
+#include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,6 +21,21 @@ static bool shares_storage(int flags)
     return (flags & CLONE_VM) && !(flags & (CLONE_VFORK | CLONE_SETTLS));
 }
 
+/* Glibc's tcbhead_t begins with its own address, and has it again behind the next word. */
+static bool is_thread_storage(void *const *storage)
+{
+    return storage[0] == storage && storage[2] == storage;
+}
+
+/* A child like vfork's, on a buffer in place of thread-local storage (a browser's sandbox gives it zeros): the
+ * trampolines would read their words from there. Its parent waits for it, so it can have its parent's. */
+static bool has_no_storage(int flags, void *const *storage)
+{
+    const int all = CLONE_VM | CLONE_VFORK | CLONE_SETTLS;
+
+    return (flags & all) == all && storage && !is_thread_storage(storage);
+}
+
 static void resolve(void)
 {
     struct lane *before = lane_enter();
@@ -34,6 +50,8 @@ PUBLIC int clone(int (*function)(void *), void *stack, int flags, void *argument
     void *parent_id;
     void *storage;
     void *child_id;
+    int saved_errno = errno;
+    int result;
 
     /* Where they are not given, nobody looks at them. */
     va_start(rest, argument);
@@ -46,5 +64,10 @@ PUBLIC int clone(int (*function)(void *), void *stack, int flags, void *argument
     masks_settle();
     if (shares_storage(flags))
         lane_share();
-    return real_clone(function, stack, flags, argument, parent_id, storage, child_id);
+    if (has_no_storage(flags, storage))
+        flags &= ~CLONE_SETTLS;
+    result = real_clone(function, stack, flags, argument, parent_id, storage, child_id);
+    if (result >= 0)
+        errno = saved_errno; /* the child may have set its parent's */
+    return result;
 }

@@ -49,6 +49,7 @@ load lib/trees
   meter_victim raw-descendants grandchild
   meter_victim raw-descendants vforked
   meter_victim raw-descendants namespace
+  meter_victim raw-descendants zeroed-storage
 }
 
 @test "a signal handler forks, and the child returns into what it interrupted" {
