@@ -7,6 +7,9 @@
 #include "symbols/image.h"
 #include "symbols/object.h"
 
+#define REASON_COLLECTOR                                                                                               \
+    "a garbage collector is loaded that looks for pointers on stacks, where the trampoline would hide one"
+
 static bool has_section(const struct image *image, const char *name)
 {
     GElf_Shdr header;
@@ -136,26 +139,60 @@ const char *runtime_stand_aside(struct object *const *objects, size_t count)
     return reason;
 }
 
+/* Its name is a template's, with what Nim adds to it. */
+static bool has_function_prefix(const struct object *object, const char *prefix)
+{
+    size_t length = strlen(prefix);
+
+    for (size_t i = 0; i < object->symbol_count; i++)
+        if (strncmp(object->symbols[i].name, prefix, length) == 0)
+            return true;
+    return false;
+}
+
+static bool is_collector_name(const char *name)
+{
+    static const char *const collectors[] = {
+        "libruby",           "libmonosgen", "libmono-2",    "libmonoboehm", "libjavascriptcoregtk",
+        "libJavaScriptCore", "libgphobos",  "libgdruntime", "libdruntime",  "libphobos2"};
+
+    for (size_t i = 0; name && i < sizeof(collectors) / sizeof(collectors[0]); i++)
+        if (strncmp(name, collectors[i], strlen(collectors[i])) == 0)
+            return true;
+    return false;
+}
+
+/* By name where it is a library; else by what is linked into a program: Ruby, D, Nim. */
+static bool has_collector(const struct object *object)
+{
+    if (is_collector_name(object->base_name) || is_collector_name(object->soname))
+        return true;
+    return object->is_executable &&
+           (is_named(object, "emacs") || has_function(object, "rb_gc_mark_locations") ||
+            has_function(object, "_d_run_main") || has_function_prefix(object, "markStackAndRegisters__"));
+}
+
 enum plan_mode runtime_limit_process(struct object *const *objects, size_t count, const char **ret_reason)
 {
-    static const char *const collectors[] = {"libruby",      "libmonosgen",          "libmono-2",
-                                             "libmonoboehm", "libjavascriptcoregtk", "libJavaScriptCore"};
-
     *ret_reason = runtime_stand_aside(objects, count);
     if (*ret_reason)
         return PLAN_REFUSED;
-    *ret_reason =
-        "a garbage collector is loaded that looks for pointers on stacks, where the trampoline would hide one";
     for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < sizeof(collectors) / sizeof(collectors[0]); j++)
-            if (is_named(objects[i], collectors[j]))
-                return PLAN_COUNT;
-        if (objects[i]->is_executable &&
-            (is_named(objects[i], "emacs") || has_function(objects[i], "rb_gc_mark_locations")))
+        if (has_collector(objects[i]))
+            *ret_reason = REASON_COLLECTOR;
+        if (*ret_reason)
             return PLAN_COUNT;
     }
-    *ret_reason = NULL;
     return PLAN_FULL;
+}
+
+enum plan_mode runtime_limit_late(const char *name, bool is_data_scanned, const char **ret_reason)
+{
+    if (is_collector_name(name) || (strncmp(name, "libgc.so", 8) == 0 && !is_data_scanned))
+        *ret_reason = REASON_COLLECTOR;
+    else
+        *ret_reason = NULL;
+    return *ret_reason ? PLAN_COUNT : PLAN_FULL;
 }
 
 bool runtime_scans_data(struct object *const *objects, size_t count)

@@ -20,6 +20,10 @@ enum plan_mode runtime_limit_object(const struct image *image, const struct obje
  * pointers does not see the caller's rbx in a record. */
 enum plan_mode runtime_limit_process(struct object *const *objects, size_t count, const char **ret_reason);
 
+/* The same where a library comes later, for it and for all that come with it or after it. `name`: its base name or
+ * soname. `is_data_scanned`: records lie where Boehm's collector finds them. */
+enum plan_mode runtime_limit_late(const char *name, bool is_data_scanned, const char **ret_reason);
+
 /* Why callmeter stands aside in a process of these objects, the program first; static text, or NULL. The functions that
  * it would find are refused all the same, for those who only look. */
 const char *runtime_stand_aside(struct object *const *objects, size_t count);

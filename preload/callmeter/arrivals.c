@@ -235,6 +235,9 @@ static void take_new(bool is_ours)
     for (size_t i = 0; i < object_count; i++)
         if (objects[i].is_new && !objects[i].is_ours)
             adopt_needed(&objects[i]);
+    for (size_t i = 0; i < object_count; i++)
+        if (objects[i].is_new && !objects[i].is_ours)
+            late_expect(objects[i].path, soname_of(&objects[i]));
     for (size_t i = 0; i < object_count; i++) {
         if (objects[i].is_new)
             take(&objects[i]);

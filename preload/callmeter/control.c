@@ -125,6 +125,7 @@ static void arrivals_start(const struct track *track, const struct loaded *loade
         .recover = values,
         .places = track_stubs(),
         .has_shadow_stack = has_shadow_stack(),
+        .is_data_scanned = runtime_scans_data(loaded->objects, loaded->count),
     };
 
     config.limit = runtime_limit_process(loaded->objects, loaded->count, &config.limit_reason);

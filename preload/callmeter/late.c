@@ -13,6 +13,7 @@
 #include "preload/callmeter/tell.h"
 #include "preload/callmeter/track_build.h"
 #include "symbols/diag.h"
+#include "symbols/runtime.h"
 
 enum {
     ROWS_A_PATTERN = 512, /* functions that a pattern may find later */
@@ -335,6 +336,26 @@ static struct late_visit *track_found(const struct late_part *part, struct resol
     }
     track_finish(&track);
     return visit;
+}
+
+static void expect_name(const char *name)
+{
+    const char *reason;
+    enum plan_mode limit = runtime_limit_late(name, config.is_data_scanned, &reason);
+
+    if (limit >= config.limit)
+        return;
+    config.limit = limit;
+    config.limit_reason = reason;
+}
+
+void late_expect(const char *path, const char *soname)
+{
+    const char *slash = strrchr(path, '/');
+
+    expect_name(slash ? slash + 1 : path);
+    if (soname)
+        expect_name(soname);
 }
 
 static void limit_object(struct object *object)

@@ -29,6 +29,7 @@ struct late_config {
     struct recover_value *recover; /* by row, function_capacity of them; NULL: nothing is recovered */
     struct stub_map *places;       /* of the start: that of each visit follows it */
     bool has_shadow_stack;
+    bool is_data_scanned; /* runtime.h */
     enum plan_mode limit; /* what a runtime in the process leaves of all plans */
     const char *limit_reason;
 };
@@ -59,6 +60,10 @@ int late_init(const struct late_config *config, const struct resolution *resolut
 /* The functions of an object of the start that are tracked, so that they can go; NULL: there are none. Context:
  * startup. */
 struct late_visit *late_note(const struct resolution *resolution, uintptr_t load_bias);
+
+/* A library is about to arrive: a runtime that it brings limits it, and whatever comes with it or later. `soname` may
+ * be NULL. Context: as late_arrive. */
+void late_expect(const char *path, const char *soname);
 
 /* Tracks what the manifest means in the library. NULL: nothing. *ret_has_ifuncs: there are IFUNCs to come back for.
  * Context: in a call of dlopen, one thread at a time, signals blocked. */
