@@ -141,7 +141,7 @@ void plan_function(const struct plan_request *request, struct patch_plan *ret_pl
 
     memset(ret_plan, 0, sizeof(*ret_plan));
     ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-    if (special != PLAN_REASON_SPECIAL_ABI)
+    if (special != PLAN_REASON_SPECIAL_ABI && special != PLAN_REASON_MEMORY_TEST)
         reason = form_window(&window);
     if (reason == PLAN_REASON_NONE) {
         scan_function(&decoder, request, ret_plan, &result);
@@ -177,6 +177,7 @@ const char *plan_reason_text(enum plan_reason reason)
         [PLAN_REASON_UNMOVABLE] = "one of the first instructions cannot be moved to another address",
         [PLAN_REASON_ALREADY_PATCHED] = "the function's bytes in memory differ from the file's",
         [PLAN_REASON_NEVER_RETURNS] = "the function does not return to its caller, so its calls are only counted",
+        [PLAN_REASON_MEMORY_TEST] = "the function tests memory by writing over it, callmeter's own too",
     };
 
     return (size_t)reason < PLAN_REASON_COUNT_ && texts[reason] ? texts[reason] : "unknown reason";

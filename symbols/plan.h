@@ -42,6 +42,7 @@ enum plan_reason {
     PLAN_REASON_UNMOVABLE,        /* refused: an instruction that cannot be rewritten elsewhere (xbegin, ...) */
     PLAN_REASON_ALREADY_PATCHED,  /* refused: memory differs from the file */
     PLAN_REASON_NEVER_RETURNS,    /* count: goes on elsewhere in the same thread (longjmp, setcontext, ...) */
+    PLAN_REASON_MEMORY_TEST,      /* refused: writes over all memory, ours too, and puts it back */
     PLAN_REASON_COUNT_,
 };
 

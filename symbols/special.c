@@ -138,6 +138,13 @@ static const struct special specials[] = {
     {"__llvm_lvi_thunk_*", PLAN_REASON_SPECIAL_ABI},
     {"OUTLINED_FUNCTION_*", PLAN_REASON_SPECIAL_ABI},
 
+    /* What Redis does when it has crashed: between their calls nothing lies in any memory but the stack. */
+    {"memtest_addressing", PLAN_REASON_MEMORY_TEST},
+    {"memtest_fill_*", PLAN_REASON_MEMORY_TEST},
+    {"memtest_compare*", PLAN_REASON_MEMORY_TEST},
+    {"memtest_progress_*", PLAN_REASON_MEMORY_TEST},
+    {"memtest_test", PLAN_REASON_MEMORY_TEST},
+
     /* OCaml's own assembly, and V8's built-in functions; rbx is an ordinary register there. */
     {"Builtins_*", PLAN_REASON_UNSAVED_RBX},
     {"caml_apply*", PLAN_REASON_UNSAVED_RBX},

@@ -27,6 +27,31 @@ meter_end() {
   meter_end small-stacks 8192 14 fault
 }
 
+# Sets crash_status to what a redis-server that its user lets crash ends with. ARGUMENTs come before its name.
+crash_redis() {
+  local socket=$BATS_TEST_TMPDIR/redis.sock
+  start "${@:2}" redis-server --port 0 --unixsocket "$socket" --save '' --appendonly no --enable-debug-command yes \
+    --dir "$BATS_TEST_TMPDIR" --logfile "$BATS_TEST_TMPDIR/log"
+  wait_until redis-cli -s "$socket" ping
+  redis-cli -s "$socket" debug "$1" >"$BATS_TEST_TMPDIR/answer" 2>&1 || true
+  wait_exit
+  assert_lines 1 "$BATS_TEST_TMPDIR/log" '^=== REDIS BUG REPORT END'
+  rm -f "$BATS_TEST_TMPDIR/log"
+}
+
+@test "redis, whose handler tests all memory by writing over it: the same report and end, and one panic" {
+  local way bare
+  command -v redis-server redis-cli >/dev/null || skip 'redis is not installed'
+  manifest_json '{"version": 1, "functions": [{"symbol": "*"}]}'
+  for way in segfault panic; do
+    crash_redis "$way" env
+    bare=$exit_status
+    crash_redis "$way" env LD_PRELOAD="$shim" CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=none
+    assert_equal "$bare" "$exit_status" "exit status of $way"
+    assert_equal 1 "$(panics_of "$run_dir/err")" "panics of $way"
+  done
+}
+
 @test "children that confine themselves to a few system calls end as they do bare" {
   local mode
   "$(target confined-faults)" few </dev/null | grep -q 'exit: status 400' || skip 'there are no filters here'

@@ -76,6 +76,7 @@ static void test_names(void **state)
         {"_dl_runtime_resolve_xsavec", PLAN_REFUSED, PLAN_REASON_SPECIAL_ABI},
         {"__restore_rt", PLAN_REFUSED, PLAN_REASON_SPECIAL_ABI},
         {"runtime.mallocgc", PLAN_REFUSED, PLAN_REASON_SPECIAL_ABI},
+        {"memtest_fill_value", PLAN_REFUSED, PLAN_REASON_MEMORY_TEST},
         {"main.main", PLAN_REFUSED, PLAN_REASON_SPECIAL_ABI},
         {"main.worker", PLAN_REFUSED, PLAN_REASON_SPECIAL_ABI},
         {"main.(*Server).Serve", PLAN_REFUSED, PLAN_REASON_SPECIAL_ABI},
