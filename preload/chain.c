@@ -12,6 +12,7 @@
 
 enum {
     CHUNKS_LOOKED_AT = 4,
+    RECORDS_WALKED = 1 << 20,
     CHUNKS_OF_DOUBT = 64, /* that a lane has before it takes back what was never seen to be left */
 };
 
@@ -283,6 +284,34 @@ struct record *chain_find_record(uint64_t rbx, uintptr_t slot)
     if (record)
         atomic_fetch_and(&record->state, (uint8_t)~RECORD_LEFT);
     return record;
+}
+
+/* The innermost live one at the slot. Another thread's list may change meanwhile: its length is bounded. */
+static struct record *record_in_progress(const struct lane *lane, uintptr_t slot)
+{
+    struct record *record = lane->current;
+
+    for (unsigned i = 0; record != &lane_bottom && i < RECORDS_WALKED; i++, record = record->outer)
+        if (record_slot(record) == slot && atomic_load(&record->state) == RECORD_LIVE)
+            return record;
+    return NULL;
+}
+
+/* Tail calls share a slot: what the inner one returns to is the trampoline again, and the next record further out has
+ * what follows. */
+uintptr_t chain_return_place(uintptr_t slot)
+{
+    struct record *record = NULL;
+    const struct lane *lane;
+
+    if (!chain_is_exit(*(const void *const *)slot))
+        return slot;
+    record = record_in_progress(hot_thread.lane, slot);
+    for (size_t i = 0; !record && (lane = lane_at(i)); i++)
+        record = record_in_progress(lane, slot);
+    while (record && chain_is_exit(record->return_address) && record_slot(record->outer) == slot)
+        record = record->outer;
+    return record ? (uintptr_t)&record->return_address : slot;
 }
 
 /* Records linked in after `record`, on the thread's own stack and below it, were left without a return. */

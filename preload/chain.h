@@ -40,6 +40,10 @@ bool chain_find_chunk(struct lane *lane);
  * preserve rbx) the calling thread's one at that slot. NULL: there is none. */
 struct record *chain_find_record(uint64_t rbx, uintptr_t slot);
 
+/* Where the return address is that the stack of any thread has at `slot`: there, or in a record. For runtimes that walk
+ * their stacks without unwinding tables. Context: any. */
+uintptr_t chain_return_place(uintptr_t slot);
+
 /* Unlinks a record whose call has ended on this thread, wherever it began, and gives it back to the lane it came from.
  * Calls further in on the same stack have been left: they are abandoned. */
 void chain_finish(struct lane *lane, struct record *record);

@@ -13,6 +13,7 @@
 #include "preload/address_limit.h"
 #include "preload/altstack.h"
 #include "preload/callmeter/version.h"
+#include "preload/chain.h"
 #include "preload/code_map.h"
 #include "preload/companion.h"
 #include "preload/confined.h"
@@ -142,6 +143,7 @@ static void shim_fill(struct shim *shim)
     shim->lanes_forked = lanes_forked;
     shim->unwind_init = unwind_init;
     shim->unwind_forget = unwind_forget;
+    shim->return_place = chain_return_place;
     shim->call_on_stack = cpu_call_on_stack;
     shim->loader_init = loader_init;
     shim->enter_thread = enter_thread;

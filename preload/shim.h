@@ -74,6 +74,7 @@ struct shim {
     void (*lanes_forked)(void);
     void (*unwind_init)(unwind_lookup);
     void (*unwind_forget)(uintptr_t);
+    uintptr_t (*return_place)(uintptr_t);                                      /* chain.h */
     void (*call_on_stack)(void (*function)(void *), void *context, void *top); /* cpu.h */
     void (*loader_init)(const struct loader_calls *);                          /* loader.h */
     void (*enter_thread)(void); /* the calling thread is callmeter's: its calls are not counted */

@@ -9,6 +9,7 @@
 
 #define REASON_COLLECTOR                                                                                               \
     "a garbage collector is loaded that looks for pointers on stacks, where the trampoline would hide one"
+#define REASON_V8 "V8 reads return addresses from its stacks, and cannot be told where the trampoline keeps them"
 
 static bool has_section(const struct image *image, const char *name)
 {
@@ -172,6 +173,12 @@ static bool has_collector(const struct object *object)
             has_function(object, "_d_run_main") || has_function_prefix(object, "markStackAndRegisters__"));
 }
 
+/* V8 asks whoever moves return addresses where they are, if it can be told whom to ask. */
+static bool is_v8_unasking(const struct object *object)
+{
+    return has_function(object, "_ZN2v87Isolate3NewERKNS0_12CreateParamsE") && !has_function(object, RUNTIME_V8_ASK);
+}
+
 enum plan_mode runtime_limit_process(struct object *const *objects, size_t count, const char **ret_reason)
 {
     *ret_reason = runtime_stand_aside(objects, count);
@@ -180,6 +187,8 @@ enum plan_mode runtime_limit_process(struct object *const *objects, size_t count
     for (size_t i = 0; i < count; i++) {
         if (has_collector(objects[i]))
             *ret_reason = REASON_COLLECTOR;
+        else if (is_v8_unasking(objects[i]))
+            *ret_reason = REASON_V8;
         if (*ret_reason)
             return PLAN_COUNT;
     }
@@ -190,6 +199,8 @@ enum plan_mode runtime_limit_late(const char *name, bool is_data_scanned, const 
 {
     if (is_collector_name(name) || (strncmp(name, "libgc.so", 8) == 0 && !is_data_scanned))
         *ret_reason = REASON_COLLECTOR;
+    else if (strncmp(name, "libnode.so", 10) == 0 || strncmp(name, "libv8", 5) == 0)
+        *ret_reason = REASON_V8;
     else
         *ret_reason = NULL;
     return *ret_reason ? PLAN_COUNT : PLAN_FULL;

@@ -138,6 +138,9 @@ static const struct special specials[] = {
     {"__llvm_lvi_thunk_*", PLAN_REASON_SPECIAL_ABI},
     {"OUTLINED_FUNCTION_*", PLAN_REASON_SPECIAL_ABI},
 
+    /* V8's built-in functions: at its start V8 may copy them all to where its compiled code is, and run the copies. */
+    {"Builtins_*", PLAN_REASON_SPECIAL_ABI},
+
     /* What Redis does when it has crashed: between their calls nothing lies in any memory but the stack. */
     {"memtest_addressing", PLAN_REASON_MEMORY_TEST},
     {"memtest_fill_*", PLAN_REASON_MEMORY_TEST},
@@ -145,8 +148,7 @@ static const struct special specials[] = {
     {"memtest_progress_*", PLAN_REASON_MEMORY_TEST},
     {"memtest_test", PLAN_REASON_MEMORY_TEST},
 
-    /* OCaml's own assembly, and V8's built-in functions; rbx is an ordinary register there. */
-    {"Builtins_*", PLAN_REASON_UNSAVED_RBX},
+    /* OCaml's own assembly; rbx is an ordinary register there. */
     {"caml_apply*", PLAN_REASON_UNSAVED_RBX},
     {"caml_curry*", PLAN_REASON_UNSAVED_RBX},
     {"caml_tuplify*", PLAN_REASON_UNSAVED_RBX},

@@ -191,6 +191,24 @@ sqlite_in_both_orders() {
   assert_equal '' "$(cat "$run_dir/err")" 'standard error'
 }
 
+@test "node: with all its functions tracked, the garbage collector finds its way through the stacks" {
+  require node
+  cat >"$BATS_TEST_TMPDIR/all.js" <<'END'
+const fs = require("fs"), zlib = require("zlib");
+const of = (n) => Array.from({length: n}, (_, i) => ({i, text: "s" + i}));
+console.log("abc".replace(/(b)/g, (m) => { gc(); return m.toUpperCase(); }), [3, 1, 2].sort((x, y) => { gc(); return x - y; }).join());
+console.log(JSON.parse(JSON.stringify(of(20000), (key, value) => { if (key === "5") gc(); return value; })).length);
+for (let i = 0; i < 20; i++) zlib.deflateSync(Buffer.alloc(1000));
+try { (function deep() { deep(); })(); } catch (e) { console.log(e.message); }
+console.log(fs.statSync("/").isDirectory(), of(100000).map((x) => x.text.length).reduce((a, b) => a + b));
+END
+  run_bare node --expose-gc "$BATS_TEST_TMPDIR/all.js"
+  manifest_json '{"version": 1, "functions": [{"symbol": "*", "object": "node"}]}'
+  start_metered node --expose-gc "$BATS_TEST_TMPDIR/all.js" || true
+  wait_exit
+  assert_same_as_bare
+}
+
 # build NAME COMPILER ARGUMENT...: the greeter, built this way.
 build() {
   "$2" -g -O1 -D_GNU_SOURCE -I"$root/tests/targets" "${@:3}" -o "$BATS_TEST_TMPDIR/$1" "$root/tests/targets/greeter.c" \

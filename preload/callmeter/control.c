@@ -24,6 +24,7 @@
 #include "preload/callmeter/track.h"
 #include "preload/callmeter/unwinders.h"
 #include "preload/callmeter/version.h"
+#include "preload/callmeter/walkers.h"
 #include "preload/shim.h"
 #include "preload/x86_64/cpu.h"
 #include "symbols/diag.h"
@@ -56,6 +57,7 @@ static int lanes_start(const struct shim *shim, const struct clock *clock, const
         return result;
     *shim->clock = clock->now;
     shim->unwind_init(unwinders_lookup);
+    walkers_tell(loaded->objects, loaded->count, shim->return_place);
     return -pthread_atfork(NULL, NULL, shim->lanes_forked);
 }
 

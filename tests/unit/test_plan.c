@@ -98,6 +98,7 @@ static void test_names(void **state)
         {"camlStdlib__List__map_123", PLAN_COUNT, PLAN_REASON_UNSAVED_RBX},
         {"camlStdlib__List.map_123", PLAN_COUNT, PLAN_REASON_UNSAVED_RBX},
         {"caml_apply2", PLAN_COUNT, PLAN_REASON_UNSAVED_RBX},
+        {"Builtins_InterpreterEntryTrampoline", PLAN_REFUSED, PLAN_REASON_SPECIAL_ABI},
         {"caml_alloc_string", PLAN_FULL, PLAN_REASON_NONE},
         {"camlot", PLAN_FULL, PLAN_REASON_NONE},
         {"get_info", PLAN_FULL, PLAN_REASON_NONE},
