@@ -203,8 +203,10 @@ static int object_read(struct object *object)
     object->build_id = image_build_id(&object->files->image);
     object->is_loader = object_is_loader(object);
     result = object_read_symbols(object);
-    if (result == 0)
-        object->limit = runtime_limit_object(&object->files->image, object, &object->limit_reason);
+    if (result < 0)
+        return result;
+    object->is_haskell = runtime_is_haskell(object);
+    object->limit = runtime_limit_object(&object->files->image, object, &object->limit_reason);
     return result;
 }
 

@@ -33,6 +33,7 @@ struct object {
     bool is_executable;       /* the program itself */
     bool is_loader;           /* ld.so: nothing in it is ever tracked */
     bool is_stripped;         /* neither it nor a debug file of it has a .symtab: only exported functions are known */
+    bool is_haskell;          /* it has code that GHC made */
     enum plan_mode limit;     /* the most that its functions can get (runtime.h) */
     const char *limit_reason; /* why not PLAN_FULL; static; NULL if it is */
     struct object_symbol

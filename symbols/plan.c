@@ -114,13 +114,13 @@ static enum plan_reason refusal_of(const struct scan_result *result)
     return result->loops_to_window ? PLAN_REASON_JUMP_TO_ENTRY : PLAN_REASON_NONE;
 }
 
-static enum plan_reason doubt_of(const struct scan_result *result, const char *symbol)
+static enum plan_reason doubt_of(const struct scan_result *result, const struct plan_request *request)
 {
     if (result->touches_return_address)
         return PLAN_REASON_CALLER_SENSITIVE;
     if (result->uses_rbx && !result->saves_rbx)
         return PLAN_REASON_UNSAVED_RBX;
-    if (!result->has_return && special_is_haskell(symbol, result->jumps_through_rbp))
+    if (!result->has_return && special_is_haskell(request->symbol, request->is_haskell || result->jumps_through_rbp))
         return PLAN_REASON_UNSAVED_RBX;
     return result->jumps_to_entry ? PLAN_REASON_JUMP_TO_ENTRY : PLAN_REASON_NONE;
 }
@@ -153,7 +153,7 @@ void plan_function(const struct plan_request *request, struct patch_plan *ret_pl
         settle(ret_plan, PLAN_REFUSED, reason);
         return;
     }
-    reason = special != PLAN_REASON_NONE ? special : doubt_of(&result, request->symbol);
+    reason = special != PLAN_REASON_NONE ? special : doubt_of(&result, request);
     settle(ret_plan, reason == PLAN_REASON_NONE ? PLAN_FULL : PLAN_COUNT, reason);
 }
 

@@ -58,6 +58,7 @@ struct plan_request {
     const uint8_t *cold;   /* the `.cold` part of the function, or NULL */
     size_t cold_bytes;
     uint64_t cold_address;
+    bool is_haskell;       /* the object has code that GHC made */
     bool has_shadow_stack; /* the processor keeps a shadow stack for this process */
 };
 

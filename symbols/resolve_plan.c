@@ -75,7 +75,8 @@ static int resolve_plan_code(const struct resolve_target *target, struct lookup 
     size_t room = object_room(object, target->address);
     size_t available = 0;
     size_t size;
-    struct plan_request request = {.symbol = target->symbol->name, .has_shadow_stack = has_shadow_stack};
+    struct plan_request request = {
+        .symbol = target->symbol->name, .is_haskell = object->is_haskell, .has_shadow_stack = has_shadow_stack};
 
     request.code = object_code(object, target->address, &available);
     size = target->size < available ? (size_t)target->size : available;

@@ -78,6 +78,13 @@ enum plan_mode runtime_limit_object(const struct image *image, const struct obje
     return PLAN_FULL;
 }
 
+/* Programs have a main of it, libraries of packages are called after them; the runtime's own code has frames. */
+bool runtime_is_haskell(const struct object *object)
+{
+    return is_named(object, "libHS") || has_function(object, "ZCMain_main_info") ||
+           has_function(object, "stg_upd_frame_info");
+}
+
 /* A sanitizer that was linked into the program itself, as clang does it. */
 static const char *sanitizer_in(const struct object *program)
 {

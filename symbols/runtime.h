@@ -21,6 +21,9 @@ struct object;
  * Context: startup. */
 enum plan_mode runtime_limit_object(const struct image *image, const struct object *object, const char **ret_reason);
 
+/* True if GHC made some of its code, which is not told by what a function is made of alone. Called as the one above. */
+bool runtime_is_haskell(const struct object *object);
+
 /* The same for all functions of a process, because of what else is loaded: a garbage collector that scans stacks for
  * pointers does not see the caller's rbx in a record, and V8 no return address, unless it has RUNTIME_V8_ASK. */
 enum plan_mode runtime_limit_process(struct object *const *objects, size_t count, const char **ret_reason);

@@ -149,6 +149,9 @@ static const struct special specials[] = {
     {"memtest_test", PLAN_REASON_MEMORY_TEST},
 
     /* OCaml's own assembly; rbx is an ordinary register there. */
+    {"caml_program", PLAN_REASON_UNSAVED_RBX},
+    {"caml_ml_array_*", PLAN_REASON_UNSAVED_RBX},
+    {"caml_reperform", PLAN_REASON_UNSAVED_RBX},
     {"caml_apply*", PLAN_REASON_UNSAVED_RBX},
     {"caml_curry*", PLAN_REASON_UNSAVED_RBX},
     {"caml_tuplify*", PLAN_REASON_UNSAVED_RBX},
@@ -236,16 +239,18 @@ static bool is_fragment(const char *symbol)
     return cold && (cold[5] == 0 || cold[5] == '.');
 }
 
-bool special_is_haskell(const char *symbol, bool jumps_through_register)
+bool special_is_haskell(const char *symbol, bool is_likely)
 {
     static const char *const suffixes[] = {"_info", "_entry", "_slow", "_fast", "_ret"};
 
     if (!symbol)
         return false;
+    if (is_likely && (has_prefix(symbol, "stg_") || has_prefix(symbol, "__stg_")))
+        return true; /* what the runtime has in its own language, primitive operations among it */
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
         if (has_suffix(symbol, suffixes[i]))
-            return jumps_through_register || has_prefix(symbol, "stg_") || strstr(symbol, "zi") ||
-                   strstr(symbol, "zm") || strstr(symbol, "zu");
+            return is_likely || has_prefix(symbol, "stg_") || strstr(symbol, "zi") || strstr(symbol, "zm") ||
+                   strstr(symbol, "zu");
     return false;
 }
 

@@ -98,6 +98,8 @@ static void test_names(void **state)
         {"camlStdlib__List__map_123", PLAN_COUNT, PLAN_REASON_UNSAVED_RBX},
         {"camlStdlib__List.map_123", PLAN_COUNT, PLAN_REASON_UNSAVED_RBX},
         {"caml_apply2", PLAN_COUNT, PLAN_REASON_UNSAVED_RBX},
+        {"caml_program", PLAN_COUNT, PLAN_REASON_UNSAVED_RBX},
+        {"caml_ml_array_bound_error", PLAN_COUNT, PLAN_REASON_UNSAVED_RBX},
         {"Builtins_InterpreterEntryTrampoline", PLAN_REFUSED, PLAN_REASON_SPECIAL_ABI},
         {"caml_alloc_string", PLAN_FULL, PLAN_REASON_NONE},
         {"camlot", PLAN_FULL, PLAN_REASON_NONE},
@@ -127,6 +129,37 @@ static void test_haskell(void **state)
     assert_int_equal(plan_bytes("base_GHCziBase_map_info", wrapper, sizeof(wrapper)).reason, PLAN_REASON_UNSAVED_RBX);
     assert_int_equal(plan_bytes("stg_ap_p_fast", wrapper, sizeof(wrapper)).reason, PLAN_REASON_UNSAVED_RBX);
     assert_int_equal(plan_bytes("get_info", wrapper, sizeof(wrapper)).reason, PLAN_REASON_NONE);
+}
+
+/* In an object that has Haskell code, names are enough. */
+static void test_haskell_object(void **state)
+{
+    static const uint8_t wrapper[] = {0x31, 0xFF, 0x90, 0x90, 0x90, 0xE9, 0x00, 0x10, 0x00, 0x00};
+    static const struct {
+        const char *symbol;
+        enum plan_reason reason;
+    } cases[] = {
+        {"Main_main_info", PLAN_REASON_UNSAVED_RBX},
+        {"stg_catchzh", PLAN_REASON_UNSAVED_RBX},
+        {"__stg_gc_enter_1", PLAN_REASON_UNSAVED_RBX},
+        {"createThread", PLAN_REASON_NONE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct plan_request request = {.symbol = cases[i].symbol,
+                                       .code = wrapper,
+                                       .code_bytes = sizeof(wrapper),
+                                       .function_bytes = sizeof(wrapper),
+                                       .address = ADDRESS};
+        struct patch_plan plan;
+
+        plan_function(&request, &plan);
+        assert_int_equal(plan.reason, PLAN_REASON_NONE);
+        request.is_haskell = true;
+        plan_function(&request, &plan);
+        assert_int_equal(plan.reason, cases[i].reason);
+    }
 }
 
 static void test_every_reason_has_a_text(void **state)
@@ -327,6 +360,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_haskell),
+        cmocka_unit_test(test_haskell_object),
         cmocka_unit_test(test_every_reason_has_a_text),
         cmocka_unit_test(test_nothing_is_refused),
         cmocka_unit_test(test_any_bytes),
