@@ -63,6 +63,8 @@ static enum plan_reason add_instruction(struct window *window)
         return PLAN_REASON_UNDECODABLE; /* the symbol's size is wrong, or these are no instructions */
     if (plan->window_bytes && instruction.mnemonic == ZYDIS_MNEMONIC_ENDBR64)
         return PLAN_REASON_JUMP_INTO_WINDOW; /* that is what it is there for */
+    if (instruction.mnemonic == ZYDIS_MNEMONIC_INT3 && !is_behind)
+        return PLAN_REASON_BREAKPOINT;
     plan->instructions[plan->instruction_count++] = (struct plan_instruction){plan->window_bytes, instruction.length};
     plan->window_bytes = (uint8_t)(plan->window_bytes + instruction.length);
     if (instruction.meta.category == ZYDIS_CATEGORY_CALL) {
@@ -177,6 +179,7 @@ const char *plan_reason_text(enum plan_reason reason)
         [PLAN_REASON_UNMOVABLE] = "one of the first instructions cannot be moved to another address",
         [PLAN_REASON_ALREADY_PATCHED] = "the function's bytes in memory differ from the file's",
         [PLAN_REASON_NEVER_RETURNS] = "the function does not return to its caller, so its calls are only counted",
+        [PLAN_REASON_BREAKPOINT] = "a debugger or a tracer has a breakpoint in the function's first instructions",
         [PLAN_REASON_MEMORY_TEST] = "the function tests memory by writing over it, callmeter's own too",
     };
 

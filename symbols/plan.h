@@ -42,7 +42,9 @@ enum plan_reason {
     PLAN_REASON_UNMOVABLE,        /* refused: an instruction that cannot be rewritten elsewhere (xbegin, ...) */
     PLAN_REASON_ALREADY_PATCHED,  /* refused: memory differs from the file */
     PLAN_REASON_NEVER_RETURNS,    /* count: goes on elsewhere in the same thread (longjmp, setcontext, ...) */
-    PLAN_REASON_MEMORY_TEST,      /* refused: writes over all memory, ours too, and puts it back */
+    PLAN_REASON_BREAKPOINT,  /* refused: an `int3` in the window, as uprobes put it (into every private mapping of the
+                                file, so that no comparison shows it); a copy of it is nobody's */
+    PLAN_REASON_MEMORY_TEST, /* refused: writes over all memory, ours too, and puts it back */
     PLAN_REASON_COUNT_,
 };
 

@@ -105,6 +105,22 @@ static void resolve_plan_refuse(struct patch_plan *plan, enum plan_reason reason
     plan->reason = reason;
 }
 
+/* A label of assembly (it has no size) that lies within a function: control falls into it, with anything on the stack.
+ */
+static bool resolve_plan_is_label(const struct resolve_target *target)
+{
+    const struct object *object = target->object;
+    const struct object_symbol *symbol = object_symbol_at(object, target->address);
+
+    for (; symbol && symbol < object->symbols + object->symbol_count && symbol->address == target->address; symbol++)
+        if (symbol->size)
+            return false;
+    symbol = object_symbol_at(object, target->address);
+    while (symbol && symbol > object->symbols && !symbol[-1].size)
+        symbol--;
+    return symbol && symbol > object->symbols && target->address - symbol[-1].address < symbol[-1].size;
+}
+
 /* Reasons that the planner cannot see from the code. */
 static const char *resolve_plan_forbidden(const struct resolve_target *target)
 {
@@ -116,6 +132,8 @@ static const char *resolve_plan_forbidden(const struct resolve_target *target)
         return "it belongs to the dynamic loader, in which nothing is tracked";
     if (name_split_clone(target->symbol->name, &length) == NAME_CLONE_COLD)
         return "it is a part of a function that is jumped to, not called";
+    if (resolve_plan_is_label(target))
+        return "it is a label inside of another function";
     return NULL;
 }
 

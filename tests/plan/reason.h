@@ -20,6 +20,7 @@ static const char *const reason_names[PLAN_REASON_COUNT_] = {
     [PLAN_REASON_ALREADY_PATCHED] = "already patched",
     [PLAN_REASON_MEMORY_TEST] = "memory test",
     [PLAN_REASON_NEVER_RETURNS] = "never returns",
+    [PLAN_REASON_BREAKPOINT] = "breakpoint",
 };
 
 #endif
