@@ -1,4 +1,4 @@
-/* Branches into a window from other functions of the same object.
+/* What other functions of the same object do to one: branches into its window, and answers read from the flags.
  *
  * Nothing is known of those functions, so every byte may be the start of a branch. One that would lead into a window is
  * then looked at again: is it where an instruction begins? Decoding from any true start before it gets there, and of
@@ -16,6 +16,8 @@ enum {
     SETTLE_BYTES = 64,         /* that many further on, wrong starts are in step */
     TEXT_BYTES = 16,           /* that many printable characters in a row are no code */
     FILTER_WORDS = 1024,
+    ENDBR64_BYTES = 4,
+    MOVES = 4, /* that may stand between a call and who reads the flags */
 };
 
 /* The section that is searched. */
@@ -45,6 +47,19 @@ static int compare_plans(const void *left, const void *right)
     return ((*first)->address > (*second)->address) - ((*first)->address < (*second)->address);
 }
 
+/* Where calls lead to: before the window, if an endbr64 is. */
+static uint64_t entry_of(const struct patch_plan *plan)
+{
+    return plan->address - plan->skip_bytes;
+}
+
+static void search_filter(struct search *search, uint64_t address)
+{
+    size_t bit = filter_bit(address);
+
+    search->filter[bit / 64] |= UINT64_C(1) << bit % 64;
+}
+
 static void search_init(struct search *search, struct patch_plan **plans, size_t count)
 {
     memset(search->filter, 0, sizeof(search->filter));
@@ -52,11 +67,9 @@ static void search_init(struct search *search, struct patch_plan **plans, size_t
     search->count = count;
     qsort(plans, count, sizeof(struct patch_plan *), compare_plans);
     for (size_t i = 0; i < count; i++) {
-        for (uint8_t at = 0; at < plans[i]->window_bytes; at++) {
-            size_t bit = filter_bit(plans[i]->address + at);
-
-            search->filter[bit / 64] |= UINT64_C(1) << bit % 64;
-        }
+        for (uint8_t at = 0; at < plans[i]->window_bytes; at++)
+            search_filter(search, plans[i]->address + at);
+        search_filter(search, entry_of(plans[i]));
     }
 }
 
@@ -147,6 +160,75 @@ static void note_far_branch(const struct search *search, const struct section *s
     }
 }
 
+/* True if the instruction leaves all flags, as far as a glance tells: mov, lea, push, pop and vector moves. */
+static bool leaves_flags(const uint8_t *code, size_t bytes, size_t *ret_length)
+{
+    size_t opcode = bytes > 1 && (code[0] & 0xF0) == 0x40 ? 1 : 0;
+    struct look look;
+
+    if (bytes <= opcode + 1 || !look_at_plain(code, bytes, &look))
+        return false;
+    *ret_length = look.length;
+    switch (code[opcode]) {
+    case 0x50 ... 0x5F:
+    case 0x88 ... 0x8B:
+    case 0x8D:
+    case 0xB0 ... 0xBF:
+    case 0xC6 ... 0xC7:
+        return true;
+    case 0x0F:
+        return code[opcode + 1] == 0x28 || code[opcode + 1] == 0x29 || (code[opcode + 1] & 0xEE) == 0xA6;
+    default:
+        return false;
+    }
+}
+
+/* jcc, setcc, cmovcc, adc, sbb */
+static bool reads_flags(const uint8_t *code, size_t bytes)
+{
+    size_t opcode = bytes > 1 && (code[0] & 0xF0) == 0x40 ? 1 : 0;
+
+    if (bytes < opcode + 2)
+        return false;
+    if (code[opcode] == 0x0F)
+        return (code[opcode + 1] & 0xE0) == 0x80 || (code[opcode + 1] & 0xF0) == 0x40;
+    if ((code[opcode] & 0xFC) == 0x80)
+        return (code[opcode + 1] & 0x30) == 0x10;
+    return (code[opcode] & 0xF0) == 0x70 || (code[opcode] & 0xF0) == 0x10;
+}
+
+/* A call at offset `at`: what is behind it, moves left aside? */
+static bool is_answered_by_flags(const struct section *section, size_t at)
+{
+    size_t next = at + 5;
+
+    for (unsigned i = 0; i < MOVES; i++) {
+        size_t length;
+
+        if (reads_flags(section->code + next, section->bytes - next))
+            return is_instruction(section, at);
+        if (!leaves_flags(section->code + next, section->bytes - next, &length))
+            return false;
+        next += length;
+    }
+    return false;
+}
+
+/* Behind a call of what does not return stands what is jumped to, which may read flags that the jump's origin set. */
+static void note_call(const struct search *search, uint64_t target)
+{
+    for (size_t i = first_above(search, target + ENDBR64_BYTES); i > 0; i--) {
+        struct patch_plan *plan = search->plans[i - 1];
+
+        if (plan->address < target)
+            return;
+        if (entry_of(plan) != target || plan->mode != PLAN_FULL || !plan->has_return)
+            continue;
+        plan->mode = PLAN_COUNT;
+        plan->reason = PLAN_REASON_FLAGS_OUT;
+    }
+}
+
 /* call, jmp and jcc with 4 bytes of displacement. */
 static void search_far(const struct search *search, const struct section *section)
 {
@@ -163,8 +245,11 @@ static void search_far(const struct search *search, const struct section *sectio
             return;
         memcpy(&relative, code + opcode + 1, sizeof(relative));
         target = section->address + opcode + 5 + (uint64_t)(int64_t)relative;
-        if (may_be_in_window(search, target))
-            note_far_branch(search, section, at, target);
+        if (!may_be_in_window(search, target))
+            continue;
+        note_far_branch(search, section, at, target);
+        if (code[at] == 0xE8 && is_answered_by_flags(section, at))
+            note_call(search, target);
     }
 }
 

@@ -15,6 +15,7 @@ struct window {
     struct patch_plan *plan;
     size_t room;      /* the window may not go past that many bytes of the code */
     size_t code_ends; /* bytes of the function itself, where that is known, else the room */
+    bool sets_flags;  /* an instruction so far did, or went elsewhere */
     bool has_ended;   /* behind a jump or return: the rest is padding, or something else's */
     bool has_call;
 };
@@ -44,6 +45,20 @@ static bool is_padding(const ZydisDecodedInstruction *instruction, const uint8_t
            (instruction->length == 2 && code[0] == 0x66 && code[1] == 0x90);
 }
 
+/* Flags are no arguments, but of assembly. `pushf` looks at those that are not for arithmetic. */
+static bool takes_flags(struct window *window, const ZydisDecodedInstruction *instruction)
+{
+    const ZydisAccessedFlagsMask arithmetic =
+        ZYDIS_CPUFLAG_CF | ZYDIS_CPUFLAG_PF | ZYDIS_CPUFLAG_AF | ZYDIS_CPUFLAG_ZF | ZYDIS_CPUFLAG_SF | ZYDIS_CPUFLAG_OF;
+    const ZydisAccessedFlags *flags = instruction->cpu_flags;
+
+    if (!flags || window->sets_flags || window->has_ended)
+        return false;
+    window->sets_flags = (flags->modified | flags->set_0 | flags->set_1 | flags->undefined) & arithmetic ||
+                         instruction->meta.category == ZYDIS_CATEGORY_CALL;
+    return flags->tested & arithmetic && instruction->meta.category != ZYDIS_CATEGORY_PUSH;
+}
+
 static enum plan_reason add_instruction(struct window *window)
 {
     struct patch_plan *plan = window->plan;
@@ -65,6 +80,8 @@ static enum plan_reason add_instruction(struct window *window)
         return PLAN_REASON_JUMP_INTO_WINDOW; /* that is what it is there for */
     if (instruction.mnemonic == ZYDIS_MNEMONIC_INT3 && !is_behind)
         return PLAN_REASON_BREAKPOINT;
+    if (takes_flags(window, &instruction))
+        return PLAN_REASON_FLAGS_IN;
     plan->instructions[plan->instruction_count++] = (struct plan_instruction){plan->window_bytes, instruction.length};
     plan->window_bytes = (uint8_t)(plan->window_bytes + instruction.length);
     if (instruction.meta.category == ZYDIS_CATEGORY_CALL) {
@@ -147,6 +164,7 @@ void plan_function(const struct plan_request *request, struct patch_plan *ret_pl
         reason = form_window(&window);
     if (reason == PLAN_REASON_NONE) {
         scan_function(&decoder, request, ret_plan, &result);
+        ret_plan->has_return = result.has_return;
         reason = refusal_of(&result);
     }
     if (reason == PLAN_REASON_NONE && !is_movable(ret_plan))
@@ -180,7 +198,9 @@ const char *plan_reason_text(enum plan_reason reason)
         [PLAN_REASON_ALREADY_PATCHED] = "the function's bytes in memory differ from the file's",
         [PLAN_REASON_NEVER_RETURNS] = "the function does not return to its caller, so its calls are only counted",
         [PLAN_REASON_BREAKPOINT] = "a debugger or a tracer has a breakpoint in the function's first instructions",
+        [PLAN_REASON_FLAGS_IN] = "the function takes an argument in the processor's flags",
         [PLAN_REASON_MEMORY_TEST] = "the function tests memory by writing over it, callmeter's own too",
+        [PLAN_REASON_FLAGS_OUT] = "a caller reads the processor's flags behind the call, so its calls are only counted",
     };
 
     return (size_t)reason < PLAN_REASON_COUNT_ && texts[reason] ? texts[reason] : "unknown reason";

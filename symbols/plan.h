@@ -44,7 +44,9 @@ enum plan_reason {
     PLAN_REASON_NEVER_RETURNS,    /* count: goes on elsewhere in the same thread (longjmp, setcontext, ...) */
     PLAN_REASON_BREAKPOINT,  /* refused: an `int3` in the window, as uprobes put it (into every private mapping of the
                                 file, so that no comparison shows it); a copy of it is nobody's */
+    PLAN_REASON_FLAGS_IN,    /* refused: reads the processor's flags before it sets them */
     PLAN_REASON_MEMORY_TEST, /* refused: writes over all memory, ours too, and puts it back */
+    PLAN_REASON_FLAGS_OUT,   /* count: somebody reads the flags behind a call of it */
     PLAN_REASON_COUNT_,
 };
 
@@ -75,6 +77,7 @@ struct patch_plan {
     enum plan_reason reason;
     uint8_t skip_bytes;   /* endbr64 that stays in front of the window: 0 or 4 */
     uint8_t window_bytes; /* replaced: 5 and more, whole instructions (padding may be part of it) */
+    bool has_return;      /* some `ret` is in it */
     uint8_t instruction_count;
     struct plan_instruction instructions[PLAN_WINDOW_INSTRUCTIONS_MAX];
     uint8_t original[PLAN_WINDOW_BYTES_MAX]; /* the window as it was */
@@ -93,7 +96,8 @@ void plan_function(const struct plan_request *request, struct patch_plan *ret_pl
 
 /* Refuses those of `plans`, which are all of the object that `code` (one whole executable section) belongs to, into
  * whose window a branch leads from anywhere in `code`: from another function. Hand-written assembly does it: glibc's
- * mempcpy jumps to memmove+3. Sorts `plans` by address. One pass, some nanoseconds a byte. Context: startup. */
+ * mempcpy jumps to memmove+3. And leaves PLAN_COUNT of those that answer by the processor's flags: x264 does `call f;
+ * je`. Sorts `plans` by address. One pass, some nanoseconds a byte. Context: startup. */
 void plan_check_branches(struct patch_plan **plans, size_t plan_count, const uint8_t *code, size_t code_bytes,
                          uint64_t address);
 

@@ -105,6 +105,10 @@ END
   assert_equal 0 "$status" 'exit status of the tracked program' || fail "$output"
 }
 
+@test "assembly that answers by the processor's flags, and labels that it falls into" {
+  assert_content judge-flags
+}
+
 @test "exceptions through a program whose unwinder is linked in and stripped" {
   local mode
   require_target exceptions-stripped

@@ -21,6 +21,8 @@ static const char *const reason_names[PLAN_REASON_COUNT_] = {
     [PLAN_REASON_MEMORY_TEST] = "memory test",
     [PLAN_REASON_NEVER_RETURNS] = "never returns",
     [PLAN_REASON_BREAKPOINT] = "breakpoint",
+    [PLAN_REASON_FLAGS_IN] = "flags in",
+    [PLAN_REASON_FLAGS_OUT] = "flags out",
 };
 
 #endif

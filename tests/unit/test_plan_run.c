@@ -104,31 +104,32 @@ asm(".intel_syntax noprefix\n"
     X(jump_global, "jmp [rip + victim_pointer]")                                                                       \
     X(jump_tail, "jmp victim_callee")                                                                                  \
     X(jump_short, "jmp 1f\n nop\n nop\n nop\n 1: mov eax, 3\n ret")                                                    \
-    X(jo, "jo 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                                            \
-    X(jno, "jno 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                                          \
-    X(jb, "jb 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                                            \
-    X(jae, "jae 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                                          \
-    X(je, "je 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                                            \
-    X(jne, "jne 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                                          \
-    X(jbe, "jbe 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                                          \
-    X(ja, "ja 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                                            \
-    X(js, "js 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                                            \
-    X(jns, "jns 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                                          \
-    X(jp, "jp 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                                            \
-    X(jnp, "jnp 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                                          \
-    X(jl, "jl 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                                            \
-    X(jge, "jge 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                                          \
-    X(jle, "jle 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                                          \
-    X(jg, "jg 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                                            \
-    X(jg_near, "jg 1f\n ret\n .skip 200, 0x90\n 1: mov eax, 2\n ret")                                                  \
-    X(jcc_three, "je 1f\n jl 2f\n jc 3f\n ret\n 1: mov al, 1\n ret\n 2: mov al, 2\n ret\n 3: mov al, 3\n ret")         \
-    X(jump_inside, "je 1f\n inc ecx\n 1: inc edx\n lea eax, [rcx + rdx]\n ret")                                        \
+    X(jo, "cmp edx, ecx\n jo 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                             \
+    X(jno, "cmp edx, ecx\n jno 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                           \
+    X(jb, "cmp edx, ecx\n jb 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                             \
+    X(jae, "cmp edx, ecx\n jae 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                           \
+    X(je, "cmp edx, ecx\n je 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                             \
+    X(jne, "cmp edx, ecx\n jne 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                           \
+    X(jbe, "cmp edx, ecx\n jbe 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                           \
+    X(ja, "cmp edx, ecx\n ja 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                             \
+    X(js, "cmp edx, ecx\n js 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                             \
+    X(jns, "cmp edx, ecx\n jns 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                           \
+    X(jp, "cmp edx, ecx\n jp 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                             \
+    X(jnp, "cmp edx, ecx\n jnp 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                           \
+    X(jl, "cmp edx, ecx\n jl 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                             \
+    X(jge, "cmp edx, ecx\n jge 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                           \
+    X(jle, "cmp edx, ecx\n jle 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                           \
+    X(jg, "cmp edx, ecx\n jg 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                             \
+    X(jg_near, "cmp edx, ecx\n jg 1f\n ret\n .skip 200, 0x90\n 1: mov eax, 2\n ret")                                   \
+    X(jcc_three,                                                                                                       \
+      "cmp edx, ecx\n je 1f\n jl 2f\n jc 3f\n ret\n 1: mov al, 1\n ret\n 2: mov al, 2\n ret\n 3: mov al, 3\n ret")     \
+    X(jump_inside, "clc\n je 1f\n nop\n 1: inc edx\n lea eax, [rcx + rdx]\n ret")                                      \
     X(loop_inside, "1: dec dl\n jnz 1b\n nop\n mov eax, edx\n ret")                                                    \
     X(jrcxz, "jrcxz 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                                      \
     X(jecxz, "jecxz 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                                      \
     X(loop, "nop\n loop 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                                  \
-    X(loope, "nop\n loope 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                                \
-    X(loopne, "nop\n loopne 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                              \
+    X(loope, "cmp dl, cl\n loope 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                         \
+    X(loopne, "cmp dl, cl\n loopne 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                       \
     X(loop_ecx, "addr32 loop 1f\n mov eax, 1\n ret\n 1: mov eax, 2\n ret")                                             \
     X(call_near, "call victim_callee\n mov eax, 1\n ret")                                                              \
     X(call_behind_push, "push rdx\n call victim_callee\n pop rax\n ret")                                               \
