@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "preload/quiet.h"
 #include "preload/x86_64/cpu.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -22,7 +23,7 @@ static long create_file(void)
 static long write_all(long file, const char *content, size_t bytes)
 {
     while (bytes > 0) {
-        long written = cpu_syscall(SYS_write, file, (long)content, (long)bytes, 0, 0, 0);
+        long written = quiet_write((int)file, content, bytes);
 
         if (written <= 0 && written != -EINTR)
             return written == 0 ? -ENOSPC : written;

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,11 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "preload/quiet.h"
 #include "preload/x86_64/cpu.h"
-
-enum {
-    WAIT_MS = 100
-};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 static int most_verbose = LOG_LEVEL_WARN; /* -1: off */
@@ -72,9 +68,7 @@ void log_line(enum log_level level, const char *format, ...)
 
         clean(line);
         line[length] = '\n';
-        if (write(STDERR_FILENO, line, length + 1) < 0) {
-            /* Nobody is left to tell. */
-        }
+        quiet_put(STDERR_FILENO, line, length + 1);
     }
     errno = saved_errno;
 }
@@ -82,13 +76,10 @@ void log_line(enum log_level level, const char *format, ...)
 void log_write(int fd, const char *line, size_t bytes)
 {
     struct stat status;
-    struct pollfd poll = {.fd = fd, .events = POLLOUT};
-    struct timespec limit = {.tv_nsec = WAIT_MS * 1000000L};
 
     if (most_verbose < LOG_LEVEL_ERROR || !standard_error.is_known ||
         cpu_syscall(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) != 0 || status.st_dev != standard_error.device ||
         status.st_ino != standard_error.inode)
         return;
-    if (cpu_syscall(SYS_ppoll, (long)&poll, 1, (long)&limit, 0, 0, 0) == 1 && poll.revents == POLLOUT)
-        cpu_syscall(SYS_write, fd, (long)line, (long)bytes, 0, 0, 0);
+    quiet_put(fd, line, bytes);
 }

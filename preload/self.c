@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "preload/allocator.h"
+#include "preload/quiet.h"
 #include "preload/x86_64/cpu.h"
 
 /* This object's own, by the linker, as is _DYNAMIC. */
@@ -94,11 +95,11 @@ const char *self_environment(const char *name)
 
 static void write_text(const char *text)
 {
-    long length = 0;
+    size_t length = 0;
 
     while (text[length])
         length++;
-    cpu_syscall(SYS_write, STDERR_FILENO, (long)text, length, 0, 0, 0);
+    quiet_put(STDERR_FILENO, text, length);
 }
 
 /* "callmeter[PID]: warn: ". */

@@ -176,6 +176,39 @@ END
   assert_equal 0 "$exit_status" 'exit status'
 }
 
+# greet_into DESCRIPTOR [COMMAND...]: the greeter, of whose manifest a function is missing, which the log tells.
+greet_into() {
+  local descriptor=$1
+  shift
+  manifest_of greet no_such_function
+  "$@" env LD_PRELOAD="$shim" CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=none CALLMETER_EXE=greeter \
+    "$(target greeter)" greet 3 2>&"$descriptor" </dev/null | cat
+  return "${PIPESTATUS[0]}"
+}
+
+@test "the log kills nobody: its reader is gone, its file may not grow, its pipe is full" {
+  mkfifo "$BATS_TEST_TMPDIR/pipe"
+  exec 8<>"$BATS_TEST_TMPDIR/pipe" 9>"$BATS_TEST_TMPDIR/pipe"
+  dd if=/dev/zero of="$BATS_TEST_TMPDIR/pipe" bs=4096 count=1024 oflag=nonblock 2>/dev/null || true
+  run -0 greet_into 9
+  assert_match 'greeted 3' "$output"
+  exec 8<&-
+  run -0 greet_into 9
+  assert_match 'greeted 3' "$output"
+  exec 9>"$BATS_TEST_TMPDIR/file"
+  run -0 greet_into 9 prlimit --fsize=0
+  assert_match 'greeted 3' "$output"
+  exec 9>&-
+}
+
+@test "a limit on the size of files is no danger where code has to come from one" {
+  require_target without-exec
+  manifest_of greet
+  run -0 bash -c "prlimit --fsize=0 '$(target without-exec)' mprotect env LD_PRELOAD='$shim' \
+    CALLMETER_MANIFEST='$manifest' CALLMETER_LISTEN=none '$(target greeter)' greet 3 </dev/null | cat; exit \${PIPESTATUS[0]}"
+  assert_match 'greeted 3' "$output"
+}
+
 @test "the program finds errno, arguments, the working directory and its descriptors as without the shim" {
   local look='echo "$0 $*"; pwd; umask; for fd in 0 1 2 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$fd ] && echo "$fd"; done; true'
   manifest_json '{"version": 1, "functions": [{"symbol": "no_such_function", "optional": true}]}'

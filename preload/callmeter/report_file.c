@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "preload/quiet.h"
 #include "preload/x86_64/cpu.h"
 
 #define PREFIX "panic-"
@@ -101,7 +102,7 @@ int report_file_prepare(const char *folder)
 static int write_all(int fd, const char *data, size_t bytes)
 {
     while (bytes > 0) {
-        long written = cpu_syscall(SYS_write, fd, (long)data, (long)bytes, 0, 0, 0);
+        long written = quiet_write(fd, data, bytes);
 
         if (written == -EINTR)
             continue;
