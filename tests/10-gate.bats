@@ -209,6 +209,15 @@ greet_into() {
   assert_match 'greeted 3' "$output"
 }
 
+@test "a program that is started by hand through ld.so" {
+  manifest_of greet
+  start_metered "$(readelf -lW "$(target greeter)" | sed -n 's/.*interpreter: \(.*\)]/\1/p')" --preload "$shim" \
+    "$(target greeter)" greet 3
+  wait_done
+  scrape
+  assert_metric 3 calls_total function=greet module=greeter outcome=success
+}
+
 @test "the program finds errno, arguments, the working directory and its descriptors as without the shim" {
   local look='echo "$0 $*"; pwd; umask; for fd in 0 1 2 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$fd ] && echo "$fd"; done; true'
   manifest_json '{"version": 1, "functions": [{"symbol": "no_such_function", "optional": true}]}'

@@ -16,10 +16,10 @@ late_manifest() {
 
 # meter_late MODE [ARGUMENT]: counts are exact, and all else is as in the bare run.
 meter_late() {
-  run_bare "$(target late)" "$@"
+  run_bare "$(target "${late_target:-late}")" "$@"
   assert_equal 0 "$bare_status" 'exit status of the bare run' || { cat "$BATS_TEST_TMPDIR/bare.out" >&2; return 1; }
   late_manifest
-  start_metered "$(target late)" "$@" && wait_done && scrape || return 1
+  start_metered "$(target "${late_target:-late}")" "$@" && wait_done && scrape || return 1
   assert_late_truths || return 1
 }
 
@@ -71,6 +71,12 @@ assert_modes() {
   assert_metric "$(awk '$2 == "late_add" { print substr($3, 9) }' "$run_dir/out")" \
     calls_total function=late_add outcome=success
   assert_lines 0 "$run_dir/err" 'has room for'
+}
+
+@test "in a program that has its own copy of the loader's account" {
+  late_target=late-asks-loader meter_late open
+  assert_modes late_add=full late_read=full late_at_start=full late_picked=pending dependent_add=pending
+  end_late
 }
 
 @test "before the library comes its functions are pending and have no series" {
@@ -178,6 +184,20 @@ assert_modes() {
 @test "a library in a namespace of its own shares the series" {
   meter_late namespace
   end_late
+}
+
+@test "a library that is found in the working directory, by its bare name" {
+  cd "$targets"
+  LD_LIBRARY_PATH=/nowhere: meter_late by-name
+  end_late
+}
+
+@test "a library that comes alone to a namespace of its own" {
+  manifest_json '{"version": 1, "functions": [{"symbol": "late_alone", "object": "liblate-alone.so", "name": "late_alone"}]}'
+  start_metered "$(target late)" alone
+  wait_done
+  scrape
+  assert_truths
 }
 
 @test "a condition on errno is refused in a namespace that has an errno of its own" {

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 
 #include "preload/callmeter/objects.h"
+#include "preload/callmeter/span.h"
 #include "preload/callmeter/watch.h"
 #include "preload/shim.h"
 #include "preload/x86_64/cpu.h"
@@ -216,7 +217,7 @@ static void arrive_polled(struct known *object)
 
 static void take(struct known *object)
 {
-    if (object->is_ours || !strchr(object->path, '/'))
+    if (object->is_ours || !span_is_file(object->path, object->load_bias))
         return;
     if (is_polling) {
         arrive_polled(object);
@@ -336,7 +337,7 @@ static void changed(void)
 {
     struct task task = {.act = look_task};
 
-    if (_r_debug.r_state == RT_CONSISTENT)
+    if (span_is_consistent())
         own_do(&task);
 }
 

@@ -6,11 +6,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 
 #include "preload/callmeter/import_table.h"
 #include "preload/callmeter/import_uses.h"
 #include "preload/callmeter/slots.h"
+#include "preload/callmeter/span.h"
 #include "preload/shim.h"
 
 /* A slot that holds the address of a function that is looked for. */
@@ -67,8 +67,9 @@ static bool is_meant(const struct redirection *redirection, const struct dl_phdr
 {
     bool is_program = redirection->seen == 1;
 
-    return is_program || (strchr(info->dlpi_name, '/') && strcmp(info->dlpi_name, redirection->shim->path) != 0 &&
-                          info->dlpi_addr != getauxval(AT_BASE));
+    return is_program ||
+           (span_is_file(info->dlpi_name, info->dlpi_addr) && strcmp(info->dlpi_name, redirection->shim->path) != 0 &&
+            info->dlpi_addr != span_debug()->r_ldbase);
 }
 
 /* Lists what is to be asked: symbols are looked up later, since that takes another lock of the loader's. */

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "preload/callmeter/span.h"
 #include "preload/shim.h"
 #include "symbols/diag.h"
 
@@ -54,7 +55,7 @@ static bool is_same_file(const char *path, const char *other)
  * program that execs itself as /proc/self/exe was started by no name. */
 static void listing_open_executable(struct listing *listing, uint64_t load_bias)
 {
-    static const char self[] = "/proc/self/exe";
+    const char *self = span_program();
     const char *started_by = (const char *)getauxval(AT_EXECFN);
     char target[PATH_MAX];
     ssize_t length = readlink(self, target, sizeof(target) - 1);
@@ -88,7 +89,7 @@ static void listing_open_all(struct listing *listing)
 
         if (i == 0)
             listing_open_executable(listing, entry->load_bias);
-        else if (strchr(entry->name, '/') && strcmp(entry->name, listing->shim->path) != 0)
+        else if (span_is_file(entry->name, entry->load_bias) && strcmp(entry->name, listing->shim->path) != 0)
             listing_open(listing, entry->name, entry->load_bias, false);
     }
 }

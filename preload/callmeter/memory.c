@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "preload/callmeter/span.h"
 #include "preload/shim.h"
 
 #define PAGE ((uintptr_t)4096)
@@ -70,7 +71,7 @@ static void add(struct needed *needed, const struct link_map *program, const cha
 
 static void find_needed(struct needed *needed)
 {
-    const struct link_map *program = _r_debug.r_map;
+    const struct link_map *program = span_debug()->r_map;
 
     needed->objects[needed->count++] = program;
     for (size_t i = 0; i < needed->count; i++) {

@@ -3,6 +3,7 @@
 #define CALLMETER_PRELOAD_CALLMETER_SPAN_H
 
 #include <link.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct span {
@@ -11,6 +12,20 @@ struct span {
     uintptr_t load_bias;
     const char *path; /* the loader's, "" for the program; as long as the object stays loaded */
 };
+
+/* The loader's own account of what is loaded. Not what the name `_r_debug` stands for: a program that uses it has a
+ * copy, as it was when the program was relocated. The first call is at the startup; any context later. */
+const struct r_debug *span_debug(void);
+
+/* True if no namespace is in the middle of a change. Context: as above. */
+bool span_is_consistent(void);
+
+/* A path of the program's file: also where the kernel has started ld.so, by hand, and that has started the program. */
+const char *span_program(void);
+
+/* True if the loader's name of an object is a path of its file, which need not have a slash (an empty item in
+ * LD_LIBRARY_PATH): not the program's, which is "", nor the vDSO's. */
+bool span_is_file(const char *name, uintptr_t load_bias);
 
 /* The object that holds `address`, or -ENOENT. Takes the loader's lock. Context: startup, and where an exception is
  * thrown. */

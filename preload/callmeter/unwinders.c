@@ -60,7 +60,7 @@ static int find_by_table(const struct span *span, struct unwind_functions *funct
 {
     struct object *object;
     struct diag diag;
-    int result = object_open(span->path[0] ? span->path : "/proc/self/exe", span->load_bias, false, &object, &diag);
+    int result = object_open(span->path[0] ? span->path : span_program(), span->load_bias, false, &object, &diag);
 
     if (result != 0)
         return result;

@@ -71,13 +71,14 @@ bool watch_begin(const struct shim *shim, void (*changed)(void), char *text, siz
 {
     struct patch_plan plan = {.window_bytes = PLAN_JUMP_BYTES, .instruction_count = 1};
     struct patch patch = {.plan = &plan};
+    uintptr_t told = span_debug()->r_brk;
     struct span loader;
 
-    if (!_r_debug.r_brk || span_find(_r_debug.r_brk, &loader) != 0 || loader.high - _r_debug.r_brk < LOOK_BYTES) {
+    if (!told || span_find(told, &loader) != 0 || loader.high - told < LOOK_BYTES) {
         snprintf(text, text_bytes, "it does not say where it tells of them");
         return false;
     }
-    patch.window = find_window((uint8_t *)_r_debug.r_brk);
+    patch.window = find_window((uint8_t *)told);
     if (!patch.window) {
         snprintf(text, text_bytes, "the function by which it tells of them has been changed (by a debugger?)");
         return false;

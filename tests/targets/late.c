@@ -37,6 +37,14 @@ static const char *path_of(const char *name)
     return path;
 }
 
+/* A program that names the loader's variable has a copy of it, of which the loader knows nothing. */
+static void ask_loader(void)
+{
+#ifdef ASKS_LOADER
+    CHECK(_r_debug.r_version > 0);
+#endif
+}
+
 static void *open_late(const char *name)
 {
     void *handle = dlopen(path_of(name), RTLD_NOW | RTLD_LOCAL);
@@ -58,6 +66,7 @@ static void add(void *handle, int count)
 
 static void run_open(void)
 {
+    ask_loader();
     void *handle = open_late("liblate.so");
     value_function late_read;
     named_function late_named;
@@ -247,6 +256,32 @@ static void run_namespace(void)
     printf("truth late_add success=%d\n", 2 * CALLS);
 }
 
+/* As LD_LIBRARY_PATH says: with an empty item, that is the working directory, and the library's path is its name. */
+static void run_by_name(void)
+{
+    void *handle = dlopen("liblate.so", RTLD_NOW);
+
+    CHECK(handle != NULL);
+    if (handle)
+        add(handle, CALLS);
+    printf("truth late_add success=%d\n", CALLS);
+    printf("truth late_at_start success=1\n");
+}
+
+/* ld.so says that it is about to add something when it has done so already, and nothing else follows. */
+static void run_alone(void)
+{
+    void *handle = dlmopen(LM_ID_NEWLM, path_of("liblate-alone.so"), RTLD_NOW);
+    value_function late_alone = NULL;
+
+    CHECK(handle != NULL);
+    if (handle)
+        *(void **)&late_alone = dlsym(handle, "late_alone");
+    for (int i = 0; late_alone && i < CALLS; i++)
+        CHECK(late_alone(i) == (i ^ 0x12345678) + 1);
+    printf("truth late_alone success=%d\n", CALLS);
+}
+
 static void run_dependent(void)
 {
     void *handle = open_late("liblate-dependent.so");
@@ -427,6 +462,8 @@ int main(int argc, char **argv)
         {"threads", run_threads},
         {"children", run_children},
         {"namespace", run_namespace},
+        {"alone", run_alone},
+        {"by-name", run_by_name},
         {"dependent", run_dependent},
         {"broken", run_broken},
         {"picked", run_picked},
