@@ -55,3 +55,20 @@ load lib/helper
     "$(target fault-single-step)" jump </dev/null
   assert_equal 0 "$status" 'exit status' || fail "$output"
 }
+
+@test "a program with 3 GiB of zeros, whose end is out of reach of its code" {
+  require_target greeter-huge
+  manifest_of greet
+  start_metered "$(target greeter-huge)" greet 3
+  scrape
+  assert_metric 3 calls_total function=greet outcome=success
+}
+
+@test "a program that finds no /proc" {
+  unshare -rm mount -t tmpfs none /proc 2>/dev/null || skip 'no user namespaces here'
+  manifest_of greet
+  start_metered CALLMETER_EXE=greeter unshare -rm sh -c 'mount -t tmpfs none /proc && exec "$0" "$@"' \
+    "$(target greeter)" greet 3
+  scrape
+  assert_metric 3 calls_total function=greet outcome=success
+}

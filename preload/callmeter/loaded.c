@@ -66,6 +66,8 @@ static void listing_open_executable(struct listing *listing, uint64_t load_bias)
         path = started_by;
     else if (is_same_file(target, self))
         path = target;
+    else if (started_by && access(self, F_OK) != 0) /* without /proc */
+        path = started_by;
     listing_open(listing, path, load_bias, true);
 }
 

@@ -15,6 +15,8 @@
 #define GUARD     ((uintptr_t)0x10000)    /* between us and a neighbour */
 #define PAGE      ((uintptr_t)4096)
 
+#define TRIAL_STEP ((uintptr_t)0x100000)
+
 /* The places to try, best first: right below the object, then ever lower; then above. */
 struct search {
     uintptr_t low, high; /* the object */
@@ -90,13 +92,29 @@ bool near_reaches(uintptr_t address, size_t bytes, uintptr_t low, uintptr_t high
            (address + bytes > low ? address + bytes - low : 0) <= REACH;
 }
 
+/* Where the kernel does not tell what is free (no /proc), it is tried. */
+static int map_by_trial(const struct search *search, uint8_t **ret_memory)
+{
+    for (uintptr_t distance = TRIAL_STEP; distance < REACH; distance += TRIAL_STEP) {
+        uintptr_t below = (search->low & ~(PAGE - 1)) - distance;
+        uintptr_t above = ((search->high + PAGE - 1) & ~(PAGE - 1)) + HEAP_ROOM + distance;
+
+        if (search->low > distance + LOWEST && near_reaches(below, search->bytes, search->low, search->high) &&
+            map_at(below, search->bytes, ret_memory))
+            return 0;
+        if (above < HIGHEST && near_reaches(above, search->bytes, search->low, search->high) &&
+            map_at(above, search->bytes, ret_memory))
+            return 0;
+    }
+    return -ENOMEM;
+}
+
 int near_map(uintptr_t low, uintptr_t high, size_t bytes, uint8_t **ret_memory)
 {
     struct search search = {.low = low, .high = high, .bytes = (bytes + PAGE - 1) & ~(PAGE - 1)};
-    int result = search_gaps(&search);
 
-    if (result != 0)
-        return result;
+    if (search_gaps(&search) != 0)
+        return map_by_trial(&search, ret_memory);
     if (map_at(search.below, search.bytes, ret_memory) || map_at(search.above, search.bytes, ret_memory))
         return 0;
     return -ENOMEM;

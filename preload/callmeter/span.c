@@ -26,6 +26,7 @@ static bool holds(const struct search *search, uintptr_t bias, const char *path,
 {
     uintptr_t low = UINTPTR_MAX;
     uintptr_t high = 0;
+    uintptr_t file_high = 0;
 
     for (size_t i = 0; i < count; i++) {
         uintptr_t begin = bias + headers[i].p_vaddr;
@@ -34,10 +35,11 @@ static bool holds(const struct search *search, uintptr_t bias, const char *path,
             continue;
         low = begin < low ? begin : low;
         high = begin + headers[i].p_memsz > high ? begin + headers[i].p_memsz : high;
+        file_high = begin + headers[i].p_filesz > file_high ? begin + headers[i].p_filesz : file_high;
     }
     if (search->address < low || search->address >= high)
         return false;
-    *search->span = (struct span){low, high, bias, path};
+    *search->span = (struct span){low, high, file_high, bias, path};
     return true;
 }
 

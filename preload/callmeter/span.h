@@ -8,7 +8,8 @@
 
 struct span {
     uintptr_t low;
-    uintptr_t high; /* exclusive, all loaded segments */
+    uintptr_t high;      /* exclusive, all loaded segments */
+    uintptr_t file_high; /* exclusive, what of them comes from the file: all but .bss */
     uintptr_t load_bias;
     const char *path; /* the loader's, "" for the program; as long as the object stays loaded */
 };

@@ -293,6 +293,8 @@ static int map_area(const struct resolution *resolution, size_t first, struct tr
     if (result != 0 || take_area(area, &span, bytes))
         return result;
     result = near_map(span.low, span.high, bytes, &area->memory);
+    if (result == -ENOMEM) /* gigabytes of .bss, which code reaches in other ways */
+        result = near_map(span.low, span.file_high, bytes, &area->memory);
     area->bytes = result == 0 ? bytes : 0;
     return result;
 }

@@ -1,10 +1,16 @@
 /* The plain victim: greets as often as it is told to, then waits. Takes its second argument as the number. */
 #include "victim.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
 
 static int greetings;
+
+#ifdef HUGE
+/* So that the program's end is out of reach of its code. */
+char huge[UINT64_C(3) << 30];
+#endif
 
 TRACKED int greet(int value)
 {
