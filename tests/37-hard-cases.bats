@@ -72,3 +72,17 @@ load lib/helper
   scrape
   assert_metric 3 calls_total function=greet outcome=success
 }
+
+@test "a library whose file is replaced between its loading and the shim's start is left as it is" {
+  cp "$(target caller)" "$(target libvictim.so)" "$BATS_TEST_TMPDIR"
+  cp "$(target liblate.so)" "$BATS_TEST_TMPDIR/new"
+  run_bare "$BATS_TEST_TMPDIR/caller" library
+  manifest_of library_sum late_add twice
+  start_metered LD_PRELOAD="$shim $(target replace-file.so)" CALLMETER_EXE=caller \
+    REPLACE="$BATS_TEST_TMPDIR/libvictim.so" REPLACE_BY="$BATS_TEST_TMPDIR/new" "$BATS_TEST_TMPDIR/caller" library
+  wait_done
+  scrape
+  assert_metric 2000 calls_total function=twice outcome=success
+  assert_match 'libvictim.so is left out: the file was replaced' "$(cat "$run_dir/err")"
+  assert_metric 2 manifest_functions state=missing
+}

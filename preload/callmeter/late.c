@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "preload/callmeter/as_loaded.h"
 #include "preload/callmeter/late_part.h"
 #include "preload/callmeter/late_rows.h"
 #include "preload/callmeter/loaded.h"
@@ -399,7 +400,9 @@ struct late_visit *late_arrive(const struct late_object *object, enum late_pass 
     if (late_part_init(&part, config.manifest, found, object) != 0)
         return NULL;
     if (part.manifest.function_count > 0) {
-        if (object_open(object->path, object->load_bias, false, &library, &diag) == 0) {
+        if (!as_loaded_is(object->path, object->load_bias)) {
+            config.shim->log(LOG_LEVEL_WARN, "%s is left out: the file was replaced since it was loaded", object->path);
+        } else if (object_open(object->path, object->load_bias, false, &library, &diag) == 0) {
             visit = look_into(&part, library, object, pass, ret_has_ifuncs);
             object_close(library);
         } else {

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "preload/callmeter/as_loaded.h"
 #include "preload/callmeter/span.h"
 #include "preload/shim.h"
 #include "symbols/diag.h"
@@ -38,7 +39,9 @@ static void listing_open(struct listing *listing, const char *path, uint64_t loa
         return;
     }
     loaded->objects = objects;
-    if (object_open(path, load_bias, is_executable, &objects[loaded->count], &diag) == 0)
+    if (!as_loaded_is(path, load_bias))
+        listing->shim->log(LOG_LEVEL_WARN, "%s is left out: the file was replaced since it was loaded", path);
+    else if (object_open(path, load_bias, is_executable, &objects[loaded->count], &diag) == 0)
         loaded->count++;
     else
         listing->shim->log(LOG_LEVEL_WARN, "%s is left out: %s", path, diag.text);
