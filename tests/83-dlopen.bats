@@ -352,3 +352,13 @@ sys.stdin.read()'
   release
   assert_equal 0 "$exit_status"
 }
+
+@test "where ld.so cannot be watched, a library that goes and comes back to its place is tracked each time" {
+  late_manifest
+  start_metered LD_PRELOAD="$shim $(target debug-loader.so)" "$(target late)" cycles
+  wait_done
+  scrape
+  assert_lines 1 "$run_dir/err" 'the loader cannot be watched'
+  assert_match '^truth late_add success=[1-9][0-9]*$' "$(grep 'late_add' "$run_dir/out")"
+  assert_metric "$(sed -n 's/^truth late_add success=//p' "$run_dir/out")" calls_total function=late_add outcome=success
+}

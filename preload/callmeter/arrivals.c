@@ -66,10 +66,19 @@ static bool is_called(const struct known *object, const char *name)
            strcmp(slash ? slash + 1 : object->path, name) == 0;
 }
 
+/* Where ld.so does not tell of changes, a library may have gone and come back to the same place meanwhile. */
+static bool is_in_place(const struct known *object)
+{
+    for (unsigned i = 0; is_polling && i < VISITS; i++)
+        if (!late_is_in_place(object->visits[i]))
+            return false;
+    return true;
+}
+
 static bool is_same(const struct known *object, const struct objects_entry *entry)
 {
     return object->path && object->load_bias == entry->load_bias && object->dynamic == entry->dynamic &&
-           object->is_elsewhere == entry->is_elsewhere && strcmp(object->path, entry->path) == 0;
+           object->is_elsewhere == entry->is_elsewhere && strcmp(object->path, entry->path) == 0 && is_in_place(object);
 }
 
 /* Both lists are in one order: what was known before *next is not met again. */

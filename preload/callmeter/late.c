@@ -37,6 +37,8 @@ struct late_visit {
     size_t row_count;
     uint32_t *live; /* and of those that are tracked, while it is live */
     size_t live_count;
+    const uint8_t *window; /* one of those that were patched, while it is live; NULL: there is none */
+    int32_t distance;      /* of the jump there */
 };
 
 static struct late_config config;
@@ -269,6 +271,17 @@ static void refuse_errno(const struct manifest *manifest, struct resolution *res
     }
 }
 
+static void note_window(struct late_visit *visit, const struct track_build *build)
+{
+    visit->window = NULL;
+    for (size_t i = 0; i < build->patch_count && !visit->window; i++) {
+        if (build->patches[i].result != 0)
+            continue;
+        visit->window = build->patches[i].window;
+        memcpy(&visit->distance, visit->window + 1, sizeof(visit->distance));
+    }
+}
+
 /* The lock is held. */
 static struct late_visit *track_locked(struct track *track, bool is_relocated)
 {
@@ -285,6 +298,7 @@ static struct late_visit *track_locked(struct track *track, bool is_relocated)
         visit->hooks = track->build->hooks;
         visit->area = track->build->area;
         track_build_patch(track, is_relocated && track_has_threads());
+        note_window(visit, track->build);
     }
     for (size_t i = 0; !visit && i < resolution->count; i++)
         if (track_is_tracked(&resolution->targets[i]))
@@ -411,6 +425,11 @@ struct late_visit *late_arrive(const struct late_object *object, enum late_pass 
     }
     late_part_finish(&part);
     return visit;
+}
+
+bool late_is_in_place(const struct late_visit *visit)
+{
+    return !visit || !visit->window || memcmp(visit->window + 1, &visit->distance, sizeof(visit->distance)) == 0;
 }
 
 void late_leave(struct late_visit *visit)

@@ -72,4 +72,8 @@ struct late_visit *late_arrive(const struct late_object *object, enum late_pass 
 /* The library was unmapped: nothing of it is touched. Takes NULL. Context: as late_arrive, in a call of dlclose. */
 void late_leave(struct late_visit *visit);
 
+/* False if the jumps that were written are not there any more: what has the library's place and name now is not the
+ * library that was visited. NULL: true. */
+bool late_is_in_place(const struct late_visit *visit);
+
 #endif
