@@ -22,6 +22,7 @@
 enum {
     SIGNAL_MASK_BYTES = 8,
     RESTORER_FLAG = 0x04000000, /* SA_RESTORER of the kernel */
+    SYSCALL_BYTES = 2,
 };
 
 enum way {
@@ -180,11 +181,12 @@ static const struct patch *window_before(const struct live *live, uintptr_t pc)
     return low > 0 ? &live->patches[low - 1] : NULL;
 }
 
+/* A system call that is interrupted may be made anew, from its instruction, which lies before where the thread is. */
 static bool is_in_a_window(const void *context, uintptr_t pc)
 {
     const struct patch *patch = window_before(context, pc);
 
-    return patch && patch->result == 0 && pc < (uintptr_t)patch->window + PLAN_JUMP_BYTES;
+    return patch && patch->result == 0 && pc < (uintptr_t)patch->window + PLAN_JUMP_BYTES + SYSCALL_BYTES;
 }
 
 /* Traps
