@@ -23,6 +23,7 @@ enum {
     SIGNAL_MASK_BYTES = 8,
     RESTORER_FLAG = 0x04000000, /* SA_RESTORER of the kernel */
     SYSCALL_BYTES = 2,
+    LEAVING_NAPS = 1000,
 };
 
 enum way {
@@ -53,7 +54,8 @@ struct traps {
     uintptr_t at[]; /* ascending */
 };
 
-static struct traps *_Atomic traps; /* for the handler */
+static struct traps *_Atomic traps;      /* for the handler */
+static _Atomic uint32_t handlers_inside; /* that may be reading them */
 static struct action program_action;
 
 /* Processors
@@ -246,15 +248,19 @@ static void trapped(int signal, siginfo_t *info, void *context)
 {
     static const struct timespec nap = {.tv_nsec = NAP_NS};
     greg_t *pc = &((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
-    struct traps *list = traps;
+    struct traps *list;
 
+    handlers_inside++;
+    list = traps;
     if (!is_behind_trap(list, (uintptr_t)*pc)) {
+        handlers_inside--;
         forward(signal, info, context);
         return;
     }
     --*pc;
     while (!list->is_done)
         cpu_syscall(SYS_nanosleep, (long)&nap, 0, 0, 0, 0, 0);
+    handlers_inside--;
 }
 
 /* NULL: int3 cannot be used. */
@@ -277,14 +283,26 @@ static struct traps *traps_begin(const struct live *live)
     return list;
 }
 
+/* They wake up from a nap, and leave. */
+static bool have_handlers_left(void)
+{
+    static const struct timespec nap = {.tv_nsec = NAP_NS};
+
+    for (int i = 0; i < LEAVING_NAPS && handlers_inside > 0; i++)
+        cpu_syscall(SYS_nanosleep, (long)&nap, 0, 0, 0, 0, 0);
+    return handlers_inside == 0;
+}
+
 /* If a thread cannot be seen elsewhere, a trap may be on its way to it: then the handler stays, and passes on what is
- * not its own. */
+ * not its own. The list stays as long as a handler may be reading it. */
 static void traps_end(const struct live *live, struct traps *list)
 {
     list->is_done = true;
     if (!live_threads_left(is_behind_trap, list))
         return;
     set_action(&program_action, NULL);
+    if (!have_handlers_left())
+        return;
     traps = NULL;
     cpu_syscall(SYS_munmap, (long)list, (long)(sizeof(*list) + live->count * sizeof(*list->at)), 0, 0, 0, 0);
 }

@@ -91,12 +91,13 @@ static struct threads *list(void)
 {
     static const char path[] = "/proc/self/task";
     struct threads *threads = live_map(sizeof(*threads));
-    long fd = cpu_syscall(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, 0, 0);
     int self = (int)cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
     long bytes = -1;
+    long fd;
 
     if (!threads)
         return NULL;
+    fd = cpu_syscall(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, 0, 0);
     threads->is_complete = true;
     while (fd >= 0 && (bytes = cpu_syscall(SYS_getdents64, fd, (long)threads->batch, BATCH_BYTES, 0, 0, 0)) > 0)
         for (long at = 0; at < bytes; at += ((struct entry *)(void *)(threads->batch + at))->bytes)
