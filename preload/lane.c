@@ -450,6 +450,7 @@ int lanes_init(const struct lane_config *given)
 {
     uint32_t capacity = given->segment->block_capacity;
     size_t refs_bytes = ((size_t)(capacity + 1) * sizeof(*block_refs) + 4095) & ~(size_t)4095;
+    struct lane *made = map_private(capacity * sizeof(*made));
     long result;
 
     config = *given;
@@ -457,9 +458,8 @@ int lanes_init(const struct lane_config *given)
     slow_init(given->now);
     extra_init(given->now, given->errno_offset);
     sampling_init();
-    lanes = map_private(capacity * sizeof(*lanes));
     block_refs = map_private(refs_bytes);
-    if (!lanes || !block_refs)
+    if (!made || !block_refs)
         return -ENOMEM;
     result = cpu_syscall(SYS_madvise, (long)block_refs, (long)refs_bytes, MADV_WIPEONFORK, 0, 0, 0);
     if (result != 0)
@@ -469,5 +469,6 @@ int lanes_init(const struct lane_config *given)
     process_begin_once();
     if (!config.is_data_scanned)
         records_init();
+    __atomic_store_n(&lanes, made, __ATOMIC_RELEASE); /* last: threads that are there already may exec, fork or exit */
     return 0;
 }

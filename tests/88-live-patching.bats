@@ -30,3 +30,14 @@ load lib/helper
   release
   assert_equal 0 "$exit_status"
 }
+
+@test "children that are forked while functions are patched go on as their parent does" {
+  manifest_json '{"version": 1, "functions": [{"symbol": "live_busy_*", "object": "live-forks.so"}]}'
+  for _ in 1 2 3 4 5 6 7 8; do
+    start env LD_PRELOAD="$shim $(target live-forks.so)" CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=none \
+      "$(target greeter)" greet 1
+    release
+    assert_equal 0 "$exit_status" 'exit status' || fail "$(cat "$run_dir/err")"
+    assert_lines 1 "$run_dir/out" '^children that were not well: 0$'
+  done
+}

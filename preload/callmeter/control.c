@@ -18,6 +18,7 @@
 #include "preload/callmeter/memory.h"
 #include "preload/callmeter/panic_load.h"
 #include "preload/callmeter/panic_module.h"
+#include "preload/callmeter/patch.h"
 #include "preload/callmeter/state.h"
 #include "preload/callmeter/stub_map.h"
 #include "preload/callmeter/tell.h"
@@ -58,7 +59,7 @@ static int lanes_start(const struct shim *shim, const struct clock *clock, const
     *shim->clock = clock->now;
     shim->unwind_init(unwinders_lookup);
     walkers_tell(loaded->objects, loaded->count, shim->return_place);
-    return -pthread_atfork(NULL, NULL, shim->lanes_forked);
+    return -pthread_atfork(NULL, NULL, patch_forked) - pthread_atfork(NULL, NULL, shim->lanes_forked);
 }
 
 /* arch_prctl(ARCH_SHSTK_STATUS), Linux 6.6: Documentation/arch/x86/shstk.rst. Older kernels keep no shadow stacks for

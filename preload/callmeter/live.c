@@ -258,6 +258,7 @@ static void trapped(int signal, siginfo_t *info, void *context)
         return;
     }
     --*pc;
+    patch_forked();
     while (!list->is_done)
         cpu_syscall(SYS_nanosleep, (long)&nap, 0, 0, 0, 0, 0);
     handlers_inside--;
@@ -374,4 +375,23 @@ void live_write(struct patch *patches, size_t count)
     cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, SIGNAL_MASK_BYTES, 0, 0);
     if (live.scratch)
         cpu_syscall(SYS_munmap, (long)live.scratch, PAGE, 0, 0, 0, 0);
+}
+
+void live_finish(const struct patch *patches, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (way_of(&patches[i]) == WAY_STORE) {
+            if (patches[i].result == 0)
+                store_whole(&patches[i]);
+        } else if (patches[i].result == 0) {
+            fill_window(&patches[i]);
+            open_window(&patches[i]);
+        } else if (patches[i].result == LIVE_BUSY) {
+            reopen_window(&patches[i]);
+        }
+    }
+    if (!traps)
+        return;
+    traps->is_done = true;
+    set_action(&program_action, NULL);
 }

@@ -41,4 +41,8 @@ enum {
  * the others. Code behind the jump's five bytes is left as it is. Context: startup, or in a call of dlopen. */
 void live_write(struct patch *patches, size_t count);
 
+/* In a child that was forked while that was under way, which has one thread and nobody to finish it: writes the jumps
+ * that are not turned down, and takes back those that are. Context: any. */
+void live_finish(const struct patch *patches, size_t count);
+
 #endif

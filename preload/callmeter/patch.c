@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "preload/callmeter/live.h"
+#include "preload/callmeter/live_threads.h"
+#include "preload/x86_64/cpu.h"
 
 #define PAGE ((uintptr_t)4096)
 
@@ -125,6 +128,35 @@ static void apply_still(struct patch *patches, size_t count)
     }
 }
 
+/* What is being written, for a child that another thread forks meanwhile. */
+static struct {
+    struct patch *patches; /* NULL: nothing */
+    const struct run *runs;
+    size_t run_count;   /* those that are open */
+    const char *marked; /* 0 in such a child, whose copy of that page is wiped; in a child of vfork it is not */
+} under_way;
+
+static void begin(struct patch *patches, const struct run *runs)
+{
+    char *mark = live_map(PAGE);
+
+    under_way.runs = runs;
+    under_way.run_count = 0;
+    under_way.marked = mark;
+    if (!mark)
+        return;
+    *mark = 1;
+    if (madvise(mark, PAGE, MADV_WIPEONFORK) == 0)
+        under_way.patches = patches;
+}
+
+static void end(void)
+{
+    under_way.patches = NULL;
+    if (under_way.marked)
+        munmap((void *)(uintptr_t)under_way.marked, PAGE);
+}
+
 /* All at once, so that the threads are waited for once. */
 static void apply_live(struct patch *patches, size_t count)
 {
@@ -133,15 +165,38 @@ static void apply_live(struct patch *patches, size_t count)
 
     for (size_t i = 0; !runs && i < count; i++)
         patches[i].result = -ENOMEM;
-    for (size_t first = 0; runs && first < count; first += runs[run_count++].count) {
+    if (!runs)
+        return;
+    begin(patches, runs);
+    for (size_t first = 0; first < count; first += runs[run_count++].count) {
         runs[run_count] = next_run(patches, count, first);
         open_run(patches, &runs[run_count]);
+        __atomic_store_n(&under_way.run_count, run_count + 1, __ATOMIC_RELEASE);
     }
-    if (runs)
-        live_write(patches, count);
+    live_write(patches, count);
     for (size_t i = 0; i < run_count; i++)
         close_run(&runs[i]);
+    end();
     free(runs);
+}
+
+void patch_forked(void)
+{
+    struct patch *patches = under_way.patches;
+
+    if (!patches || *under_way.marked)
+        return;
+    under_way.patches = NULL;
+    for (size_t i = 0; i < under_way.run_count; i++) {
+        const struct run *run = &under_way.runs[i];
+        long bytes = (long)(run->end - run->begin);
+
+        /* They may be closed already in part; and libc's mprotect may be what is being written. */
+        if (cpu_syscall(SYS_mprotect, (long)run->begin, bytes, PROT_READ | PROT_WRITE | PROT_EXEC, 0, 0, 0) != 0)
+            continue;
+        live_finish(patches + run->first, run->count);
+        cpu_syscall(SYS_mprotect, (long)run->begin, bytes, run->protection, 0, 0, 0);
+    }
 }
 
 void patch_apply(struct patch *patches, size_t count, bool is_live)

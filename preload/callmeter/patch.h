@@ -21,6 +21,9 @@ struct patch {
  * other threads may be running the code (live.h has how it is done then). Context: startup, or in a call of dlopen. */
 void patch_apply(struct patch *patches, size_t count, bool is_live);
 
+/* In a child of fork: finishes what another thread of the parent was about to write. Context: any. */
+void patch_forked(void);
+
 /* True if it was not written because threads may be running the code; else it could not be. */
 bool patch_is_refused_live(int result);
 
