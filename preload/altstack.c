@@ -1,7 +1,9 @@
 #include "preload/altstack.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
@@ -50,6 +52,17 @@ bool altstack_hide(stack_t *stack)
     return true;
 }
 
+/* Services are often denied systemd's @memlock. The first one to ask does so at the start, when prctl is not what a
+ * filter forbids. */
+static bool may_unlock(void)
+{
+    static _Atomic int answer; /* 0: not known; 1: no; 2: yes */
+
+    if (answer == 0)
+        answer = cpu_syscall(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0, 0) > 0 ? 1 : 2;
+    return answer == 2;
+}
+
 uintptr_t altstack_map(size_t bytes)
 {
     long low = cpu_syscall(SYS_mmap, 0, (long)(bytes + GUARD_BYTES), PROT_NONE,
@@ -58,7 +71,8 @@ uintptr_t altstack_map(size_t bytes)
     if (low < 0 && low > -4096)
         return 0;
     /* A program that locks all its memory (mlockall) would have it resident. */
-    cpu_syscall(SYS_munlock, low, (long)(bytes + GUARD_BYTES), 0, 0, 0, 0);
+    if (may_unlock())
+        cpu_syscall(SYS_munlock, low, (long)(bytes + GUARD_BYTES), 0, 0, 0, 0);
     if (cpu_syscall(SYS_mprotect, low + GUARD_BYTES, (long)bytes, PROT_READ | PROT_WRITE, 0, 0, 0) != 0) {
         cpu_syscall(SYS_munmap, low, (long)(bytes + GUARD_BYTES), 0, 0, 0, 0);
         return 0;

@@ -12,6 +12,7 @@
 #include <sys/sysinfo.h>
 
 #include "server/buffer.h"
+#include "server/filtered.h"
 #include "server/view.h"
 
 enum {
@@ -50,7 +51,7 @@ struct reading {
     struct extent *extents;
     size_t extent_count;
     unsigned char *is_present; /* by page of an extent: bit 0 */
-    bool is_swap_used;
+    bool are_all_read;
 };
 
 /* Which cells ------------------------------------------------------------------------------------------------------ */
@@ -219,16 +220,17 @@ static int prepare(struct reading *reading, const struct marks *marks)
 
 /* Reading ---------------------------------------------------------------------------------------------------------- */
 
-static bool is_swap_used(void)
+/* True if the kernel cannot be asked, or does not tell. */
+static bool are_all_read(void)
 {
     struct sysinfo info;
 
-    return sysinfo(&info) != 0 || info.freeswap != info.totalswap;
+    return filtered_is() || sysinfo(&info) != 0 || info.freeswap != info.totalswap;
 }
 
 static void ask_present(struct reading *reading, const char *start, size_t page_count)
 {
-    if (reading->is_swap_used ||
+    if (reading->are_all_read ||
         mincore((void *)(uintptr_t)start, page_count * CELLS_PAGE_BYTES, reading->is_present) != 0)
         memset(reading->is_present, 1, page_count);
 }
@@ -312,7 +314,7 @@ static void add_block(struct reading *reading, const char *block, bool is_starts
 
 int cells_read(const struct view *view, const struct view_series *series, size_t series_count, struct cells *ret_cells)
 {
-    struct reading reading = {.view = view, .cells = ret_cells, .is_swap_used = is_swap_used()};
+    struct reading reading = {.view = view, .cells = ret_cells, .are_all_read = are_all_read()};
     struct marks marks = {0};
     int error;
 

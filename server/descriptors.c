@@ -5,9 +5,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
+
+#include "server/filtered.h"
 
 enum {
     HIGH_FD = 512
@@ -25,11 +30,36 @@ static void take_standard_numbers(void)
     fcntl(ends[0], F_DUPFD_CLOEXEC, 0);
 }
 
+/* True if the program's standard error goes to systemd's journal. */
+static bool is_stderr_journal(void)
+{
+    static const char folder[] = "/run/systemd/journal/";
+    struct sockaddr_un peer = {0};
+    socklen_t length = sizeof(peer);
+
+    return getpeername(STDERR_FILENO, (struct sockaddr *)&peer, &length) == 0 && peer.sun_family == AF_UNIX &&
+           strncmp(peer.sun_path, folder, sizeof(folder) - 1) == 0;
+}
+
+/* From 0 on: not one descriptor of the program is copied, so no pipe of its stays open here. Only the journal does not
+ * mind, and there may be no other way to it later (duplicate_stderr). */
+static void take_table(struct descriptors *descriptors)
+{
+    bool is_kept = descriptors->is_filtered && is_stderr_journal();
+    unsigned first = is_kept ? STDERR_FILENO + 1 : 0;
+
+    descriptors->is_separate = syscall(SYS_close_range, first, UINT_MAX, CLOSE_RANGE_UNSHARE) == 0;
+    if (!is_kept || !descriptors->is_separate)
+        return;
+    descriptors->kept_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    syscall(SYS_close_range, 0U, (unsigned)STDERR_FILENO, 0);
+}
+
 void descriptors_init(struct descriptors *descriptors, bool is_shared)
 {
-    /* From 0 on: not one descriptor of the program is copied, so no pipe of its stays open here. */
-    descriptors->is_separate = !is_shared && syscall(SYS_close_range, 0U, UINT_MAX, CLOSE_RANGE_UNSHARE) == 0;
-    descriptors->is_filled = false;
+    *descriptors = (struct descriptors){.is_filtered = filtered_is(), .kept_stderr = -1};
+    if (!is_shared)
+        take_table(descriptors);
 }
 
 void descriptors_fill(struct descriptors *descriptors)
@@ -57,12 +87,15 @@ int descriptors_raise(const struct descriptors *descriptors, int fd)
 }
 
 /* The process's standard error as a new descriptor here, or -1. Containers often forbid the first way, which any file
- * allows; the second one opens the file anew, which a socket does not allow. */
-static int duplicate_stderr(void)
+ * allows, and services have filters (systemd's @system-service) that kill for it; the second one opens the file anew,
+ * which a socket does not allow. */
+static int duplicate_stderr(const struct descriptors *descriptors)
 {
-    int process = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    int process = descriptors->is_filtered ? -1 : (int)syscall(SYS_pidfd_open, getpid(), 0);
     int fd = -1;
 
+    if (descriptors->kept_stderr >= 0)
+        return fcntl(descriptors->kept_stderr, F_DUPFD_CLOEXEC, 0);
     if (process >= 0) {
         fd = (int)syscall(SYS_pidfd_getfd, process, STDERR_FILENO, 0);
         close(process);
@@ -74,7 +107,7 @@ static int duplicate_stderr(void)
 
 void descriptors_borrow_stderr(const struct descriptors *descriptors)
 {
-    int fd = descriptors->is_separate ? duplicate_stderr() : -1;
+    int fd = descriptors->is_separate ? duplicate_stderr(descriptors) : -1;
 
     if (fd < 0)
         return;

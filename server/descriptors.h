@@ -15,6 +15,8 @@
 struct descriptors {
     bool is_separate; /* the thread has a table of its own */
     bool is_filled;
+    bool is_filtered; /* a filter of system calls was in force at the start */
+    int kept_stderr;  /* the program's, as it was at the start; -1: it is asked for when it is needed */
 };
 
 /* Gives the calling thread an empty table, unless it is to be shared. If it cannot, is_separate is false and nothing

@@ -9,6 +9,7 @@
 
 #include "preload/callmeter/panic_module.h"
 #include "preload/callmeter/version.h"
+#include "preload/callmeter/withheld.h"
 #include "preload/shim.h"
 #include "symbols/manifest.h"
 #include "symbols/object.h"
@@ -34,6 +35,11 @@ static const struct panic_module *open_module(const struct shim *shim, const str
     snprintf(path, sizeof(path), "%s/callmeter/panic.so", shim->directory);
     if (shim->module_open(path, &handle, text, sizeof(text)) != 0) {
         shim->log(LOG_LEVEL_ERROR, "no reports of panics, and no recovery: %s", text);
+        return NULL;
+    }
+    if (!withheld_begin()) {
+        shim->log(LOG_LEVEL_ERROR, "no reports of panics, and no recovery: a filter of system calls is in force, and "
+                                   "libunwind cannot be kept from a call that it may not know");
         return NULL;
     }
     *(void **)&open = dlsym(handle, SHIM_PANIC_OPEN);
