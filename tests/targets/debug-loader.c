@@ -1,5 +1,5 @@
-/* Preloaded: puts another instruction before the `ret` of the function by which ld.so tells debuggers of libraries, as a
- * debugger does that stops there. */
+/* Preloaded: puts another instruction before the `ret` of the function by which ld.so tells debuggers of libraries, as
+ * a debugger does that stops there. */
 #include <link.h>
 #include <sys/mman.h>
 #include <unistd.h>
