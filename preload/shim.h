@@ -10,15 +10,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "preload/companion.h"
-#include "preload/lane.h"
-#include "preload/loader.h"
-#include "preload/panic.h"
-#include "preload/personality.h"
-#include "preload/read.h"
-#include "preload/relocated.h"
-#include "preload/state_repair.h"
-#include "preload/tuples.h"
+#include "preload/calls/personality.h"
+#include "preload/calls/read.h"
+#include "preload/calls/tuples.h"
+#include "preload/interpose/loader.h"
+#include "preload/panic/panic.h"
+#include "preload/panic/state_repair.h"
+#include "preload/processes/companion.h"
+#include "preload/records/lane.h"
+#include "preload/signals/relocated.h"
 
 /* Modules are entered by names that have the build in them: while a package is replaced, a program that starts may find
  * objects of two builds, and what they share is laid out in two ways. Who uses these names includes

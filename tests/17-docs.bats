@@ -60,9 +60,9 @@ examples() {
   local name
   while read -r name; do
     grep -q "^|.*\`$name\`.*|.*|" "$root/docs/running.md" || fail "docs/running.md does not have $name"
-  done < <(sed -nE 's/.*\] = \{"([a-z_]+)", .*/\1/p' "$root/server/metrics.c")
+  done < <(sed -nE 's/.*\] = \{"([a-z_]+)", .*/\1/p' "$root/server/formats/metrics.c")
   while read -r name; do
-    grep -q "{\"$name\"," "$root/server/metrics.c" || fail "there is no $name"
+    grep -q "{\"$name\"," "$root/server/formats/metrics.c" || fail "there is no $name"
   done < <(grep -oE '^\| `[a-z_]+`(, `[a-z_]+`)? \| (counter|gauge|histogram)' "$root/docs/running.md" | grep -oE '`[a-z_]+`' | tr -d '`')
 }
 

@@ -8,10 +8,10 @@
 #include "preload/cli/libraries.h"
 #include "preload/cli/presets.h"
 #include "preload/cli/program.h"
-#include "symbols/diag.h"
-#include "symbols/manifest.h"
-#include "symbols/object.h"
-#include "symbols/resolve.h"
+#include "symbols/common/diag.h"
+#include "symbols/elf/object.h"
+#include "symbols/manifest/manifest.h"
+#include "symbols/resolve/resolution.h"
 
 /* What one choice looks at. */
 struct auto_choice {

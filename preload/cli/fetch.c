@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "symbols/diag.h"
+#include "symbols/common/diag.h"
 
 #define HTTP "http://"
 #define UNIX "unix:"

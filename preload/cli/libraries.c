@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "symbols/diag.h"
+#include "symbols/common/diag.h"
 
 #define LIBRARIES_LOADER "/lib64/ld-linux-x86-64.so.2" /* by the System V ABI, AMD64 supplement, 5.2.1 */
 

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "symbols/diag.h"
-#include "symbols/manifest.h"
-#include "symbols/manifest_check.h"
+#include "symbols/common/diag.h"
+#include "symbols/manifest/check.h"
+#include "symbols/manifest/manifest.h"
 
 enum {
     OPTION_STRICT = 256,

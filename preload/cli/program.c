@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "preload/cli/cli.h"
-#include "symbols/diag.h"
+#include "symbols/common/diag.h"
 
 enum {
     PROGRAM_SCRIPT_DEPTH = 5, /* as the kernel follows them (fs/exec.c) */

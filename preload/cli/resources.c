@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "symbols/demangle.h"
-#include "symbols/diag.h"
-#include "symbols/manifest.h"
-#include "symbols/object.h"
-#include "symbols/value.h"
-#include "symbols/variable.h"
+#include "symbols/common/diag.h"
+#include "symbols/elf/demangle.h"
+#include "symbols/elf/object.h"
+#include "symbols/elf/variable.h"
+#include "symbols/manifest/manifest.h"
+#include "symbols/values/value.h"
 
 /* Where a gauge of a global would be read. */
 struct place {

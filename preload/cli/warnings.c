@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 #include "preload/cli/cli.h"
-#include "symbols/manifest.h"
-#include "symbols/resolve.h"
+#include "symbols/manifest/manifest.h"
+#include "symbols/resolve/resolution.h"
 
 /* Takes one warning; `function` may be NULL. */
 typedef void (*warnings_take)(void *context, const char *function, const char *text);

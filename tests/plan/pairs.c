@@ -27,8 +27,8 @@
 
 #include <Zydis/Zydis.h>
 
-#include "symbols/diag.h"
-#include "symbols/plan.h"
+#include "symbols/common/diag.h"
+#include "symbols/plan/plan.h"
 #include "tests/plan/reason.h"
 
 enum {

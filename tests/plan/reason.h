@@ -2,7 +2,7 @@
 #ifndef CALLMETER_TESTS_PLAN_REASON_H
 #define CALLMETER_TESTS_PLAN_REASON_H
 
-#include "symbols/plan.h"
+#include "symbols/plan/plan.h"
 
 static const char *const reason_names[PLAN_REASON_COUNT_] = {
     [PLAN_REASON_NONE] = "full",

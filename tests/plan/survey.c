@@ -15,9 +15,9 @@
 
 #include <Zydis/Zydis.h>
 
-#include "symbols/diag.h"
-#include "symbols/object.h"
-#include "symbols/plan.h"
+#include "symbols/common/diag.h"
+#include "symbols/elf/object.h"
+#include "symbols/plan/plan.h"
 #include "tests/plan/reason.h"
 
 enum {

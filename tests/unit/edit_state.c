@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "server/segment.h"
+#include "server/segment/segment.h"
 
 static int set(struct segment_header *header, const char *field, const char *value)
 {

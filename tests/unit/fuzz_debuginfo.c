@@ -9,12 +9,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "symbols/debuginfo.h"
-#include "symbols/diag.h"
-#include "symbols/image.h"
-#include "symbols/manifest.h"
-#include "symbols/object.h"
-#include "symbols/value.h"
+#include "symbols/common/diag.h"
+#include "symbols/debuginfo/debuginfo.h"
+#include "symbols/elf/image.h"
+#include "symbols/elf/object.h"
+#include "symbols/manifest/manifest.h"
+#include "symbols/values/value.h"
 
 enum {
     SECTIONS_MAX = 16,

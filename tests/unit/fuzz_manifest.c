@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "corpus.h"
-#include "symbols/diag.h"
-#include "symbols/manifest.h"
+#include "symbols/common/diag.h"
+#include "symbols/manifest/manifest.h"
 
 enum {
     ROUNDS = 20000,

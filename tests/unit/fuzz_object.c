@@ -9,11 +9,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "symbols/diag.h"
-#include "symbols/manifest.h"
-#include "symbols/object.h"
-#include "symbols/resolve.h"
-#include "symbols/variable.h"
+#include "symbols/common/diag.h"
+#include "symbols/elf/object.h"
+#include "symbols/elf/variable.h"
+#include "symbols/manifest/manifest.h"
+#include "symbols/resolve/resolution.h"
 
 static uint64_t random_state = 88172645463325252;
 

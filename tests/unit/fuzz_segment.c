@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "server/buffer.h"
-#include "server/snapshot.h"
-#include "server/text.h"
+#include "server/common/buffer.h"
+#include "server/formats/text.h"
+#include "server/snapshot/snapshot.h"
 #include "tests/unit/segment_builder.h"
 
 enum {

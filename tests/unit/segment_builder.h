@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "server/segment.h"
+#include "server/segment/segment.h"
 
 struct segment_builder {
     struct segment_header *segment;

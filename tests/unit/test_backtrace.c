@@ -14,10 +14,10 @@
 
 #include <cmocka.h>
 
-#include "preload/callmeter/backtrace.h"
-#include "preload/callmeter/mapped.h"
-#include "preload/callmeter/stub_map.h"
-#include "preload/hot.h"
+#include "preload/control/patching/stub_map.h"
+#include "preload/control/reports/backtrace.h"
+#include "preload/control/reports/mapped.h"
+#include "preload/records/hot.h"
 
 #define FAULT nowhere
 

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "symbols/bulk.h"
+#include "symbols/common/bulk.h"
 
 static const size_t sizes[] = {1, 100, 65519, 65520, 65521, 200000, 5000000};
 

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "symbols/condition.h"
-#include "symbols/diag.h"
+#include "symbols/common/diag.h"
+#include "symbols/values/condition.h"
 
 static uint64_t bits_of_double(double value)
 {

@@ -15,11 +15,11 @@
 #include <cmocka.h>
 
 #include "objects/params.h"
-#include "symbols/debuginfo.h"
-#include "symbols/diag.h"
-#include "symbols/manifest.h"
-#include "symbols/object.h"
-#include "symbols/value.h"
+#include "symbols/common/diag.h"
+#include "symbols/debuginfo/debuginfo.h"
+#include "symbols/elf/object.h"
+#include "symbols/manifest/manifest.h"
+#include "symbols/values/value.h"
 
 /* What capture.S fills. */
 struct captured {

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "symbols/diag.h"
-#include "symbols/suggest.h"
+#include "symbols/common/diag.h"
+#include "symbols/common/suggest.h"
 
 static void text_is_replaced_and_wrapped(void **state)
 {

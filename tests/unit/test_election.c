@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "server/election.h"
+#include "server/http/election.h"
 
 enum {
     LONG_MS = 600000, /* longer than the test may take: only a wake-up ends it */

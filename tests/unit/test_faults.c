@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "server/snapshot.h"
+#include "server/snapshot/snapshot.h"
 #include "tests/unit/segment_builder.h"
 
 static const int two_signals[] = {SIGSEGV, SIGABRT, 0};

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "server/format.h"
+#include "server/common/numbers.h"
 
 static const struct {
     double value;

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "preload/callmeter/import_table.h"
-#include "preload/callmeter/import_uses.h"
+#include "preload/control/imports/import_table.h"
+#include "preload/control/imports/import_uses.h"
 
 /* uses.S */
 struct piece {

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "preload/callmeter/intervals.h"
+#include "preload/control/serving/intervals.h"
 
 enum {
     FUNCTIONS_MAX = 6,

@@ -17,8 +17,8 @@
 #include <jansson.h>
 
 #include "corpus.h"
-#include "symbols/diag.h"
-#include "symbols/manifest.h"
+#include "symbols/common/diag.h"
+#include "symbols/manifest/manifest.h"
 
 static const char *corpus_folder;
 

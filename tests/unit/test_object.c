@@ -14,10 +14,10 @@
 
 #include <cmocka.h>
 
-#include "symbols/demangle.h"
-#include "symbols/diag.h"
-#include "symbols/name.h"
-#include "symbols/object.h"
+#include "symbols/common/diag.h"
+#include "symbols/elf/demangle.h"
+#include "symbols/elf/name.h"
+#include "symbols/elf/object.h"
 
 static const char *objects_dir;
 

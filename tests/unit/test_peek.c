@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "preload/callmeter/peek.h"
+#include "preload/control/memory/peek.h"
 
 enum {
     PAGE = 4096

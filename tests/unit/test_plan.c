@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "symbols/diag.h"
-#include "symbols/look.h"
-#include "symbols/plan.h"
+#include "symbols/common/diag.h"
+#include "symbols/plan/look.h"
+#include "symbols/plan/plan.h"
 
 enum {
     ADDRESS = 0x401000,

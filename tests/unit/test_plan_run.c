@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "symbols/diag.h"
-#include "symbols/plan.h"
+#include "symbols/common/diag.h"
+#include "symbols/plan/plan.h"
 
 enum {
     ROUNDS = 2000,

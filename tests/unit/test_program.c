@@ -16,7 +16,7 @@
 
 #include "preload/cli/cli.h"
 #include "preload/cli/program.h"
-#include "symbols/diag.h"
+#include "symbols/common/diag.h"
 
 static char folder[] = "/tmp/test_program.XXXXXX";
 

@@ -16,12 +16,12 @@
 
 #include <cmocka.h>
 
-#include "preload/callmeter/elf_names.h"
-#include "preload/callmeter/mapped.h"
-#include "preload/callmeter/report_file.h"
-#include "preload/callmeter/report_text.h"
-#include "preload/callmeter/safe_read.h"
-#include "preload/callmeter/signal_names.h"
+#include "preload/control/memory/safe_read.h"
+#include "preload/control/reports/elf_names.h"
+#include "preload/control/reports/mapped.h"
+#include "preload/control/reports/report_file.h"
+#include "preload/control/reports/report_text.h"
+#include "preload/control/reports/signal_names.h"
 
 #define NO_DEADLINE  UINT64_MAX
 #define NAME(second) "panic-20260101T0000" second ".000Z-12-34.json"

@@ -10,11 +10,11 @@
 
 #include <cmocka.h>
 
-#include "symbols/diag.h"
-#include "symbols/manifest.h"
-#include "symbols/object.h"
-#include "symbols/resolve.h"
-#include "symbols/value.h"
+#include "symbols/common/diag.h"
+#include "symbols/elf/object.h"
+#include "symbols/manifest/manifest.h"
+#include "symbols/resolve/resolution.h"
+#include "symbols/values/value.h"
 
 enum {
     OBJECTS_MAX = 4,

@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "preload/callmeter/rows.h"
-#include "preload/callmeter/writer.h"
+#include "preload/control/segment/rows.h"
+#include "preload/control/segment/writer.h"
 
 enum {
     CELL_BYTES = 256

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "server/snapshot.h"
+#include "server/snapshot/snapshot.h"
 #include "tests/unit/segment_builder.h"
 
 static const double two_bounds[] = {0.001, 0.1};

@@ -18,14 +18,14 @@
 
 #include <cmocka.h>
 
-#include "preload/callmeter/restore.h"
-#include "preload/callmeter/state_layout.h"
-#include "preload/callmeter/statefile.h"
-#include "preload/callmeter/writer.h"
-#include "preload/counters.h"
-#include "preload/state_repair.h"
-#include "preload/tuples.h"
-#include "symbols/diag.h"
+#include "preload/calls/tuples.h"
+#include "preload/control/segment/writer.h"
+#include "preload/control/state/file.h"
+#include "preload/control/state/layout_hash.h"
+#include "preload/control/state/restore.h"
+#include "preload/panic/state_repair.h"
+#include "preload/records/counters.h"
+#include "symbols/common/diag.h"
 
 enum {
     CAPACITY = 4,

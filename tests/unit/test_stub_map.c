@@ -13,13 +13,13 @@
 
 #include <cmocka.h>
 
-#include "preload/callmeter/backtrace.h"
-#include "preload/callmeter/mapped.h"
-#include "preload/callmeter/stub.h"
-#include "preload/callmeter/stub_map.h"
-#include "preload/hot.h"
-#include "symbols/diag.h"
-#include "symbols/plan.h"
+#include "preload/control/patching/stub.h"
+#include "preload/control/patching/stub_map.h"
+#include "preload/control/reports/backtrace.h"
+#include "preload/control/reports/mapped.h"
+#include "preload/records/hot.h"
+#include "symbols/common/diag.h"
+#include "symbols/plan/plan.h"
 
 enum {
     NEAR_BYTES = 4096,

@@ -16,10 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "server/buffer.h"
-#include "server/process.h"
-#include "server/snapshot.h"
-#include "server/text.h"
+#include "server/common/buffer.h"
+#include "server/common/process.h"
+#include "server/formats/text.h"
+#include "server/snapshot/snapshot.h"
 #include "tests/unit/segment_builder.h"
 
 static const char *expositions;

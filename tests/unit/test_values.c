@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "server/values.h"
-#include "server/view.h"
+#include "server/segment/values.h"
+#include "server/segment/view.h"
 #include "tests/unit/segment_builder.h"
 
 #define BAD "\xEF\xBF\xBD"

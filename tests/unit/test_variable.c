@@ -11,10 +11,10 @@
 
 #include <cmocka.h>
 
-#include "symbols/diag.h"
-#include "symbols/manifest.h"
-#include "symbols/object.h"
-#include "symbols/variable.h"
+#include "symbols/common/diag.h"
+#include "symbols/elf/object.h"
+#include "symbols/elf/variable.h"
+#include "symbols/manifest/manifest.h"
 
 enum {
     OBJECTS_MAX = 4

@@ -1,0 +1,63 @@
+/* The calls that led to a place in the program, unwound in a handler of fatal signals by libunwind: with accessors that
+ * read memory carefully, no loader's lock, no allocation, and no more time than it is given.
+ *
+ * The trampolines' frames are unwound by their own tables and left out; a program counter in a stub or in relocated
+ * instructions counts as one of the function that they were taken from. */
+#ifndef CALLMETER_PRELOAD_CONTROL_REPORTS_BACKTRACE_H
+#define CALLMETER_PRELOAD_CONTROL_REPORTS_BACKTRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <ucontext.h>
+
+struct record;
+struct stub_map;
+
+enum {
+    BACKTRACE_FRAMES_MAX = 64,
+};
+
+/* What unwinding needs of its host; all of it stays valid for ever. */
+struct backtrace_config {
+    const struct stub_map *stubs;
+    uintptr_t trampolines; /* [trampolines, trampolines_end): code whose frames are left out */
+    uintptr_t trampolines_end;
+};
+
+struct backtrace_frame {
+    uintptr_t pc;
+    bool is_exact; /* of an instruction that was interrupted; else it is a return address, behind the call */
+};
+
+struct backtrace {
+    struct backtrace_frame frames[BACKTRACE_FRAMES_MAX]; /* innermost first */
+    size_t count;
+};
+
+/* What the caller of a tracked function has in the registers that a call preserves. */
+struct backtrace_registers {
+    uint64_t rbp;
+    uint64_t r12;
+    uint64_t r13;
+    uint64_t r14;
+    uint64_t r15;
+    bool has_cleanups; /* some frame in between has code to run when it is left by an exception */
+    bool has_handler;  /* a signal's handler is in between */
+    size_t pc_count;   /* of frames in between, the interrupted one first */
+    uintptr_t pcs[BACKTRACE_FRAMES_MAX];
+};
+
+/* -ENOMEM, or -ENOSYS: libunwind does not work here. Context: startup. */
+int backtrace_init(const struct backtrace_config *config);
+
+/* At most `depth` frames, as many as are found within `limit_ns`. Context: signal, one thread at a time; may be left by
+ * a jump, but from then on there is only the innermost frame. */
+void backtrace_take(const ucontext_t *context, size_t depth, uint64_t limit_ns, struct backtrace *ret_backtrace);
+
+/* Unwinds to the trampoline's frame of a call in progress, up to where the tracked function would return to. 0, or
+ * -ENOENT: there is no way to that frame, or what was found there contradicts the record; -EBUSY: an earlier unwinding
+ * was left by a jump. Context: as above. */
+int backtrace_to_record(const ucontext_t *context, const struct record *record, struct backtrace_registers *ret);
+
+#endif

@@ -1,0 +1,76 @@
+#include "preload/control/reports/panic_load.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "preload/control/reports/panic_module.h"
+#include "preload/control/reports/withheld.h"
+#include "preload/control/version.h"
+#include "preload/shim.h"
+#include "symbols/elf/object.h"
+#include "symbols/manifest/manifest.h"
+
+static bool is_wanted(const struct manifest *manifest)
+{
+    if (manifest->panics.signal_count == 0)
+        return false;
+    for (size_t i = 0; i < manifest->function_count; i++)
+        if (manifest->functions[i].has_recover)
+            return true;
+    return manifest->panics.report_dir != NULL;
+}
+
+static const struct panic_module *open_module(const struct shim *shim, const struct panic_module_config *config)
+{
+    char path[PATH_MAX];
+    char text[PATH_MAX + 256];
+    const struct panic_module *panics;
+    panic_module_open open;
+    void *handle;
+
+    snprintf(path, sizeof(path), "%s/callmeter/panic.so", shim->directory);
+    if (shim->module_open(path, &handle, text, sizeof(text)) != 0) {
+        shim->log(LOG_LEVEL_ERROR, "no reports of panics, and no recovery: %s", text);
+        return NULL;
+    }
+    if (!withheld_begin()) {
+        shim->log(LOG_LEVEL_ERROR, "no reports of panics, and no recovery: a filter of system calls is in force, and "
+                                   "libunwind cannot be kept from a call that it may not know");
+        return NULL;
+    }
+    *(void **)&open = dlsym(handle, SHIM_PANIC_OPEN);
+    if (!open)
+        snprintf(text, sizeof(text), "no reports of panics, and no recovery: %s is not of the same build", path);
+    panics = open ? open(config, text, sizeof(text)) : NULL;
+    if (text[0])
+        shim->log(LOG_LEVEL_WARN, "%s", text);
+    return panics;
+}
+
+const struct panic_module *panic_load(const struct shim *shim, const struct manifest *manifest,
+                                      const struct object *program, const struct segment_header *segment,
+                                      const struct stub_map *stubs)
+{
+    const struct manifest_panics *panics = &manifest->panics;
+    struct panic_module_config config = {
+        .backtrace = {stubs, (uintptr_t)shim->trampolines, (uintptr_t)shim->trampolines_end},
+        .report = {.segment = segment,
+                   .lane_at = shim->lane_at,
+                   .program = strdup(program ? program->path : "/proc/self/exe"),
+                   .folder = panics->report_dir ? strdup(panics->report_dir) : NULL,
+                   .max_reports = panics->max_reports,
+                   .backtrace_depth = panics->backtrace_depth},
+    };
+
+    if (!is_wanted(manifest))
+        return NULL;
+    if (!config.report.program || (panics->report_dir && !config.report.folder)) {
+        shim->log(LOG_LEVEL_ERROR, "no memory for reports of panics");
+        return NULL;
+    }
+    return open_module(shim, &config);
+}

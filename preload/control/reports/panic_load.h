@@ -1,0 +1,18 @@
+/* Brings in the panic module, where the manifest asks for what it does. */
+#ifndef CALLMETER_PRELOAD_CONTROL_REPORTS_PANIC_LOAD_H
+#define CALLMETER_PRELOAD_CONTROL_REPORTS_PANIC_LOAD_H
+
+struct manifest;
+struct object;
+struct panic_module;
+struct segment_header;
+struct shim;
+struct stub_map;
+
+/* Loads the module, on the first thread. `program` is the executable, or NULL if its file could not be read; the stubs
+ * and the segment stay valid for ever. NULL: not wanted, or it cannot be had, which was logged. Context: startup. */
+const struct panic_module *panic_load(const struct shim *shim, const struct manifest *manifest,
+                                      const struct object *program, const struct segment_header *segment,
+                                      const struct stub_map *stubs);
+
+#endif

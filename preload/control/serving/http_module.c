@@ -1,0 +1,16 @@
+/* The http module: server/ behind one exported name. Loaded only where an endpoint is asked for, for the weight of its
+ * libraries. */
+#include "preload/control/version.h"
+#include "preload/shim.h"
+#include "server/http/http.h"
+
+__attribute__((visibility("default"))) extern const struct http_calls SHIM_NAME(callmeter_http);
+
+const struct http_calls SHIM_NAME(callmeter_http) = {
+    .start = http_start,
+    .resume = http_resume,
+    .pause = http_pause,
+    .hold = http_hold,
+    .let_go = http_let_go,
+    .forked = http_forked,
+};

@@ -1,0 +1,158 @@
+#include "preload/control/serving/start.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "preload/control/memory/memory_limits.h"
+#include "preload/control/segment/clock.h"
+#include "preload/control/serving/budget.h"
+#include "preload/control/serving/gauges.h"
+#include "preload/control/serving/overflows.h"
+#include "preload/control/state/state.h"
+#include "preload/control/version.h"
+#include "preload/shim.h"
+#include "server/http/http.h"
+#include "symbols/elf/demangle.h"
+#include "symbols/manifest/manifest.h"
+
+static const struct shim *shim;
+static struct http_config config;
+static const struct http_calls *http; /* NULL: there is no endpoint */
+
+static void log_text(int level, const char *text)
+{
+    shim->log((enum log_level)level, "%s", text);
+}
+
+static void before_snapshot(void)
+{
+    shim->lanes_reap();
+    gauges_refresh();
+    state_refresh();
+}
+
+static const char *turn(void)
+{
+    const char *text = budget_turn();
+
+    if (!text)
+        text = gauges_trouble();
+    if (!text)
+        text = overflows_trouble();
+    state_refresh();
+    return text ? text : state_trouble();
+}
+
+static char *demangle_full(const char *name, size_t length)
+{
+    return demangle(name, length, DEMANGLE_FULL);
+}
+
+static const struct http_calls *load(void)
+{
+    char path[PATH_MAX];
+    char text[512];
+    const struct http_calls *calls;
+    void *module;
+
+    snprintf(path, sizeof(path), "%s/callmeter/http.so", shim->directory);
+    if (shim->module_open(path, &module, text, sizeof(text)) != 0) {
+        shim->log(LOG_LEVEL_ERROR, "no endpoint: %s", text);
+        return NULL;
+    }
+    calls = dlsym(module, SHIM_HTTP_CALLS);
+    if (!calls)
+        shim->log(LOG_LEVEL_ERROR, "no endpoint: %s is not of the same build", path);
+    return calls;
+}
+
+/* In the process that serves now: what was reckoned with until the fork was its parent's. */
+static void take_over(void)
+{
+    budget_begin_again();
+}
+
+/* Of any port, what was picked is kept by the program that this process may exec next. */
+static bool is_any_port(const char *listen)
+{
+    size_t length = strlen(listen);
+
+    return length >= 2 && strcmp(listen + length - 2, ":0") == 0 && strncmp(listen, "unix:", 5) != 0;
+}
+
+static void forked(void)
+{
+    struct lane *before = shim->lane_enter();
+
+    http->forked();
+    shim->lane_leave(before);
+}
+
+static void join_companion(void)
+{
+    const struct companion_calls calls = {http->resume, http->pause, http->hold, http->let_go};
+
+    if (pthread_atfork(NULL, NULL, forked) != 0)
+        shim->log(LOG_LEVEL_WARN, "no memory to follow forks: the endpoint ends with this process");
+    else
+        shim->companion_init(&calls);
+}
+
+/* On the program's first thread, whose calls are ours for that long. */
+static void start(void)
+{
+    struct lane *before = shim->lane_enter();
+    char text[256] = "";
+
+    http = load();
+    memory_limits_apply_to_threads();
+    if (http && http->start(&config, text, sizeof(text)) != 0)
+        shim->log(LOG_LEVEL_ERROR, "no endpoint at %s: %s", config.listen, text);
+    else if (http)
+        join_companion();
+    shim->lane_leave(before);
+}
+
+void endpoint_prepare(const struct shim *given, const struct manifest *manifest, const struct clock *clock,
+                      struct segment_header *segment)
+{
+    const char *listen = given->listen ? given->listen : manifest->listen;
+    struct timespec now;
+
+    if (strcmp(listen, "none") == 0)
+        return;
+    clock_gettime(CLOCK_REALTIME, &now);
+    overflows_init(segment);
+    shim = given;
+    config = (struct http_config){
+        .segment = segment,
+        .listen = strdup(listen),
+        .port_file = given->port_file,
+        .is_table_shared = given->has_foreign_descriptors,
+        .panics = manifest->panics.report_dir ? strdup(manifest->panics.report_dir) : NULL,
+        .version = CALLMETER_VERSION,
+        .revision = CALLMETER_REVISION,
+        .start_time = (double)now.tv_sec + (double)now.tv_nsec * 1e-9,
+        .enter_thread = given->enter_thread,
+        .take_over = take_over,
+        .bound = is_any_port(listen) ? given->keep_address : NULL,
+        .before_snapshot = before_snapshot,
+        .waited = given->lanes_reap_threads,
+        .now_ticks = clock->now,
+        .periodic = turn,
+        .periodic_ms = BUDGET_TURN_MS,
+        .demangle = demangle_full,
+        .log = log_text,
+    };
+    if (budget_init(segment, manifest->overhead_budget, clock) != 0) {
+        shim->log(LOG_LEVEL_WARN, "no memory to find out what tracking costs: overhead_budget is not kept");
+        config.periodic = NULL;
+    }
+    if (config.listen)
+        *given->before_main = start;
+}

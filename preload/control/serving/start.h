@@ -1,0 +1,14 @@
+/* The endpoint of this process: loads the http module, and starts it when the program's constructors have run. */
+#ifndef CALLMETER_PRELOAD_CONTROL_SERVING_START_H
+#define CALLMETER_PRELOAD_CONTROL_SERVING_START_H
+
+struct clock;
+struct manifest;
+struct segment_header;
+struct shim;
+
+/* Arranges for the endpoint to start before main, if the settings ask for one. Context: startup. */
+void endpoint_prepare(const struct shim *shim, const struct manifest *manifest, const struct clock *clock,
+                      struct segment_header *segment);
+
+#endif

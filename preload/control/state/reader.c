@@ -1,0 +1,90 @@
+#include "preload/control/state/reader.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    WINDOW_BYTES = 1 << 16,
+};
+
+int state_reader_init(struct state_reader *reader, int fd, uint64_t words)
+{
+    *reader = (struct state_reader){.fd = fd, .room = words * 8 > WINDOW_BYTES ? words * 8 : WINDOW_BYTES};
+    reader->window = malloc(reader->room);
+    return reader->window ? 0 : -ENOMEM;
+}
+
+/* Moves the window to `offset`, or notes that a hole reaches from there to `end` at least. */
+static int move_window(struct state_reader *reader, uint64_t offset, uint64_t end)
+{
+    off_t data = lseek(reader->fd, (off_t)offset, SEEK_DATA);
+    ssize_t got;
+
+    if ((data < 0 && errno == ENXIO) || (data >= 0 && (uint64_t)data >= end)) {
+        reader->hole_start = offset;
+        reader->hole_end = data < 0 ? UINT64_MAX : (uint64_t)data;
+        return 0;
+    }
+    got = pread(reader->fd, reader->window, reader->room, (off_t)offset);
+    if (got < 0)
+        return -errno;
+    reader->start = offset;
+    reader->bytes = (uint64_t)got;
+    return 0;
+}
+
+static bool is_in_hole(const struct state_reader *reader, uint64_t offset, uint64_t end)
+{
+    return offset >= reader->hole_start && end <= reader->hole_end;
+}
+
+static bool is_in_window(const struct state_reader *reader, uint64_t offset, uint64_t end)
+{
+    return offset >= reader->start && end <= reader->start + reader->bytes;
+}
+
+int state_reader_words(struct state_reader *reader, uint64_t offset, uint64_t count, const uint64_t **ret_words)
+{
+    uint64_t end = offset + count * 8;
+    int result = 0;
+
+    if (!is_in_window(reader, offset, end) && !is_in_hole(reader, offset, end))
+        result = move_window(reader, offset, end);
+    if (result != 0)
+        return result;
+    if (is_in_hole(reader, offset, end))
+        *ret_words = NULL;
+    else if (is_in_window(reader, offset, end))
+        *ret_words = (const uint64_t *)(const void *)(reader->window + (offset - reader->start));
+    else
+        return -EINVAL;
+    return 0;
+}
+
+void state_reader_finish(struct state_reader *reader)
+{
+    free(reader->window);
+}
+
+int state_reader_copy(int fd, void *buffer, uint64_t bytes, uint64_t offset)
+{
+    char *to = buffer;
+
+    while (bytes > 0) {
+        ssize_t got = pread(fd, to, bytes, (off_t)offset);
+
+        if (got == 0)
+            return -EINVAL;
+        if (got < 0 && errno != EINTR)
+            return -errno;
+        if (got > 0) {
+            to += got;
+            offset += (uint64_t)got;
+            bytes -= (uint64_t)got;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,133 @@
+#include "preload/host/foreign.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "symbols/elf/foreign_text.h"
+
+/* Each is exported by the runtime, in the program itself or in a library; the loader leaves a weak reference NULL where
+ * there is none. */
+#define RUNTIMES(X)                                                                                                    \
+    X(__asan_init, FOREIGN_SANITIZER("AddressSanitizer"))                                                              \
+    X(__hwasan_init, FOREIGN_SANITIZER("HWAddressSanitizer"))                                                          \
+    X(__tsan_init, FOREIGN_SANITIZER("ThreadSanitizer"))                                                               \
+    X(__msan_init, FOREIGN_SANITIZER("MemorySanitizer"))                                                               \
+    X(__lsan_init, FOREIGN_SANITIZER("LeakSanitizer"))                                                                 \
+    X(JLI_Launch, FOREIGN_JAVA)                                                                                        \
+    X(JNI_CreateJavaVM, FOREIGN_JAVA)
+
+#define DECLARE(name, reason) extern void name(void) __attribute__((weak));
+RUNTIMES(DECLARE)
+
+const char *foreign_reason(void)
+{
+#define ASK(name, reason)                                                                                              \
+    if (name)                                                                                                          \
+        return reason;
+    RUNTIMES(ASK)
+    return NULL;
+}
+
+/* The last part of the path that an address lies in. */
+static const char *provider_of(const void *address)
+{
+    const ElfW(Sym) *symbol = NULL;
+    const char *slash;
+    Dl_info info;
+
+    if (!dladdr1(address, &info, (void **)&symbol, RTLD_DL_SYMENT) || !info.dli_fname)
+        return NULL;
+    if (symbol && symbol->st_shndx == SHN_UNDEF) /* an entry of the program's PLT, which stands for the function */
+        return NULL;
+    slash = strrchr(info.dli_fname, '/');
+    return slash ? slash + 1 : info.dli_fname;
+}
+
+static bool is_without_descriptors(const char *provider)
+{
+    static const char *const names[] = {
+        "libc.so",     "ld-linux",     "libpthread.so", "libcallmeter",     "libjemalloc",  "libtcmalloc_minimal",
+        "libmimalloc", "libtbbmalloc", "libfaketime",   "libfakeroot-sysv", "libeatmydata", "libprofiler",
+        "libgc.so"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strncmp(provider, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+/* The program itself may bring an allocator; more of libc's it must not (self.h). */
+static bool is_harmless(const void *address)
+{
+    const char *provider = address ? provider_of(address) : NULL;
+    Dl_info program;
+    Dl_info own;
+
+    if (!provider || is_without_descriptors(provider))
+        return true;
+    return dladdr((const void *)getauxval(AT_ENTRY), &program) && dladdr(address, &own) &&
+           program.dli_fbase == own.dli_fbase;
+}
+
+/* An allocator that unwinds stacks does so by libunwind, which keeps a pipe to try addresses with; where its ends are
+ * not what they were, it closes these numbers. */
+static bool is_allocator_traced(void *libc)
+{
+    void *unwinder = dlopen("libunwind.so.8", RTLD_LAZY | RTLD_NOLOAD);
+
+    if (!unwinder)
+        return false;
+    dlclose(unwinder);
+    return dlsym(libc, "malloc") != dlsym(RTLD_NEXT, "malloc") ||
+           dlsym(libc, "malloc") != dlsym(RTLD_DEFAULT, "malloc");
+}
+
+bool foreign_has_descriptors(void)
+{
+    static const char *const names[] = {"malloc", "free",    "open",       "openat",  "close",  "read",
+                                        "write",  "writev",  "fcntl",      "fstat",   "socket", "bind",
+                                        "poll",   "accept4", "epoll_wait", "rename",  "unlink", "stat",
+                                        "send",   "sendto",  "recv",       "sendmsg", "mmap",   "munmap"};
+
+    void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+
+    if (libc && is_allocator_traced(libc))
+        return true;
+    for (size_t i = 0; libc && i < sizeof(names) / sizeof(names[0]); i++) {
+        const void *own = dlsym(libc, names[i]);
+        const void *first = dlsym(RTLD_DEFAULT, names[i]);
+        const void *next = dlsym(RTLD_NEXT, names[i]);
+
+        if ((first != own && !is_harmless(first)) || (next != own && !is_harmless(next)))
+            return true;
+    }
+    return false;
+}
+
+/* AddressSanitizer's library asks the program for options by this name, and refuses to start where another object was
+ * loaded before it. A preloaded object is. Nothing of ours comes between it and libc, so it may go on. Its own
+ * definition, or one in a library of the program's, comes next; one in the program itself comes before ours. */
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
+
+const char *__asan_default_options(void)
+{
+    static const char own[] = "verify_asan_link_order=0";
+    static char text[4096];
+    const char *(*next)(void);
+    const char *options;
+    size_t length = 0;
+
+    *(void **)&next = dlsym(RTLD_NEXT, "__asan_default_options");
+    options = next ? next() : NULL;
+    for (; options && options[length] && length < sizeof(text) - sizeof(own) - 1; length++)
+        text[length] = options[length];
+    if (length > 0)
+        text[length++] = ':';
+    for (size_t i = 0; i < sizeof(own); i++)
+        text[length++] = own[i];
+    return text;
+}

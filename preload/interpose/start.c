@@ -1,0 +1,80 @@
+#include "preload/interpose/start.h"
+
+#include <dlfcn.h>
+#include <setjmp.h>
+#include <stddef.h>
+
+#include "preload/panic/recover.h"
+#include "preload/processes/address_limit.h"
+#include "preload/records/lane.h"
+
+/* The jumps themselves are in assembly (jumps.S), which tail-jumps through these; it must not change what the caller
+ * left in registers. */
+extern void (*interpose_longjmp)(void);
+extern void (*interpose_longjmp_chk)(void);
+void interpose_first_longjmp(void);
+void interpose_first_longjmp_chk(void);
+void interpose_resolve(void);
+
+void (*interpose_longjmp)(void) = interpose_first_longjmp;
+void (*interpose_longjmp_chk)(void) = interpose_first_longjmp_chk;
+void (*interpose_before_main)(void);
+
+_Static_assert(offsetof(struct __jmp_buf_tag, __mask_was_saved) == 64, "JMP_BUF_MASK_WAS_SAVED in jumps.S");
+
+typedef int (*main_function)(int, char **, char **);
+typedef int (*start_main_function)(main_function, int, char **, void (*)(void), void (*)(void), void (*)(void), void *);
+
+static main_function program_main;
+
+__attribute__((visibility("default"))) int __libc_start_main(main_function main, int argc, char **argv,
+                                                             void (*init)(void), void (*fini)(void),
+                                                             void (*rtld_fini)(void), void *stack_end);
+
+void interpose_resolve(void)
+{
+    *(void **)&interpose_longjmp = dlsym(RTLD_NEXT, "longjmp");
+    *(void **)&interpose_longjmp_chk = dlsym(RTLD_NEXT, "__longjmp_chk");
+}
+
+void interpose_init(void)
+{
+    interpose_resolve();
+}
+
+static int watched_main(int argc, char **argv, char **envp)
+{
+    int status;
+
+    recover_begin();
+    status = program_main(argc, argv, envp);
+    recover_end();
+    return status;
+}
+
+/* Leaves no frame of its own, unless it must know when main returns: what main's caller looks like is as without us. */
+static int before_main(int argc, char **argv, char **envp)
+{
+    if (interpose_before_main) {
+        address_limit_ours_begin();
+        interpose_before_main();
+        address_limit_ours_end();
+    }
+    if (recover_is_wanted())
+        return watched_main(argc, argv, envp);
+    return program_main(argc, argv, envp);
+}
+
+/* As glibc's sysdeps/generic/libc-start.h has it. Both of its symbol versions are one function. */
+int __libc_start_main(main_function main, int argc, char **argv, void (*init)(void), void (*fini)(void),
+                      void (*rtld_fini)(void), void *stack_end)
+{
+    struct lane *before = lane_enter();
+    start_main_function real;
+
+    *(void **)&real = dlsym(RTLD_NEXT, "__libc_start_main");
+    lane_leave(before);
+    program_main = main;
+    return real(interpose_before_main || recover_is_wanted() ? before_main : main, argc, argv, init, fini, rtld_fini,
+                stack_end);
+}

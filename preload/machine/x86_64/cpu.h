@@ -1,0 +1,166 @@
+/* What a processor must provide to the data plane: the trampolines' addresses, and single instructions where C has no
+ * word for them. */
+#ifndef CALLMETER_PRELOAD_MACHINE_X86_64_CPU_H
+#define CALLMETER_PRELOAD_MACHINE_X86_64_CPU_H
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+
+/* Trampolines (entry.S). A stub pushes rbx, puts its hook there and jumps to an entry; originals return to the exit, or
+ * to the other one if a tracked function's tail call called them. In each, the instructions that link a record in and
+ * unlink it: what is counted in front of them is then as good as done. Not callable. */
+#define CPU_TRAMPOLINE(kind)                                                                                           \
+    extern const char hot_entry_##kind[], hot_exit_##kind[], hot_exit_tail_##kind[], hot_linking_##kind[],             \
+        hot_linking_tail_##kind[], hot_unlinking_##kind[]
+
+/* All kinds. `late`: the clock is read by hot_extra. `untimed`: not at all; for calls that are judged only. */
+#define CPU_TRAMPOLINES(each) each(tsc) each(clock) each(late_tsc) each(late_clock) each(untimed)
+
+CPU_TRAMPOLINE(tsc);
+CPU_TRAMPOLINE(clock);
+CPU_TRAMPOLINE(late_tsc);
+CPU_TRAMPOLINE(late_clock);
+CPU_TRAMPOLINE(untimed);
+
+/* Between a stub and an entry: asks sampling_decide. */
+extern const char hot_sample_tsc[], hot_sample_clock[], hot_sample_late_tsc[], hot_sample_late_clock[];
+/* Between an entry and an original: asks extra_entry, reads the clock. */
+extern const char hot_extra_tsc[], hot_extra_clock[], hot_extra_untimed[];
+extern const char hot_count_slow[];
+extern const char hot_landing[];
+/* All of the above but hot_count_slow and hot_landing: [hot_pages, hot_pages_end). */
+extern const char hot_pages[], hot_pages_end[];
+
+/* The clock behind hot_entry_clock, in nanoseconds; general registers only. */
+extern uint64_t (*hot_clock)(void);
+
+/* Makes the trampolines find struct hot_thread at that offset from the thread pointer. Nothing may run in them yet.
+ * -errno: code cannot be written here. Context: startup, once. */
+int cpu_bind_thread(ptrdiff_t thread_offset);
+
+#define CPU_FLAG_DIRECTION 0x400 /* of rflags */
+#define CPU_FLAG_ALIGNMENT 0x40000
+
+/* One instruction, so that a signal handler of the same thread sees it done or not begun. No lock: one thread writes.
+ */
+static inline void cpu_add(uint64_t *word, uint64_t value)
+{
+    __asm__ volatile("addq %1, %0" : "+m"(*word) : "er"(value) : "cc");
+}
+
+static inline void cpu_or(uint64_t *word, uint64_t value)
+{
+    __asm__ volatile("orq %1, %0" : "+m"(*word) : "er"(value) : "cc");
+}
+
+/* A signal's handler has the flag that makes unaligned accesses fault as the program had it; compilers know nothing of
+ * it. */
+static inline void cpu_allow_unaligned(void)
+{
+    __asm__ volatile("leaq -128(%%rsp), %%rsp\n\t"
+                     "pushfq\n\t"
+                     "andl %0, (%%rsp)\n\t"
+                     "popfq\n\t"
+                     "leaq 128(%%rsp), %%rsp"
+                     :
+                     : "i"(~CPU_FLAG_ALIGNMENT)
+                     : "memory", "cc");
+}
+
+/* In a loop that waits for another processor. */
+static inline void cpu_pause(void)
+{
+    __asm__ volatile("pause");
+}
+
+static inline uint64_t cpu_ticks(void)
+{
+    uint32_t low, high;
+
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (uint64_t)high << 32 | low;
+}
+
+static inline uintptr_t cpu_thread_pointer(void)
+{
+    uintptr_t pointer;
+
+    __asm__("movq %%fs:0, %0" : "=r"(pointer));
+    return pointer;
+}
+
+/* What floating-point code changes beside its results: the flags of exceptions, which stay until they are cleared. */
+struct cpu_float_state {
+    uint32_t x87[7]; /* the image that fnstenv writes */
+    uint32_t mxcsr;
+};
+
+/* fnstenv masks all exceptions, which the fldenv behind it takes back. */
+static inline void cpu_float_save(struct cpu_float_state *ret_state)
+{
+    __asm__ volatile("fnstenv %0\n\tfldenv %0\n\tstmxcsr %1" : "=m"(ret_state->x87), "=m"(ret_state->mxcsr));
+}
+
+static inline void cpu_float_restore(const struct cpu_float_state *state)
+{
+    __asm__ volatile("fldenv %0\n\tldmxcsr %1" : : "m"(state->x87), "m"(state->mxcsr));
+}
+
+/* System calls without libc, errno untouched: the result is -errno on failure. */
+static inline long cpu_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+    long result;
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    register long r9 __asm__("r9") = f;
+
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory", "cc");
+    return result;
+}
+
+/* Of the calling process and thread, asked anew each time: a child of fork has its parent's memory. */
+static inline int cpu_own_pid(void)
+{
+    return (int)cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
+}
+
+static inline int cpu_own_tid(void)
+{
+    return (int)cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+}
+
+/* Both in one word, to tell who holds a lock. */
+static inline uint64_t cpu_own_id(void)
+{
+    return (uint64_t)cpu_own_pid() << 32 | (uint32_t)cpu_own_tid();
+}
+
+/* Can the 8 bytes at an address be read? 0: yes; -EFAULT: no; else what the kernel says to the question. It copies the
+ * new mask before it refuses to do -1 with it (rt_sigprocmask(2)): a system call that every sandbox allows. */
+static inline long cpu_probe(uintptr_t address)
+{
+    long result = cpu_syscall(SYS_rt_sigprocmask, -1, (long)address, 0, sizeof(uint64_t), 0, 0);
+
+    if (result == -EINVAL)
+        return 0;
+    return result == 0 ? -EFAULT : result; /* address 0 is no mask at all */
+}
+
+/* Calls function(context) on another stack, which ends below `top` (a multiple of 16). Context: signal. */
+void cpu_call_on_stack(void (*function)(void *), void *context, void *top);
+
+/* Copies a signal's frame, as the kernel made it on an alternate stack, to where it would have made it at `sp` without
+ * one. Returns how far all in it has moved, modulo 2^64; 0: there is no room. Context: signal. */
+uintptr_t cpu_move_signal_frame(const ucontext_t *context, uintptr_t sp);
+
+/* Calls handler(signal, info, context) as the kernel does, in the frame that `context` is part of. Does not return.
+ * Context: signal. */
+void cpu_resume_handler(int signal, uintptr_t info, uintptr_t context, uintptr_t handler) __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,492 @@
+#include "preload/panic/panic.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "preload/calls/read.h"
+#include "preload/machine/log.h"
+#include "preload/machine/x86_64/cpu.h"
+#include "preload/panic/abort.h"
+#include "preload/panic/line.h"
+#include "preload/panic/state_repair.h"
+#include "preload/panic/wait.h"
+#include "preload/processes/confined.h"
+#include "preload/records/counters.h"
+#include "preload/records/lane.h"
+#include "preload/signals/actions.h"
+#include "preload/signals/cramped.h"
+#include "preload/signals/relocated.h"
+#include "preload/threads/altstack.h"
+
+#define FAULTS (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGILL))
+
+enum {
+    CRASH_STACK_BYTES = 128 * 1024,
+    NESTED_STACK_BYTES = 64 * 1024,
+    SIGSETXID = 33, /* libc's, by which all threads change their user: it waits for each of them */
+    RECORDS_MAX = 100000,
+};
+
+/* A panic that is being handled. */
+struct panic_frame {
+    int signal;
+    siginfo_t *info;
+    ucontext_t *context;
+    struct recover_plan plan;
+    const char *refusal; /* NULL: the call is left */
+    bool is_recoverable; /* the signal can be taken back: it has not been the program's own handler's */
+    uint64_t mask;       /* of the thread, before */
+    int timer;           /* -1: none */
+    bool is_late;        /* half of its time is over */
+    unsigned faults;     /* of our own, in the handling */
+    bool is_owner;       /* of the crash lock */
+    bool is_moved;       /* the thread has another alternate stack than `stack` */
+    stack_t stack;
+    void *escape[5];
+};
+
+static struct panic_config config;
+static struct segment_header *segment; /* NULL: nothing is caught */
+static uintptr_t crash_stack;          /* top; above it is the stack of signals that come meanwhile */
+static _Atomic int server_pid;         /* where our thread runs */
+static siginfo_t passed_on[65];        /* by our own thread: who had sent it */
+static _Atomic uint64_t is_passed_on;
+
+/* Where from ------------------------------------------------------------------------------------------------------- */
+
+bool panic_is_from_outside(siginfo_t *info)
+{
+    uint64_t bit = SIGNAL_BIT(info->si_signo);
+
+    if (info->si_code != SI_USER && info->si_code != SI_TKILL && info->si_code != SI_QUEUE)
+        return false;
+    if (info->si_pid == cpu_own_pid() && info->si_code == SI_USER && (atomic_fetch_and(&is_passed_on, ~bit) & bit))
+        *info = passed_on[info->si_signo];
+    return info->si_pid != cpu_own_pid();
+}
+
+static void set_mask(uint64_t mask, uint64_t *ret_old)
+{
+    cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, (long)ret_old, SIGNAL_MASK_BYTES, 0, 0);
+}
+
+/* Counting --------------------------------------------------------------------------------------------------------- */
+
+/* The innermost call in progress of the interrupted thread. A record whose slot lies below the interrupted stack
+ * pointer was left by a jump that nobody saw. */
+static struct record *innermost(const ucontext_t *context)
+{
+    struct lane *lane = hot_thread.lane;
+    uintptr_t sp = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+    struct stack_range own;
+    struct record *record;
+
+    if (lane == &lane_none || lane == &lane_ours || lane == &lane_shared)
+        return NULL;
+    own = lane_stack(lane);
+    record = lane->current;
+    for (unsigned i = 0; i < RECORDS_MAX && record != &lane_bottom; i++, record = record->outer)
+        if (atomic_load(&record->state) == RECORD_LIVE &&
+            !(stack_range_has(own, sp) && stack_range_has(own, record_slot(record)) && record_slot(record) < sp))
+            return record;
+    return NULL;
+}
+
+static void count_call(struct record *record)
+{
+    struct lane *lane = hot_thread.lane;
+    uint8_t live = RECORD_LIVE;
+
+    if (lane_is_borrowed() || !atomic_compare_exchange_strong(&record->state, &live, RECORD_PANICKED))
+        return; /* in a child of vfork: the call is its parent's */
+    if (!*lane->block_ref)
+        counters_add(lane, record->hook, CELL_STARTED, 1); /* forked unnoticed: the parent counted its own */
+    counters_add(lane, record->hook, CELL_PANIC, 1);
+}
+
+/* -1: not one of the segment's. */
+static int position_of(int signal)
+{
+    for (uint32_t i = 0; i < segment->signal_count && i < SEGMENT_SIGNALS_MAX; i++)
+        if (segment->signals[i] == (uint32_t)signal)
+            return (int)i;
+    return -1;
+}
+
+static void count_panic(int signal, const struct hook *hook)
+{
+    uint64_t *panics = (uint64_t *)((uint8_t *)segment + segment->panics);
+    uint32_t row = segment->function_capacity;
+    int position = position_of(signal);
+
+    if (position < 0)
+        return;
+    __atomic_fetch_add(&segment->fatal_signals[position], 1, __ATOMIC_RELAXED);
+    if (hook && hook->index < row)
+        row = hook->index;
+    if (segment->panics)
+        __atomic_fetch_add(&panics[(uint64_t)row * SEGMENT_SIGNALS_MAX + (unsigned)position], 1, __ATOMIC_RELAXED);
+}
+
+static void count(struct panic_frame *frame)
+{
+    struct record *record = innermost(frame->context);
+
+    frame->plan = (struct recover_plan){frame->signal, frame->info, frame->context, record, 0, 0, 0, 0, 0, 0};
+    count_panic(frame->signal, record ? record->hook : NULL);
+    if (record)
+        count_call(record);
+}
+
+/* Reporting -------------------------------------------------------------------------------------------------------- */
+
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char __etext[] __attribute__((visibility("hidden")));
+
+static void write_error(const char *text, size_t bytes)
+{
+    log_write(STDERR_FILENO, text, bytes);
+}
+
+/* The trampolines fault only where the program's stack ends. */
+static bool is_in_callmeter(uintptr_t ip)
+{
+    return ip >= (uintptr_t)__ehdr_start && ip < (uintptr_t)__etext &&
+           !(ip >= (uintptr_t)hot_pages && ip < (uintptr_t)hot_pages_end);
+}
+
+static void report(void *context)
+{
+    struct panic_frame *frame = context;
+    uintptr_t ip = (uintptr_t)frame->context->uc_mcontext.gregs[REG_RIP];
+    struct panic_event event = {
+        .signal = frame->signal,
+        .info = frame->info,
+        .context = frame->context,
+        .hook = frame->plan.record ? frame->plan.record->hook : NULL,
+        .is_in_callmeter = is_in_callmeter(ip),
+        .write_line = write_error,
+    };
+
+    if (frame->is_recoverable)
+        frame->refusal = recover_prepare(&frame->plan);
+    event.recovered = frame->refusal;
+    if (!confined_lets_report())
+        return;
+    if (config.report)
+        config.report(&event);
+    else
+        panic_line_write(&event, segment);
+}
+
+/* The server thread goes on serving. */
+static void linger(void)
+{
+    if (config.linger_seconds != 0 && atomic_load(&server_pid) == cpu_own_pid())
+        panic_wait_linger(config.linger_seconds);
+}
+
+/* Writing to a pipe that nobody reads any more must not change what the program dies of. */
+static void drop_broken_pipe(bool was_pending)
+{
+    uint64_t set = SIGNAL_BIT(SIGPIPE);
+    struct timespec none = {0};
+
+    if (!was_pending)
+        cpu_syscall(SYS_rt_sigtimedwait, (long)&set, 0, (long)&none, SIGNAL_MASK_BYTES, 0, 0);
+}
+
+static bool is_pending(int signal)
+{
+    uint64_t pending = 0;
+
+    cpu_syscall(SYS_rt_sigpending, (long)&pending, SIGNAL_MASK_BYTES, 0, 0, 0, 0);
+    return pending & SIGNAL_BIT(signal);
+}
+
+/* Everything but faults of our own, the timer's signal and libc's, until the mask is put back. Nothing is opened: what
+ * the program's handler has raised again waits for its end. */
+static void block_signals(struct panic_frame *frame)
+{
+    uint64_t mask =
+        ~(FAULTS | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGSETXID) | SIGNAL_BIT(frame->signal));
+
+    cpu_syscall(SYS_rt_sigprocmask, SIG_BLOCK, (long)&mask, (long)&frame->mask, SIGNAL_MASK_BYTES, 0, 0);
+}
+
+/* One of ours that is not blocked; 0: none. */
+static int signal_of_timer(const struct panic_frame *frame)
+{
+    if (!(frame->mask & SIGNAL_BIT(frame->signal)))
+        return frame->signal;
+    for (uint32_t i = 0; i < segment->signal_count && i < SEGMENT_SIGNALS_MAX; i++)
+        if (FAULTS & ~frame->mask & SIGNAL_BIT(segment->signals[i]))
+            return (int)segment->signals[i];
+    return 0;
+}
+
+/* On the crash stack the kernel does not take the thread to be on its alternate one, and would put the next signal's
+ * frame over this one's. So there is another for so long. */
+static void report_on_stack(void *context)
+{
+    struct panic_frame *frame = context;
+    stack_t nested = {.ss_sp = (void *)crash_stack, .ss_size = NESTED_STACK_BYTES};
+
+    frame->is_moved = cpu_syscall(SYS_sigaltstack, (long)&nested, (long)&frame->stack, 0, 0, 0, 0) == 0;
+    report(context);
+}
+
+static void report_in_time(struct panic_frame *frame)
+{
+    int signal = confined_lets_report() ? signal_of_timer(frame) : 0;
+
+    frame->timer = signal ? panic_wait_timer(signal) : -1;
+    if (crash_stack)
+        cpu_call_on_stack(report_on_stack, frame, (void *)crash_stack);
+    else
+        report(frame);
+}
+
+static bool is_recovered(const struct panic_frame *frame)
+{
+    return frame->is_owner && frame->faults == 0 && !frame->refusal;
+}
+
+static void recover(struct panic_frame *frame)
+{
+    uint64_t *recovered = (uint64_t *)((uint8_t *)segment + segment->recovered);
+
+    if (segment->recovered)
+        __atomic_fetch_add(&recovered[frame->plan.record->hook->index], 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&segment->is_tainted, 1, __ATOMIC_RELAXED);
+    recover_apply(&frame->plan, frame->context);
+}
+
+/* true: the program goes on. Comes back into the middle when callmeter itself faults, or takes too long: see
+ * panic_is_own. Who reports a panic that ends the program keeps the lock. */
+static bool handle(struct panic_frame *frame)
+{
+    bool was_pending = is_pending(SIGPIPE);
+
+    frame->timer = -1;
+    signals_thread.frame = frame;
+    block_signals(frame);
+    if (__builtin_setjmp(frame->escape) == 0) {
+        count(frame);
+        frame->is_owner = !lane_is_borrowed() && panic_wait_lock();
+        if (frame->is_owner)
+            report_in_time(frame);
+        else if (frame->is_recoverable)
+            frame->refusal = "another panic is under way";
+    }
+    panic_wait_timer_stop(frame->timer);
+    if (frame->is_moved)
+        cpu_syscall(SYS_sigaltstack, (long)&frame->stack, 0, 0, 0, 0, 0);
+    drop_broken_pipe(was_pending);
+    if (is_recovered(frame)) {
+        recover(frame);
+        panic_wait_unlock();
+    } else if (frame->is_owner) {
+        linger();
+    }
+    signals_thread.frame = NULL;
+    set_mask(frame->mask, NULL);
+    return is_recovered(frame);
+}
+
+struct handling {
+    int signal;
+    siginfo_t *info;
+    ucontext_t *context;
+    const char *refusal;
+    bool is_recovered;
+};
+
+static void handle_there(void *context)
+{
+    struct handling *handling = context;
+    struct panic_frame frame = {.signal = handling->signal,
+                                .info = handling->info,
+                                .context = handling->context,
+                                .refusal = handling->refusal,
+                                .is_recoverable = !handling->refusal};
+
+    handling->is_recovered = handle(&frame);
+}
+
+/* `refusal`: why the call cannot be left; NULL if that is to be seen. true: it was. */
+static bool handle_with_room(int signal, siginfo_t *info, ucontext_t *context, const char *refusal)
+{
+    struct handling handling = {signal, info, context, refusal, false};
+
+    cramped_call(handle_there, &handling);
+    return handling.is_recovered;
+}
+
+/* The kernel delivers it when the handler returns: in the frame that it came from, with the default action. No
+ * instruction of the program runs before that, so the frame may say what it would without stubs. */
+static void redeliver(int signal, siginfo_t *info, ucontext_t *context)
+{
+    struct relocated relocated;
+    int pid = cpu_own_pid();
+    int tid = cpu_own_tid();
+
+    set_mask(UINT64_MAX, NULL);
+    signals_set_default(signal);
+    *(uint64_t *)&context->uc_sigmask &= ~SIGNAL_BIT(signal);
+    if (cpu_syscall(SYS_rt_tgsigqueueinfo, pid, tid, signal, (long)info, 0, 0) == 0)
+        relocated_hide(context, &relocated);
+    else if (info->si_code <= 0)
+        cpu_syscall(SYS_tgkill, pid, tid, signal, 0, 0, 0);
+}
+
+void panic_take(int signal, siginfo_t *info, ucontext_t *context)
+{
+    if (position_of(signal) >= 0 && !panic_is_from_outside(info) && !signals_thread.is_ending &&
+        !signals_is_sent_on(signal, info, context) && handle_with_room(signal, info, context, NULL))
+        return;
+    redeliver(signal, info, context);
+}
+
+void panic_take_blocked(int signal, siginfo_t *info, ucontext_t *context)
+{
+    if (position_of(signal) >= 0 && !signals_thread.is_ending)
+        handle_with_room(signal, info, context, "the program has the signal blocked");
+    redeliver(signal, info, context);
+}
+
+void panic_end(int signal, siginfo_t *info, ucontext_t *context)
+{
+    if (position_of(signal) < 0 || panic_is_from_outside(info) || signals_thread.is_ending)
+        return;
+    signals_thread.is_ending = true;
+    handle_with_room(signal, info, context, "the program ends by itself");
+}
+
+/* Faults in the handling ------------------------------------------------------------------------------------------- */
+
+/* The first time what was begun is left; then the program dies of what it had come with. */
+static void give_up(struct panic_frame *frame, ucontext_t *context)
+{
+    if (frame->faults++ == 0)
+        __builtin_longjmp(frame->escape, 1);
+    redeliver(frame->signal, frame->info, context);
+}
+
+/* A signal for the process may pick our thread when all others block it. It is sent again, and waits for them. */
+static void pass_on(int signal, const siginfo_t *info, ucontext_t *context)
+{
+    set_mask(UINT64_MAX, NULL);
+    *(uint64_t *)&context->uc_sigmask |= SIGNAL_BIT(signal);
+    if (info->si_code == SI_TKILL) /* for this thread alone */
+        return;
+    if (cpu_syscall(SYS_rt_sigqueueinfo, cpu_own_pid(), signal, (long)info, 0, 0, 0) == 0 || info->si_code != SI_USER)
+        return;
+    passed_on[signal] = *info;
+    atomic_fetch_or(&is_passed_on, SIGNAL_BIT(signal));
+    cpu_syscall(SYS_kill, cpu_own_pid(), signal, 0, 0, 0, 0);
+}
+
+/* Descriptors are the thread's own (server/descriptors.h): standard error is opened for the one line. */
+static void park(void)
+{
+    static const char text[] = "error: callmeter's own thread failed, and is stopped: there is no endpoint any more";
+    struct panic_line line;
+    int fd;
+
+    line.length = 0;
+    panic_line_add(&line, "callmeter[");
+    panic_line_add_number(&line, (uint64_t)cpu_own_pid(), 10);
+    panic_line_add(&line, "]: ");
+    panic_line_add(&line, text);
+    panic_line_add(&line, "\n");
+    set_mask(UINT64_MAX, NULL);
+    fd = (int)cpu_syscall(SYS_openat, AT_FDCWD, (long)"/proc/self/fd/2",
+                          O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0, 0, 0);
+    if (fd >= 0)
+        log_write(fd, line.text, line.length);
+    for (;;)
+        cpu_syscall(SYS_ppoll, 0, 0, 0, 0, 0, 0);
+}
+
+/* A load of an argument's bytes, where the program has just unmapped or forbidden the page (read.c). */
+static bool is_resumed(int signal, const siginfo_t *info, ucontext_t *context)
+{
+    greg_t *ip = &context->uc_mcontext.gregs[REG_RIP];
+    uintptr_t resume;
+
+    if ((signal != SIGSEGV && signal != SIGBUS) || info->si_code <= 0)
+        return false;
+    resume = read_resume((uintptr_t)*ip);
+    if (resume)
+        *ip = (greg_t)resume;
+    return resume != 0;
+}
+
+bool panic_is_own(int signal, siginfo_t *info, ucontext_t *context)
+{
+    struct panic_frame *frame = signals_thread.frame;
+
+    if (is_resumed(signal, info, context))
+        return true;
+
+    if (signal == SIGBUS && info->si_code > 0 && state_repair(info->si_addr))
+        return true;
+    if (signals_thread.is_own) {
+        if (info->si_code > 0)
+            park();
+        pass_on(signal, info, context);
+        return true;
+    }
+    if (!frame)
+        return panic_wait_is_timers(info);
+    if (panic_wait_is_timers(info) && frame->timer >= 0 && !frame->is_late) {
+        frame->is_late = true;
+        panic_wait_timer_again(frame->timer);
+        return true;
+    }
+    if (panic_is_from_outside(info))
+        redeliver(signal, info, context);
+    else
+        give_up(frame, context);
+    return true;
+}
+
+/* Start ------------------------------------------------------------------------------------------------------------ */
+
+void panic_enter_thread(void)
+{
+    uint64_t faults = FAULTS;
+
+    signals_thread.is_own = true;
+    if (!segment)
+        return;
+    atomic_store(&server_pid, cpu_own_pid());
+    cpu_syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&faults, 0, SIGNAL_MASK_BYTES, 0, 0);
+}
+
+void panic_init(const struct panic_config *given)
+{
+    /* A state file may be truncated while it is mapped: that is answered, whatever else is to be caught. */
+    bool needs_bus = given->segment->layout != 0;
+
+    if (given->segment->signal_count == 0 && !needs_bus)
+        return;
+    config = *given;
+    segment = given->segment;
+    crash_stack = altstack_map(CRASH_STACK_BYTES + NESTED_STACK_BYTES);
+    if (crash_stack)
+        crash_stack -= NESTED_STACK_BYTES;
+    altstack_init(getauxval(AT_MINSIGSTKSZ));
+    cramped_init(getauxval(AT_MINSIGSTKSZ));
+    abort_init();
+    recover_init(&config.recover);
+    for (uint32_t i = 0; i < segment->signal_count && i < SEGMENT_SIGNALS_MAX; i++)
+        signals_claim((int)segment->signals[i]);
+    if (needs_bus && position_of(SIGBUS) < 0)
+        signals_claim(SIGBUS);
+}

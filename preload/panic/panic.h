@@ -1,0 +1,73 @@
+/* Fatal signals: caught, counted, attributed to the innermost tracked function, reported; then the program goes on or
+ * dies exactly as it would have without callmeter.
+ *
+ *   fault -> signals.c: whose is it? -> the program's handler, or
+ *            panic.c: count -> crash lock -> report, on a stack of its own -> linger -> the same signal again, by
+ * default
+ *
+ * What the program knows of its signals is virtual (signals.h): the kernel has ours for the configured signals. */
+#ifndef CALLMETER_PRELOAD_PANIC_PANIC_H
+#define CALLMETER_PRELOAD_PANIC_PANIC_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <ucontext.h>
+
+#include "preload/panic/recover.h"
+
+struct hook;
+struct segment_header;
+
+/* What is known of a panic when it is to be reported. */
+struct panic_event {
+    int signal;
+    const siginfo_t *info;
+    const ucontext_t *context;
+    const struct hook *hook; /* of the innermost tracked call of the thread, or NULL */
+    const char *recovered;   /* NULL: the call is left with its `recover` value; else why not (static text) */
+    bool is_in_callmeter;    /* the fault is in callmeter's own code */
+    /* Writes a line, newline included, to standard error: once, if that is still what it was at the start, can take it
+     * without waiting, and CALLMETER_LOG lets it. Context: signal. */
+    void (*write_line)(const char *line, size_t bytes);
+};
+
+/* What the control plane gives. All of it stays valid for ever. */
+struct panic_config {
+    struct segment_header *segment; /* signals[] is set there: those to be caught */
+    unsigned linger_seconds;
+    struct recover_config recover;
+    /* Writes the report and the line on standard error. Context: signal (of the crashed thread, one thread at a time,
+     * on a stack of 128 KiB; left by a jump if it faults or takes over a second). NULL: only the line is written. */
+    void (*report)(const struct panic_event *event);
+};
+
+/* Claims the segment's signals, but for those that are ignored now. Context: startup. */
+void panic_init(const struct panic_config *config);
+
+/* The calling thread is callmeter's own: a fault in it stops it, and nothing else. Context: that thread, first thing.
+ */
+void panic_enter_thread(void);
+
+/* The rest is for signals.c. Context of all: signal. */
+
+/* A signal that the program has no handler for. What is a panic is counted and reported; on return the kernel delivers
+ * the signal again, with the default action. */
+void panic_take(int signal, siginfo_t *info, ucontext_t *context);
+
+/* A fault whose signal the program has blocked: no handler of its is asked. */
+void panic_take_blocked(int signal, siginfo_t *info, ucontext_t *context);
+
+/* The program ends for this signal, which its own handler had: by exiting in it, or by returning to abort(3). Counts
+ * and reports it, unless it was sent from outside. */
+void panic_end(int signal, siginfo_t *info, ucontext_t *context);
+
+/* True if this is not for the program: a fault while a panic is handled, in callmeter's own thread, or in the segment's
+ * file. It has been seen to. May jump. */
+bool panic_is_own(int signal, siginfo_t *info, ucontext_t *context);
+
+/* True if another process sent it. */
+bool panic_is_from_outside(siginfo_t *info);
+
+#endif

@@ -1,0 +1,47 @@
+/* The counters of a lane: its block in the segment, and how a call's outcome is judged. Context of everything but the
+ * first: hot. */
+#ifndef CALLMETER_PRELOAD_RECORDS_COUNTERS_H
+#define CALLMETER_PRELOAD_RECORDS_COUNTERS_H
+
+#include "preload/records/hot.h"
+
+/* `errno_offset` is that of errno from the thread pointer, the same in all threads. `is_file`: the segment is a file,
+ * and blocks need space on the disk. Context: startup. */
+void counters_init(struct segment_header *segment, ptrdiff_t errno_offset, bool is_file);
+
+/* How many blocks this process has opened. */
+uint32_t counters_opened(void);
+
+/* Makes the blocks below `count` accessible to this process. false: it cannot be done (limits). */
+bool counters_open(uint32_t count);
+
+/* Frees the blocks of processes that are gone (reclaim.h). */
+void counters_reclaim(void);
+
+/* A block for the calling thread, or NULL if all are taken, or there is no space for one. `owner` is image_owner. */
+uint8_t *counters_claim_block(uint64_t owner);
+
+/* The block of a thread of this process that is gone, for the calling one; NULL if it is not the process's any more. */
+uint8_t *counters_keep_block(uint8_t *block, uint64_t owner);
+
+/* Adds to a word (enum segment_cell_word) of the hook's home cell in the lane's block; by an atomic instruction to the
+ * shared block, if the lane has none. */
+void counters_add(const struct lane *lane, const struct hook *hook, unsigned word, uint64_t value);
+
+/* The same for any cell, by its offset in the block and the word's in the cell. */
+void counters_add_at(const struct lane *lane, uint64_t cell, uint64_t offset, uint64_t value);
+
+/* A call that is counted as begun and as success, since it could not be timed. */
+void counters_add_untimed(const struct lane *lane, const struct hook *hook);
+
+/* Sum and bucket in a cell with the hook's buckets, as often as `weight` says. */
+void counters_add_duration_at(const struct lane *lane, const struct hook *hook, uint64_t cell, uint64_t ticks,
+                              uint64_t weight);
+
+/* A time between two starts: at `offset` in the home cell is the sum, behind it are the buckets. */
+void counters_add_interval(const struct lane *lane, const struct hook *hook, uint64_t offset, uint64_t ticks);
+
+/* The byte offset in the cell of a finished call's outcome. `float_ret` is the low half of xmm0. Reads errno. */
+uint32_t counters_outcome(const struct hook *hook, uint64_t ret, uint64_t float_ret);
+
+#endif

@@ -1,0 +1,498 @@
+#include "preload/signals/actions.h"
+
+#include <string.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+
+#include "preload/machine/x86_64/cpu.h"
+#include "preload/panic/abort.h"
+#include "preload/panic/panic.h"
+#include "preload/records/lane.h"
+#include "preload/signals/masks.h"
+#include "preload/signals/relocated.h"
+#include "preload/threads/altstack.h"
+
+enum {
+    SIGNALS = 65,
+    RESTORER_FLAG = 0x04000000, /* SA_RESTORER of the kernel, which libc sets in every action */
+    READS_MAX = 1000,
+};
+
+/* As rt_sigaction(2) has it. */
+struct action {
+    uintptr_t handler;
+    uint64_t flags;
+    uintptr_t restorer;
+    uint64_t mask;
+};
+
+static _Atomic uint64_t claimed;
+static _Atomic uint64_t ignored; /* of those: by the program, but not in the kernel */
+static struct action actions[SIGNALS];
+static _Atomic uint32_t action_version; /* odd while one is being changed */
+static _Atomic uint64_t lock_owner;     /* pid << 32 | tid */
+static uintptr_t restorer;              /* libc's */
+static uint64_t known_flags;            /* those that the kernel keeps */
+static unsigned spawning;
+static uint64_t released; /* were claimed; the lock is held */
+
+uintptr_t signals_restorer(void)
+{
+    return restorer;
+}
+
+bool signals_is_claimed(int signal)
+{
+    return signal > 0 && signal < SIGNALS && (atomic_load(&claimed) & SIGNAL_BIT(signal));
+}
+
+static bool is_function(uintptr_t handler)
+{
+    return handler != (uintptr_t)SIG_DFL && handler != (uintptr_t)SIG_IGN;
+}
+
+/* The kernel raises these itself, and abort(3) its own: ignoring them does not keep the program alive. */
+static bool is_forced(int signal)
+{
+    return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL || signal == SIGTRAP ||
+           signal == SIGSYS || signal == SIGABRT;
+}
+
+/* The kernel's actions ----------------------------------------------------------------------------------------------
+ */
+
+static void entry(int signal, siginfo_t *info, void *context);
+
+static void kernel_set(int signal, const struct action *action)
+{
+    cpu_syscall(SYS_rt_sigaction, signal, (long)action, 0, SIGNAL_MASK_BYTES, 0, 0);
+}
+
+static void kernel_get(int signal, struct action *ret_action)
+{
+    cpu_syscall(SYS_rt_sigaction, signal, 0, (long)ret_action, SIGNAL_MASK_BYTES, 0, 0);
+}
+
+static void kernel_ignore(int signal)
+{
+    struct action action = {.handler = (uintptr_t)SIG_IGN};
+
+    kernel_set(signal, &action);
+}
+
+void signals_set_default(int signal)
+{
+    struct action action = {.handler = (uintptr_t)SIG_DFL};
+
+    kernel_set(signal, &action);
+}
+
+/* What the kernel has while the program has `action`. */
+static struct action action_for_kernel(int signal, const struct action *action)
+{
+    struct action kernel = {
+        .handler = (uintptr_t)entry,
+        .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | RESTORER_FLAG,
+        .restorer = restorer,
+    };
+
+    if (is_function(action->handler)) {
+        kernel.flags = (action->flags & ~(uint64_t)(uint32_t)SA_RESETHAND) | SA_SIGINFO | RESTORER_FLAG;
+        kernel.mask = action->mask;
+    } else if (action->handler == (uintptr_t)SIG_IGN) {
+        kernel.flags |= SA_RESTART; /* what is ignored interrupts nothing */
+        if (!is_forced(signal))
+            kernel = *action;
+    }
+    return kernel;
+}
+
+/* The program's actions ---------------------------------------------------------------------------------------------
+ */
+
+/* Short, without a fault in between, and all signals are blocked. An owner in another process is one that was alive
+ * when this one was forked. */
+static void lock(uint64_t *ret_mask)
+{
+    uint64_t all = UINT64_MAX;
+    uint64_t self = cpu_own_id();
+    uint64_t owner = 0;
+
+    cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)ret_mask, SIGNAL_MASK_BYTES, 0, 0);
+    while (!atomic_compare_exchange_strong(&lock_owner, &owner, self)) {
+        if (owner >> 32 == self >> 32) {
+            cpu_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+            owner = 0;
+        }
+    }
+}
+
+static void unlock(const uint64_t *mask)
+{
+    atomic_store(&lock_owner, 0);
+    cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)mask, 0, SIGNAL_MASK_BYTES, 0, 0);
+}
+
+/* The lock is held. */
+static void action_store(int signal, const struct action *action)
+{
+    uint64_t bit = SIGNAL_BIT(signal);
+    bool is_ignored = action->handler == (uintptr_t)SIG_IGN;
+    struct action kernel = action_for_kernel(signal, action);
+
+    atomic_fetch_add(&action_version, 1);
+    actions[signal] = *action;
+    atomic_fetch_add(&action_version, 1);
+    if (is_ignored && is_forced(signal))
+        atomic_fetch_or(&ignored, bit);
+    else
+        atomic_fetch_and(&ignored, ~bit);
+    if (is_ignored)
+        kernel_ignore(signal); /* which also drops what is pending */
+    if (!(is_ignored && spawning))
+        kernel_set(signal, &kernel);
+}
+
+/* In a handler, which may have interrupted a change; it then takes what there is. */
+static struct action action_load(int signal)
+{
+    struct action action;
+
+    for (unsigned i = 0; i < READS_MAX; i++) {
+        uint32_t before = atomic_load(&action_version);
+
+        action = *(volatile struct action *)&actions[signal];
+        if (before % 2 == 0 && atomic_load(&action_version) == before)
+            break;
+    }
+    return action;
+}
+
+bool signals_has_default(int signal)
+{
+    return action_load(signal).handler == (uintptr_t)SIG_DFL;
+}
+
+static void action_from_program(const struct sigaction *from, struct action *ret_action)
+{
+    *ret_action = (struct action){
+        .handler = (uintptr_t)from->sa_handler,
+        .flags = ((uint32_t)from->sa_flags | RESTORER_FLAG) & known_flags,
+        .restorer = restorer,
+    };
+    memcpy(&ret_action->mask, &from->sa_mask, SIGNAL_MASK_BYTES);
+    ret_action->mask &= ~(SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
+}
+
+static void action_to_program(const struct action *from, struct sigaction *to)
+{
+    to->sa_handler = (__sighandler_t)from->handler;
+    to->sa_flags = (int)(uint32_t)from->flags;
+    to->sa_restorer = (void (*)(void))from->restorer;
+    memset(&to->sa_mask, 0, sizeof(to->sa_mask));
+    memcpy(&to->sa_mask, &from->mask, SIGNAL_MASK_BYTES);
+}
+
+/* In a child of vfork. */
+static void change_kernels(int signal, const struct action *next, struct action *ret_before)
+{
+    kernel_get(signal, ret_before);
+    if (ret_before->handler == (uintptr_t)entry)
+        *ret_before = action_load(signal);
+    if (next)
+        kernel_set(signal, next);
+}
+
+int signals_change(int signal, const struct sigaction *given, struct sigaction *ret_old)
+{
+    struct action next;
+    struct action before;
+    uint64_t mask;
+
+    if (given)
+        action_from_program(given, &next);
+    if (lane_is_borrowed()) {
+        change_kernels(signal, given ? &next : NULL, &before);
+    } else {
+        lock(&mask);
+        before = actions[signal];
+        if (given)
+            action_store(signal, &next);
+        unlock(&mask);
+    }
+    if (ret_old)
+        action_to_program(&before, ret_old);
+    return 0;
+}
+
+/* The kernel's SA_RESETHAND. false: another thread's signal was faster. */
+static bool take_handler(int signal, uintptr_t handler)
+{
+    struct action next;
+    uint64_t mask;
+    bool is_mine;
+
+    if (lane_is_borrowed()) {
+        signals_set_default(signal);
+        return true;
+    }
+    lock(&mask);
+    next = actions[signal];
+    is_mine = next.handler == handler;
+    next.handler = (uintptr_t)SIG_DFL;
+    if (is_mine)
+        action_store(signal, &next);
+    unlock(&mask);
+    return is_mine;
+}
+
+/* Learns libc's restorer, and which flags the kernel keeps. false: something between us and libc has it otherwise. */
+static bool learn_kernel(int signal)
+{
+    struct sigaction probe = {.sa_sigaction = entry, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    struct action found;
+
+    signals_real_action(signal, &probe, NULL);
+    kernel_get(signal, &found);
+    if (found.handler != (uintptr_t)entry || !(found.flags & RESTORER_FLAG))
+        return false;
+    restorer = found.restorer;
+    found.flags = UINT32_MAX;
+    kernel_set(signal, &found);
+    kernel_get(signal, &found);
+    known_flags = found.flags;
+    return true;
+}
+
+bool signals_claim(int signal)
+{
+    struct action found;
+    uint64_t mask;
+    bool is_ours;
+
+    if (signal <= 0 || signal >= SIGNALS || signals_is_claimed(signal))
+        return false;
+    lock(&mask);
+    kernel_get(signal, &found);
+    is_ours = found.handler != (uintptr_t)SIG_IGN && (restorer || learn_kernel(signal));
+    if (is_ours) {
+        atomic_fetch_or(&claimed, SIGNAL_BIT(signal));
+        masks_claim(signal);
+        action_store(signal, &found);
+    } else {
+        kernel_set(signal, &found);
+    }
+    unlock(&mask);
+    return is_ours;
+}
+
+void signals_release(void)
+{
+    uint64_t mask;
+
+    released = 0;
+    if (atomic_load(&claimed) == 0)
+        return;
+    masks_settle();
+    lock(&mask);
+    released = atomic_exchange(&claimed, 0);
+    for (uint64_t left = released; left; left &= left - 1)
+        kernel_set(__builtin_ctzll(left) + 1, &actions[__builtin_ctzll(left) + 1]);
+    masks_claim_all(0);
+    unlock(&mask);
+}
+
+void signals_reclaim(void)
+{
+    uint64_t mask;
+
+    lock(&mask);
+    atomic_store(&claimed, released);
+    masks_claim_all(released);
+    for (uint64_t left = released; left; left &= left - 1)
+        action_store(__builtin_ctzll(left) + 1, &actions[__builtin_ctzll(left) + 1]);
+    unlock(&mask);
+}
+
+/* Delivery ----------------------------------------------------------------------------------------------------------
+ */
+
+/* Not inlined: what follows it in `entry` may run on a stack that has no room for this. */
+static __attribute__((noinline)) void call_handler(int signal, siginfo_t *info, void *context,
+                                                   const struct action *action)
+{
+    uint64_t blocked = action->mask | (action->flags & SA_NODEFER ? 0 : SIGNAL_BIT(signal));
+    stack_t *stack = &((ucontext_t *)context)->uc_stack;
+    stack_t own_stack = *stack;
+    bool is_stack_hidden;
+    bool is_hiding = !lane_is_borrowed();
+    uint64_t before = 0;
+    struct relocated relocated;
+    struct signals_note note = {
+        .self = &note,
+        .outer = signals_thread.note,
+        .info = info,
+        .context = context,
+        .signal = signal,
+        .pid = cpu_own_pid(),
+    };
+
+    if (panic_is_from_outside(info))
+        signals_thread.sent = signals_place_of(signal, context);
+    relocated_hide(context, &relocated);
+    note.ip = signals_place_of(signal, context).ip;
+    signals_thread.note = &note;
+    is_stack_hidden = altstack_hide(stack);
+    if (is_hiding)
+        before = masks_begin(context, blocked);
+    ((void (*)(int, siginfo_t *, void *))action->handler)(signal, info, context);
+    if (is_hiding)
+        masks_end(context, before);
+    signals_thread.note = note.outer;
+    note.self = NULL;
+    if (is_stack_hidden)
+        *stack = own_stack;
+    relocated_show(context, &relocated);
+}
+
+/* abort(3) goes on when its signal came to nothing, and ends the program where nobody sees it. */
+static void check_abort(int signal, siginfo_t *info, ucontext_t *context)
+{
+    if (signal == SIGABRT && abort_is_caller(info, context))
+        panic_end(signal, info, context);
+}
+
+/* The program's handler cannot be called: the kernel ends the program then. */
+static void take_overflow(ucontext_t *context)
+{
+    siginfo_t info = {.si_signo = SIGSEGV, .si_code = SI_KERNEL};
+
+    panic_take(SIGSEGV, &info, context);
+}
+
+/* The stack that the thread got from us is for what the program has no handler for: without us, its handler would have
+ * been called on the stack that the signal came on. The kernel's frame is moved there, and all begins again. true: it
+ * has no room there, and the program ends. */
+static bool move_to_program_stack(int signal, const siginfo_t *info, ucontext_t *context)
+{
+    const stack_t *stack = &context->uc_stack;
+    uintptr_t low = (uintptr_t)stack->ss_sp;
+    uintptr_t sp = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+    uintptr_t distance;
+
+    if ((uintptr_t)context - low >= stack->ss_size || sp - low < stack->ss_size || !altstack_is_own(stack))
+        return false;
+    distance = cpu_move_signal_frame(context, sp);
+    if (distance != 0)
+        cpu_resume_handler(signal, (uintptr_t)info + distance, (uintptr_t)context + distance, (uintptr_t)entry);
+    take_overflow(context);
+    return true;
+}
+
+/* Hardware that reports a page it has found broken, which nobody has touched, is no fault. */
+static bool is_fault(int signal, const siginfo_t *info)
+{
+    return info->si_code > 0 && !(signal == SIGBUS && info->si_code == BUS_MCEERR_AO);
+}
+
+static void entry(int signal, siginfo_t *info, void *context)
+{
+    struct action action;
+
+    cpu_allow_unaligned();
+    if (panic_is_own(signal, info, context))
+        return;
+    if (masks_is_hidden(signal)) {
+        if (is_fault(signal, info))
+            panic_take_blocked(signal, info, context);
+        else
+            masks_postpone(signal, info, context);
+        return;
+    }
+    action = action_load(signal);
+    if (is_function(action.handler) && move_to_program_stack(signal, info, context))
+        return;
+    if (is_function(action.handler) && (action.flags & (uint64_t)(uint32_t)SA_RESETHAND) &&
+        !take_handler(signal, action.handler))
+        action.handler = (uintptr_t)SIG_DFL;
+    if (is_function(action.handler)) {
+        call_handler(signal, info, context, &action);
+        check_abort(signal, info, context);
+    } else if (action.handler == (uintptr_t)SIG_IGN && info->si_code <= 0) {
+        check_abort(signal, info, context);
+    } else {
+        panic_take(signal, info, context);
+    }
+}
+
+/* exec --------------------------------------------------------------------------------------------------------------
+ */
+
+static void set_ignored(uint64_t signals)
+{
+    for (; signals; signals &= signals - 1) {
+        int signal = __builtin_ctzll(signals) + 1;
+        struct action kernel;
+
+        kernel_get(signal, &kernel);
+        if (kernel.handler == (uintptr_t)entry) /* else a child of vfork has set it for itself */
+            kernel_ignore(signal);
+    }
+}
+
+static void set_caught(uint64_t signals)
+{
+    struct action action = {.handler = (uintptr_t)SIG_IGN};
+
+    for (; signals; signals &= signals - 1) {
+        int signal = __builtin_ctzll(signals) + 1;
+        struct action kernel;
+
+        kernel_get(signal, &kernel);
+        if (kernel.handler != (uintptr_t)SIG_IGN)
+            continue;
+        kernel = action_for_kernel(signal, &action);
+        kernel_set(signal, &kernel);
+    }
+}
+
+void signals_exec_begin(void)
+{
+    masks_settle();
+    set_ignored(atomic_load(&ignored));
+}
+
+void signals_exec_failed(void)
+{
+    set_caught(atomic_load(&ignored));
+}
+
+/* Two threads may be at it: the last one puts our entry back. */
+static void spawn_count(int change)
+{
+    uint64_t mask;
+
+    masks_settle();
+    if (atomic_load(&ignored) == 0 && spawning == 0)
+        return;
+    if (lane_is_borrowed()) {
+        (change > 0 ? signals_exec_begin : signals_exec_failed)();
+        return;
+    }
+    lock(&mask);
+    if (change > 0 && spawning++ == 0)
+        set_ignored(atomic_load(&ignored));
+    if (change < 0 && spawning > 0 && --spawning == 0)
+        set_caught(atomic_load(&ignored));
+    unlock(&mask);
+}
+
+void signals_spawn_begin(void)
+{
+    spawn_count(1);
+}
+
+void signals_spawn_end(void)
+{
+    spawn_count(-1);
+}

@@ -1,0 +1,68 @@
+/* Which handler of the program's the thread is in: what signals.c notes when it calls one, and what can be told of it
+ * later, when it may have been left by a jump that nobody saw. */
+#include <signal.h>
+#include <ucontext.h>
+
+#include "preload/machine/x86_64/cpu.h"
+#include "preload/panic/panic.h"
+#include "preload/signals/actions.h"
+
+#define CALLER_STACK_BYTES (UINT64_C(8) << 20) /* how far below its signal's frame a handler may have come */
+
+struct signals_place signals_place_of(int signal, const void *context)
+{
+    const gregset_t *registers = &((const ucontext_t *)context)->uc_mcontext.gregs;
+
+    return (struct signals_place){(uintptr_t)(*registers)[REG_RIP], (uintptr_t)(*registers)[REG_RSP], signal};
+}
+
+/* Memory that may not be there. */
+static bool is_readable(uintptr_t address)
+{
+    return cpu_probe(address) == 0;
+}
+
+/* Is the thread, whose stack pointer is `sp`, still in the handler of the note? */
+static bool is_in_handler(const struct signals_note *note, uintptr_t sp)
+{
+    uintptr_t at = (uintptr_t)note;
+    const ucontext_t *context;
+
+    if (sp >= at || at - sp > CALLER_STACK_BYTES || !is_readable(at) || !is_readable(at + sizeof(*note) - 8) ||
+        note->self != note)
+        return false;
+    context = note->context;
+    if ((uintptr_t)context < at || (uintptr_t)context - at > CALLER_STACK_BYTES ||
+        !is_readable((uintptr_t)context - sizeof(uintptr_t)) || !is_readable((uintptr_t)(context + 1)) ||
+        ((const uintptr_t *)context)[-1] != signals_restorer() ||
+        signals_place_of(note->signal, context).ip != note->ip)
+        return false;
+    at = (uintptr_t)context->uc_stack.ss_sp;
+    if (context->uc_stack.ss_flags == SS_DISABLE || (uintptr_t)note - at >= context->uc_stack.ss_size)
+        return true;
+    return sp >= at; /* both on the alternate stack */
+}
+
+/* Raised in the handler, it comes there, or, if it was blocked, at once when the handler has returned. */
+bool signals_is_sent_on(int signal, const siginfo_t *info, const void *context)
+{
+    struct signals_place *sent = &signals_thread.sent;
+    struct signals_place place = signals_place_of(signal, context);
+    const struct signals_note *note = signals_thread.note;
+
+    if (info->si_code > 0 || sent->signal != signal)
+        return false;
+    return (sent->ip == place.ip && sent->sp == place.sp) ||
+           (note && note->signal == signal && is_in_handler(note, place.sp) && panic_is_from_outside(note->info));
+}
+
+void signals_leave(void)
+{
+    struct signals_note *note = signals_thread.note;
+
+    if (!note || signals_thread.is_ending)
+        return;
+    signals_thread.note = NULL;
+    if (is_in_handler(note, (uintptr_t)__builtin_frame_address(0)) && note->pid == cpu_own_pid())
+        panic_end(note->signal, note->info, note->context);
+}

@@ -1,0 +1,134 @@
+#include "preload/threads/halfway.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+
+#include "preload/machine/x86_64/cpu.h"
+#include "preload/records/counters.h"
+
+#define PAGE_BYTES    UINT64_C(4096)
+#define STACK_BYTES   (64 * PAGE_BYTES) /* from here up to the last frame that is looked for */
+#define FRAME_BYTES   16384             /* with all registers */
+#define OWN_BYTES     1024              /* what the data plane has on the stack, at most */
+#define USER_CODE     0x33              /* what the kernel puts in cs */
+#define RESTORER_FLAG 0x04000000
+
+enum {
+    SIGNALS = 65
+};
+
+/* As rt_sigaction(2) has it. */
+struct action {
+    uintptr_t handler;
+    uint64_t flags;
+    uintptr_t restorer;
+    uint64_t mask;
+};
+
+/* The kernel's frame of a signal begins so. */
+struct frame {
+    uintptr_t restorer;
+    ucontext_t context;
+};
+
+struct move {
+    const struct lane *lane;
+    uint64_t from;
+    uint64_t to;
+    uint64_t bytes;
+};
+
+extern const char code_end[] __asm__("etext") __attribute__((visibility("hidden")));
+extern const char code_begin[] __asm__("__ehdr_start") __attribute__((visibility("hidden")));
+
+/* What libc has every handler return to; 0 if there is no handler at all. */
+static uintptr_t find_restorer(void)
+{
+    static uintptr_t restorer;
+    struct action action = {0};
+
+    for (int signal = 1; signal < SIGNALS && !restorer; signal++)
+        if (cpu_syscall(SYS_rt_sigaction, signal, 0, (long)&action, sizeof(action.mask), 0, 0) == 0 &&
+            action.handler > (uintptr_t)SIG_IGN && (action.flags & RESTORER_FLAG))
+            restorer = action.restorer;
+    return restorer;
+}
+
+/* The kernel copies the mask before it says that -1 is nothing to do with it. */
+static bool is_readable(uintptr_t address)
+{
+    return cpu_syscall(SYS_rt_sigprocmask, -1, (long)address, 0, sizeof(uint64_t), 0, 0) == -EINVAL;
+}
+
+static bool is_own_code(uintptr_t ip)
+{
+    return ip >= (uintptr_t)code_begin && ip < (uintptr_t)code_end;
+}
+
+static void move_word(const struct move *move, uint64_t *word)
+{
+    if (*word - move->from < move->bytes)
+        *word = *word - move->from + move->to;
+}
+
+/* Linked or unlinked, and counted, are two instructions: the child has what was done of the first in its parent's
+ * block. A call that is counted elsewhere (labels) has only begun there when it is linked. */
+static void mend_half(const struct lane *lane, uintptr_t ip, uint64_t rbx)
+{
+#define IS_LINKING(kind)   || ip == (uintptr_t)hot_linking_##kind || ip == (uintptr_t)hot_linking_tail_##kind
+#define IS_UNLINKING(kind) || ip == (uintptr_t)hot_unlinking_##kind
+    const struct hook *hook;
+
+    if (false CPU_TRAMPOLINES(IS_LINKING)) {
+        hook = (const struct hook *)rbx;
+        if (hook->cell == hook->home)
+            counters_add(lane, hook, CELL_STARTED, 1);
+    } else if (false CPU_TRAMPOLINES(IS_UNLINKING)) {
+        hook = ((const struct record *)rbx)->hook;
+        counters_add(lane, hook, CELL_STARTED, UINT64_MAX);
+    }
+}
+
+static void frame_move(const struct move *move, struct frame *frame)
+{
+    greg_t *registers = frame->context.uc_mcontext.gregs;
+    uintptr_t ip = (uintptr_t)registers[REG_RIP];
+    uintptr_t sp = (uintptr_t)registers[REG_RSP];
+
+    for (int i = REG_R8; i <= REG_RCX; i++)
+        move_word(move, (uint64_t *)&registers[i]);
+    if (!is_own_code(ip))
+        return;
+    for (uintptr_t at = sp; at < sp + OWN_BYTES && (at / PAGE_BYTES == sp / PAGE_BYTES || is_readable(at)); at += 8)
+        move_word(move, (uint64_t *)at);
+    mend_half(move->lane, ip, (uint64_t)registers[REG_RBX]);
+}
+
+static bool is_frame(const struct frame *frame, uintptr_t restorer)
+{
+    uintptr_t at = (uintptr_t)frame;
+    uintptr_t vectors;
+
+    if (frame->restorer != restorer || !is_readable((uintptr_t)(frame + 1)))
+        return false;
+    vectors = (uintptr_t)frame->context.uc_mcontext.fpregs;
+    return (frame->context.uc_mcontext.gregs[REG_CSGSFS] & 0xffff) == USER_CODE && vectors > at &&
+           vectors - at < FRAME_BYTES;
+}
+
+void halfway_move(const struct lane *lane, const uint8_t *before, uint64_t block_bytes)
+{
+    uintptr_t at = (uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)7;
+    uintptr_t end = at + STACK_BYTES;
+    uintptr_t restorer = find_restorer();
+    struct move move = {lane, (uint64_t)before, (uint64_t)*lane->block_ref, block_bytes};
+
+    if (!restorer || !before || !*lane->block_ref)
+        return;
+    for (; at < end && (at % PAGE_BYTES != 0 || is_readable(at)); at += 8)
+        if (is_frame((struct frame *)at, restorer))
+            frame_move(&move, (struct frame *)at);
+}

@@ -1,0 +1,377 @@
+/* The endpoint's event loop: poll -> MHD_run -> accept -> close what takes too long.
+ *
+ * libmicrohttpd runs without a thread and without a listening socket of its own; it is handed accepted connections, and
+ * waits for them in an epoll set which is one descriptor of our poll. */
+#include "server/http/endpoint.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "server/http/address.h"
+#include "server/http/descriptors.h"
+#include "server/http/parking.h"
+
+enum {
+    IDLE_SECONDS = 10
+}; /* without a byte from the client, or taken by it */
+
+#define SECOND_NS          UINT64_C(1000000000)
+#define RETRY_NS           SECOND_NS        /* where descriptors ran out */
+#define CHECK_NS           (5 * SECOND_NS)  /* a shared table is looked at so often */
+#define REQUEST_NS         (30 * SECOND_NS) /* for a request's header, and again for its answer, however they drip */
+#define EVICTABLE_AFTER_NS SECOND_NS        /* a connection idle for so long makes room for a new one */
+
+/* Connections ------------------------------------------------------------------------------------------------------ */
+
+static struct endpoint_connection *find_connection(struct endpoint *endpoint, int fd)
+{
+    for (int i = 0; i < ENDPOINT_CONNECTIONS; i++)
+        if (endpoint->connections[i].fd == fd)
+            return &endpoint->connections[i];
+    return NULL;
+}
+
+static struct endpoint_connection *oldest_connection(struct endpoint *endpoint)
+{
+    struct endpoint_connection *oldest = NULL;
+
+    for (int i = 0; i < ENDPOINT_CONNECTIONS; i++) {
+        struct endpoint_connection *connection = &endpoint->connections[i];
+
+        if (connection->fd >= 0 && (!oldest || connection->since_ns < oldest->since_ns))
+            oldest = connection;
+    }
+    return oldest;
+}
+
+/* libmicrohttpd tells of a connection that it took or closed. */
+static void notify_connection(void *context, struct MHD_Connection *connection, void **socket_context,
+                              enum MHD_ConnectionNotificationCode code)
+{
+    struct endpoint *endpoint = context;
+    struct endpoint_connection *place = *socket_context;
+    const union MHD_ConnectionInfo *info;
+
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *socket_context = info ? find_connection(endpoint, info->connect_fd) : NULL;
+    } else if (place) {
+        place->fd = -1;
+        endpoint->resume_ns = 0;
+    }
+}
+
+static void notify_completed(void *context, struct MHD_Connection *connection, void **request_context,
+                             enum MHD_RequestTerminationCode code)
+{
+    struct endpoint *endpoint = context;
+    struct endpoint_connection *place = *request_context;
+
+    (void)connection;
+    (void)code;
+    if (!place)
+        return;
+    routes_completed(endpoint->routes, &place->request);
+    place->since_ns = routes_now_ns();
+}
+
+static struct endpoint_connection *begin_request(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct endpoint_connection *place = info ? info->socket_context : NULL;
+
+    if (!place)
+        return NULL;
+    place->request = (struct routes_request){0};
+    place->since_ns = routes_now_ns();
+    return place;
+}
+
+static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *url, const char *method,
+                              const char *version, const char *upload, size_t *upload_bytes, void **request_context)
+{
+    struct endpoint *endpoint = context;
+    struct endpoint_connection *place;
+
+    (void)version;
+    (void)upload;
+    if (!*request_context)
+        *request_context = begin_request(connection);
+    place = *request_context;
+    if (!place)
+        return MHD_NO;
+    return routes_answer(endpoint->routes, &place->request, connection, url, method, upload_bytes);
+}
+
+/* A new connection waits, and all places are taken: the one that has been idle longest goes, if it has been so for a
+ * while; else the new one waits in the backlog. */
+static void make_room(struct endpoint *endpoint)
+{
+    struct endpoint_connection *oldest = oldest_connection(endpoint);
+    uint64_t now_ns = routes_now_ns();
+
+    endpoint->resume_ns = oldest->since_ns + EVICTABLE_AFTER_NS;
+    if (endpoint->resume_ns > now_ns)
+        return;
+    endpoint->resume_ns = now_ns + RETRY_NS; /* or as soon as libmicrohttpd has closed it: next turn */
+    shutdown(oldest->fd, SHUT_RDWR);
+}
+
+static void add_connection(struct endpoint *endpoint, struct endpoint_connection *place, int fd,
+                           const struct sockaddr_storage *peer, socklen_t length)
+{
+    place->fd = descriptors_raise(endpoint->descriptors, fd);
+    place->since_ns = routes_now_ns();
+    fstat(place->fd, &place->status);
+    if (MHD_add_connection(endpoint->daemon, place->fd, (const void *)peer, length) != MHD_YES)
+        place->fd = -1;
+}
+
+/* Accepts one connection; false if there is none or no place for it. */
+static bool accept_connection(struct endpoint *endpoint)
+{
+    struct endpoint_connection *place = find_connection(endpoint, -1);
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof(peer);
+    int fd;
+
+    if (!place) {
+        make_room(endpoint);
+        return false;
+    }
+    fd = accept4(endpoint->listen_fd, (void *)&peer, &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) {
+        add_connection(endpoint, place, fd, &peer, length);
+        return true;
+    }
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+        endpoint->resume_ns = routes_now_ns() + RETRY_NS;
+    return errno == ECONNABORTED || errno == EINTR;
+}
+
+/* Ends requests that take too long; libmicrohttpd's own timeout begins anew with each byte. */
+static void close_overdue(struct endpoint *endpoint)
+{
+    uint64_t now_ns = routes_now_ns();
+
+    for (int i = 0; i < ENDPOINT_CONNECTIONS; i++) {
+        struct endpoint_connection *connection = &endpoint->connections[i];
+
+        if (connection->fd < 0 || now_ns - connection->since_ns < REQUEST_NS)
+            continue;
+        shutdown(connection->fd, SHUT_RDWR);
+        connection->since_ns = now_ns;
+    }
+}
+
+/* Opening ---------------------------------------------------------------------------------------------------------- */
+
+/* Is the number still that of the same file? */
+static bool is_same(int fd, const struct stat *before)
+{
+    struct stat now;
+
+    return fstat(fd, &now) == 0 && now.st_dev == before->st_dev && now.st_ino == before->st_ino;
+}
+
+/* Puts the listening socket into the daemon's epoll set, for no event: see owns_descriptors. */
+static int mark_daemon(const struct endpoint *endpoint, int operation)
+{
+    struct epoll_event none = {0};
+
+    return epoll_ctl(endpoint->epoll_fd, operation, endpoint->listen_fd, &none);
+}
+
+static int start_daemon(struct endpoint *endpoint)
+{
+    const union MHD_DaemonInfo *info;
+    int error;
+
+    errno = 0;
+    /* Its own Date header would make the libc read TZ: see format_http_date. */
+    endpoint->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_SUPPRESS_DATE_NO_CLOCK, 0, NULL, NULL, answer, endpoint,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)ENDPOINT_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)IDLE_SECONDS, MHD_OPTION_NOTIFY_CONNECTION, notify_connection, endpoint, MHD_OPTION_NOTIFY_COMPLETED,
+        notify_completed, endpoint, MHD_OPTION_END);
+    if (!endpoint->daemon)
+        return errno ? -errno : -ENOMEM;
+    info = MHD_get_daemon_info(endpoint->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    endpoint->epoll_fd = info ? info->epoll_fd : -1;
+    if (mark_daemon(endpoint, EPOLL_CTL_ADD) == 0)
+        return 0;
+    error = -errno;
+    if (endpoint->descriptors->is_separate) /* else it may be closed already, which libmicrohttpd would not survive */
+        MHD_stop_daemon(endpoint->daemon);
+    return error;
+}
+
+void endpoint_init(struct endpoint *endpoint, const struct address *address, const struct descriptors *descriptors,
+                   struct routes *routes, struct parking *parking)
+{
+    *endpoint = (struct endpoint){
+        .address = address,
+        .descriptors = descriptors,
+        .routes = routes,
+        .parking = parking,
+        .epoll_fd = -1,
+        .listen_fd = -1,
+        .wake_fd = -1,
+    };
+    for (int i = 0; i < ENDPOINT_CONNECTIONS; i++)
+        endpoint->connections[i].fd = -1;
+}
+
+int endpoint_open(struct endpoint *endpoint)
+{
+    int fd = -1;
+    int error = address_listen(endpoint->address, &fd);
+
+    if (error)
+        return error;
+    endpoint->listen_fd = descriptors_raise(endpoint->descriptors, fd);
+    endpoint->resume_ns = 0;
+    fstat(endpoint->listen_fd, &endpoint->listen_status);
+    error = start_daemon(endpoint);
+    if (!error)
+        return 0;
+    if (is_same(endpoint->listen_fd, &endpoint->listen_status))
+        close(endpoint->listen_fd);
+    endpoint->listen_fd = -1;
+    return error;
+}
+
+/* Turns ------------------------------------------------------------------------------------------------------------ */
+
+/* Are our numbers still ours? In a shared table the program may have closed them, and opened files of its own under
+ * them. An epoll set looks like any other; but only the daemon's knows the listening socket. */
+static bool owns_descriptors(const struct endpoint *endpoint)
+{
+    if (endpoint->descriptors->is_separate)
+        return true;
+    for (int i = 0; i < ENDPOINT_CONNECTIONS; i++)
+        if (endpoint->connections[i].fd >= 0 && !is_same(endpoint->connections[i].fd, &endpoint->connections[i].status))
+            return false;
+    return is_same(endpoint->listen_fd, &endpoint->listen_status) && mark_daemon(endpoint, EPOLL_CTL_MOD) == 0;
+}
+
+static void forget(struct endpoint *endpoint)
+{
+    int wake_fd = endpoint->wake_fd;
+
+    endpoint->routes->pending_bytes = 0;
+    endpoint_init(endpoint, endpoint->address, endpoint->descriptors, endpoint->routes, endpoint->parking);
+    endpoint->wake_fd = wake_fd;
+}
+
+/* In a table of our own the numbers are ours for sure; else they may be anybody's, and the daemon would close them. */
+void endpoint_abandon(struct endpoint *endpoint)
+{
+    if (endpoint->descriptors->is_separate)
+        close(endpoint->listen_fd);
+    forget(endpoint);
+}
+
+static void close_if_same(int fd, const struct stat *before)
+{
+    if (fd >= 0 && is_same(fd, before))
+        close(fd);
+}
+
+/* All epoll sets look the same, so whose that one is must be asked while the listening socket is there. */
+void endpoint_close_copies(struct endpoint *endpoint)
+{
+    if (endpoint->descriptors->is_separate || endpoint->listen_fd < 0)
+        return;
+    if (is_same(endpoint->listen_fd, &endpoint->listen_status) && mark_daemon(endpoint, EPOLL_CTL_MOD) == 0)
+        close(endpoint->epoll_fd);
+    for (int i = 0; i < ENDPOINT_CONNECTIONS; i++)
+        close_if_same(endpoint->connections[i].fd, &endpoint->connections[i].status);
+    close_if_same(endpoint->listen_fd, &endpoint->listen_status);
+    endpoint->listen_fd = -1;
+}
+
+void endpoint_close(struct endpoint *endpoint)
+{
+    if (endpoint->listen_fd < 0)
+        return;
+    if (endpoint->descriptors->is_separate) {
+        close(endpoint->listen_fd);
+        MHD_stop_daemon(endpoint->daemon);
+    } else {
+        endpoint_close_copies(endpoint);
+    }
+    forget(endpoint);
+}
+
+static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
+/* When a turn is due if no descriptor calls for one; UINT64_MAX: never. */
+static uint64_t next_due_ns(struct endpoint *endpoint, uint64_t now_ns)
+{
+    const struct endpoint_connection *oldest = oldest_connection(endpoint);
+    uint64_t due_ns = endpoint->descriptors->is_separate ? UINT64_MAX : now_ns + CHECK_NS;
+    MHD_UNSIGNED_LONG_LONG daemon_ms;
+
+    if (endpoint->resume_ns > now_ns)
+        due_ns = earlier(due_ns, endpoint->resume_ns);
+    if (oldest)
+        due_ns = earlier(due_ns, oldest->since_ns + REQUEST_NS);
+    if (MHD_get_timeout(endpoint->daemon, &daemon_ms) == MHD_YES)
+        due_ns = earlier(due_ns, now_ns + daemon_ms * 1000000);
+    return due_ns;
+}
+
+static int poll_timeout_ms(uint64_t due_ns, uint64_t now_ns)
+{
+    if (due_ns == UINT64_MAX)
+        return -1;
+    return due_ns <= now_ns ? 0 : (int)((due_ns - now_ns + 999999) / 1000000);
+}
+
+/* The last of them is wake_fd. What it says is not taken from it, since it may be meant for the program: so that no
+ * wait ends at once for the same, it is left alone for a while. */
+static void wait_for(struct endpoint *endpoint, struct pollfd *polls, nfds_t count, uint64_t due_ns, uint64_t now_ns)
+{
+    struct pollfd *wake = &polls[count - 1];
+
+    *wake = (struct pollfd){.fd = endpoint->wake_ns > now_ns ? -1 : endpoint->wake_fd, .events = POLLIN};
+    parking_begin(endpoint->parking);
+    poll(polls, count, poll_timeout_ms(due_ns, now_ns));
+    parking_end(endpoint->parking);
+    if (wake->revents)
+        endpoint->wake_ns = now_ns + RETRY_NS;
+}
+
+void endpoint_rest(struct endpoint *endpoint, uint64_t due_ns)
+{
+    struct pollfd wake;
+
+    wait_for(endpoint, &wake, 1, due_ns, routes_now_ns());
+}
+
+int endpoint_turn(struct endpoint *endpoint, uint64_t due_ns)
+{
+    uint64_t now_ns = routes_now_ns();
+    struct pollfd polls[] = {
+        {.fd = endpoint->resume_ns > now_ns ? -1 : endpoint->listen_fd, .events = POLLIN},
+        {.fd = endpoint->epoll_fd, .events = POLLIN},
+        {.fd = -1},
+    };
+
+    wait_for(endpoint, polls, 3, earlier(due_ns, next_due_ns(endpoint, now_ns)), now_ns);
+    if (!owns_descriptors(endpoint))
+        return -EBADF;
+    MHD_run(endpoint->daemon);
+    if (polls[0].revents)
+        while (accept_connection(endpoint))
+            ;
+    close_overdue(endpoint);
+    return 0;
+}

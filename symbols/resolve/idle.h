@@ -1,0 +1,12 @@
+/* Targets that are not worth a line of their own. Part of resolve. */
+#ifndef CALLMETER_SYMBOLS_RESOLVE_IDLE_H
+#define CALLMETER_SYMBOLS_RESOLVE_IDLE_H
+
+#include "symbols/resolve/plan.h"
+#include "symbols/resolve/resolution.h"
+
+/* Drops, after planning, what repeats another target of the same entry, and older versions that cannot be tracked
+ * beside the default version, whose reason then mentions them. `places` is as long as the resolution was. -ENOMEM. */
+int resolve_drop_idle(struct resolution *resolution, const struct resolve_place *places);
+
+#endif

@@ -1,0 +1,28 @@
+/* What can be done at each place that was found: asks the planner, and settles who shares a hook. Part of resolve. */
+#ifndef CALLMETER_SYMBOLS_RESOLVE_PLAN_H
+#define CALLMETER_SYMBOLS_RESOLVE_PLAN_H
+
+#include <stddef.h>
+
+#include "symbols/elf/lookup.h"
+#include "symbols/resolve/resolution.h"
+
+struct manifest;
+struct resolve_values;
+
+/* A target and what is known of it only while resolving. */
+struct resolve_place {
+    struct lookup *lookup; /* of the target's object */
+    size_t twin_of;        /* see resolve_name.h */
+    bool is_unplanned;     /* plan is final: there is no code to look at */
+};
+
+/* Fills same_as, plan, values and reason of all found targets. -ENOMEM. */
+int resolve_plan_targets(const struct manifest *manifest, const struct resolve_options *options,
+                         struct resolve_values *values, struct resolve_target *targets,
+                         const struct resolve_place *places, size_t count);
+
+/* Appends a clause to the reason. */
+void resolve_add_reason(struct resolve_target *target, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,102 @@
+/* From the manifest's functions to places in objects: each entry becomes targets that can be planned, or a reason why
+ * not.
+ *
+ * Where an entry is looked for. With `object`: in every object whose base name (also that of the file a symbolic link
+ * leads to) or soname matches. Without: in the program, then in the libraries in load order; the first object that has
+ * a match ends the search, for globs as for exact names. ld.so comes last, and nothing in it is tracked.
+ *
+ * What becomes of one name.
+ * - Several functions of that name in one object (static ones of several files, overloads of a C++ name without its
+ *   parameters): each is a target.
+ * - Versions: `foo` means the default version, and every other that is code of its own and can be tracked;
+ * `foo@VERSION` means one.
+ * - Clones: `foo.constprop.0` and its like stand in for `foo` where that does not exist; beside it they are mentioned
+ * in the reason. `.part` and `.cold` never stand in.
+ * - Globs take what no other entry has taken: exact names go first, then globs in the manifest's order. A glob that is
+ *   the very name of a function (`f(char*)`, `operator*`) means that function.
+ *
+ * - An entry with `build_id` and `offset` means the code there, where it is a function's beginning as far as symbols
+ * and unwind information tell.
+ *
+ * Names. The `function` label is `name`, else the demangled name as c++filt prints it, without a clone's suffix. Where
+ * it would give two series of one object the same labels, a part is added behind `@` that tells them apart and, if it
+ * can be, stays the same in the next build: the function's own name (where `name` says something else), the version,
+ * the source file, the ELF name, or the address as the last resort. A function that is neither static, nor a clone, nor
+ * an old version, keeps the plain name. */
+#ifndef CALLMETER_SYMBOLS_RESOLVE_RESOLUTION_H
+#define CALLMETER_SYMBOLS_RESOLVE_RESOLUTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "symbols/elf/object.h"
+#include "symbols/plan/plan.h"
+#include "symbols/values/value.h"
+
+struct diag;
+struct manifest;
+
+enum resolve_state {
+    RESOLVE_FOUND,   /* object and address are set; plan says what can be done there */
+    RESOLVE_MISSING, /* no object that is loaded has it */
+    RESOLVE_PENDING, /* `object` names a library that is not loaded; it may come by dlopen */
+};
+
+/* One place, or one entry of the manifest for which there is none. */
+struct resolve_target {
+    size_t function; /* index in manifest->functions */
+    enum resolve_state state;
+    const struct object *object;        /* NULL unless found */
+    const struct object_symbol *symbol; /* NULL unless found. Of a place without one, which an entry gave by its offset,
+                                           a stand-in called "0x4711" */
+    uint64_t address; /* virtual address in the object; of an IFUNC: what the resolver answered, where that is known */
+    uint64_t size;
+    const struct object *code_object; /* the object that holds `address` (an IFUNC's answer lies in the same one) */
+    size_t same_as;         /* index of an earlier target at the same address whose hook this one shares, or SIZE_MAX */
+    struct patch_plan plan; /* of a found one; mode and reason are final except for memory checks. One that is same_as
+                               another has a copy of that one's */
+    struct value_location *values;    /* where the values are that the manifest asks for: of each dynamic label, in the
+                                         manifest's order; of `items`, if it is given; of each gauge of a resource that is
+                                         fed by calls of this function, in the order of `resources`, `in_use` before
+                                         `limit`. Where a label or the items cannot be found, the target is refused. Where
+                                         a gauge cannot, its type is VALUE_VOID and the reason says why */
+    size_t value_count;               /* 0 unless found and not refused; and of an IFUNC whose code is not known */
+    struct object_symbol *own_symbol; /* private: the stand-in */
+    char *name; /* value of the `function` label, valid UTF-8: manifest `name`, else the demangled name or symbol */
+    char reason[320]; /* why missing, pending, refused or only counted; and notes ("clone foo.part.0 is not counted");
+                         "" if none */
+};
+
+/* Targets in the order of the manifest's functions, those of one function together. A glob may have none, if other
+ * entries have taken all that it matches. */
+struct resolution {
+    struct resolve_target *targets;
+    size_t count;
+};
+
+/* Answers what an IFUNC's resolver at this run address picks; run address, or 0 if it cannot be told (out of process).
+ */
+typedef uint64_t (*resolve_ifunc)(const struct object *object, const struct object_symbol *symbol, void *context);
+
+struct resolve_options {
+    resolve_ifunc ifunc; /* NULL: IFUNCs are reported as found at the resolver's address, with a note, and unplanned */
+    void *context;
+    bool has_shadow_stack;
+    size_t inlined_bytes_max; /* largest debug information of an object that is searched for inlined copies of functions
+                                 that were asked for by name, which costs some milliseconds a MiB; 0: never */
+};
+
+/* Resolves all functions of the manifest in `objects` (the program first, then libraries in load order), and plans each
+ * target. The caller owns *ret_resolution (resolution_finish); it refers to manifest and objects. -ENOMEM only.
+ * Context: startup. */
+int resolve_manifest(const struct manifest *manifest, struct object *const *objects, size_t object_count,
+                     const struct resolve_options *options, struct resolution *ret_resolution, struct diag *diag);
+
+void resolution_finish(struct resolution *resolution);
+
+/* True if `name` is one that `pattern` (exact or glob) means: the ELF name, or the demangled one with or without its
+ * parameters. */
+bool resolve_matches(const char *pattern, bool is_glob, const struct object_symbol *symbol);
+
+#endif
