@@ -1,7 +1,7 @@
 /* What the preload object hands to the control module: the settings, and the data plane to work on.
  *
  * preload/ is the part that knows all others. The preload object (gate, interposers, trampolines) needs libc only and
- * is small, since every child of a shell may load it; the control module (preload/callmeter) is loaded only in a
+ * is small, since every child of a shell may load it; the control module (preload/control) is loaded only in a
  * process that is to be instrumented. */
 #ifndef CALLMETER_PRELOAD_SHIM_H
 #define CALLMETER_PRELOAD_SHIM_H
@@ -22,7 +22,7 @@
 
 /* Modules are entered by names that have the build in them: while a package is replaced, a program that starts may find
  * objects of two builds, and what they share is laid out in two ways. Who uses these names includes
- * "preload/callmeter/version.h". */
+ * "preload/control/version.h". */
 #define SHIM_PASTE(name, build)  name##_##build
 #define SHIM_EXPAND(name, build) SHIM_PASTE(name, build)
 #define SHIM_NAME(name)          SHIM_EXPAND(name, CALLMETER_BUILD)

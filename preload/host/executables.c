@@ -15,7 +15,7 @@
 #include "preload/machine/x86_64/cpu.h"
 
 enum {
-    TEXT_BYTES_MAX = 16 << 20, /* as of symbols/manifest.c */
+    TEXT_BYTES_MAX = 16 << 20, /* as of symbols/manifest/load.c */
 };
 
 static const char *own_argument; /* the program's first argument, its name; NULL if it has none */

@@ -6,7 +6,7 @@
 
 /* Why the shim has to stand aside here, a sentence that begins with "it" and means the program; or NULL. Seen are
  * runtimes that are there when the program starts; a Java machine that it loads later is not. Go programs are told by
- * their file (symbols/runtime.h). Calls nothing. Context: startup. */
+ * their file (symbols/elf/runtime.h). Calls nothing. Context: startup. */
 const char *foreign_reason(void);
 
 /* True if an object stands in for functions of libc that callmeter's own thread calls, and may use descriptors in them

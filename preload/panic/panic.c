@@ -391,7 +391,7 @@ static void pass_on(int signal, const siginfo_t *info, ucontext_t *context)
     cpu_syscall(SYS_kill, cpu_own_pid(), signal, 0, 0, 0, 0);
 }
 
-/* Descriptors are the thread's own (server/descriptors.h): standard error is opened for the one line. */
+/* Descriptors are the thread's own (server/http/descriptors.h): standard error is opened for the one line. */
 static void park(void)
 {
     static const char text[] = "error: callmeter's own thread failed, and is stopped: there is no endpoint any more";

@@ -155,7 +155,7 @@ struct snapshot {
  *
  * Reading a page of a shared mapping that nobody has written would make it, so pages are first asked for with mincore.
  * That tells pages that are swapped out from those that never were no better than not at all, so where swap is in use
- * all claimed blocks are read, and made; and where the kernel is not to be asked (server/filtered.h). */
+ * all claimed blocks are read, and made; and where the kernel is not to be asked (server/common/filtered.h). */
 int snapshot_take(const struct segment_header *segment, const struct snapshot_clock *clock,
                   struct snapshot *ret_snapshot);
 

@@ -48,7 +48,7 @@ enum manifest_source {
     MANIFEST_SOURCE_ARG,  /* the number-th integer or pointer argument */
     MANIFEST_SOURCE_FARG, /* the number-th floating-point one */
     MANIFEST_SOURCE_RET,
-    MANIFEST_SOURCE_PARAM, /* a parameter by name: where it is, DWARF tells (symbols/debuginfo.h) */
+    MANIFEST_SOURCE_PARAM, /* a parameter by name: where it is, DWARF tells (symbols/debuginfo/debuginfo.h) */
 };
 
 /* A value that a call has: `{"arg": 2, "type": "cstring"}` and its like. */

@@ -12,7 +12,7 @@
 #include "symbols/manifest/reader.h"
 
 enum {
-    SIGNALS_MAX = 16, /* as many as the segment has room for (server/segment.h) */
+    SIGNALS_MAX = 16, /* as many as the segment has room for (server/segment/segment.h) */
     LINGER_SECONDS_MAX = 30,
     BACKTRACE_DEPTH_MAX = 64,
     REPORTS_MAX = 1000,

@@ -1,6 +1,6 @@
-/* symbols/debuginfo.h and symbols/frames.h against damaged files: bytes of real objects' .debug_* and .eh_frame
- * sections are changed, and nothing may crash, hang or read out of bounds (run it under ASan). Arguments: rounds, then
- * the objects. The seed is fixed: a failure can be repeated. */
+/* symbols/debuginfo/debuginfo.h and symbols/elf/frames.h against damaged files: bytes of real objects' .debug_* and
+ * .eh_frame sections are changed, and nothing may crash, hang or read out of bounds (run it under ASan). Arguments:
+ * rounds, then the objects. The seed is fixed: a failure can be repeated. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
-/* symbols/object.h and variable.h against damaged files: bytes of real objects are changed, and nothing may crash, hang
- * or read out of bounds (run it under ASan). Arguments: rounds, then the objects. The seed is fixed: a failure can be
- * repeated. */
+/* symbols/elf/object.h and variable.h against damaged files: bytes of real objects are changed, and nothing may crash,
+ * hang or read out of bounds (run it under ASan). Arguments: rounds, then the objects. The seed is fixed: a failure can
+ * be repeated. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* symbols/condition.h: a table of conditions, and random ones against a plain evaluator. */
+/* symbols/values/condition.h: a table of conditions, and random ones against a plain evaluator. */
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>

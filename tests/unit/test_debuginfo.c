@@ -1,5 +1,5 @@
-/* symbols/debuginfo.h: parameters by name. Objects are built by several compilers, see objects/meson.build; their
- * folder is the first argument.
+/* symbols/debuginfo/debuginfo.h: parameters by name. Objects are built by several compilers, see objects/meson.build;
+ * their folder is the first argument.
  *
  * What is found is held against the machine: functions of params.h are called with known values, but a routine that
  * notes the registers and the stack stands in for them, and each location must have the value that was passed. */

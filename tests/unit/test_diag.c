@@ -1,4 +1,4 @@
-/* symbols/diag.h and symbols/suggest.h. */
+/* symbols/common/diag.h and symbols/common/suggest.h. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* symbols/manifest.h: the corpus of documents, and what single ones come to. Argument: the corpus's folder. */
+/* symbols/manifest/manifest.h: the corpus of documents, and what single ones come to. Argument: the corpus's folder. */
 #include <errno.h>
 #include <limits.h>
 #include <locale.h>

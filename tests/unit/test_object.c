@@ -1,5 +1,5 @@
-/* symbols/object.h: what is read of real ELF files, and what is refused. The objects are built beside this test, see
- * objects/meson.build; their folder is the first argument. */
+/* symbols/elf/object.h: what is read of real ELF files, and what is refused. The objects are built beside this test,
+ * see objects/meson.build; their folder is the first argument. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>

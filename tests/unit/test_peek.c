@@ -1,4 +1,4 @@
-/* preload/callmeter/peek.h: what can be read is read as it is, what cannot is refused, in both ways of asking. */
+/* preload/control/memory/peek.h: what can be read is read as it is, what cannot is refused, in both ways of asking. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* symbols/resolve.h: what manifests mean in real objects. They are built beside this test, see objects/meson.build;
- * their folder is the first argument. */
+/* symbols/resolve/resolution.h: what manifests mean in real objects. They are built beside this test, see
+ * objects/meson.build; their folder is the first argument. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* symbols/variable.h: which variable a name means in real ELF files, and what is refused. The objects are built beside
- * this test, see objects/meson.build; their folder is the first argument. */
+/* symbols/elf/variable.h: which variable a name means in real ELF files, and what is refused. The objects are built
+ * beside this test, see objects/meson.build; their folder is the first argument. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
-/* Which memory stays readable as long as the process lives: what preload/read.h may look at without asking the kernel.
+/* Which memory stays readable as long as the process lives: what preload/calls/read.h may look at without asking the
+ * kernel.
  */
 #ifndef CALLMETER_PRELOAD_CONTROL_MEMORY_MEMORY_H
 #define CALLMETER_PRELOAD_CONTROL_MEMORY_MEMORY_H

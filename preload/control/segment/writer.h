@@ -1,4 +1,4 @@
-/* The segment's writer: makes the mapping and fills in its tables (server/segment.h has the layout). */
+/* The segment's writer: makes the mapping and fills in its tables (server/segment/segment.h has the layout). */
 #ifndef CALLMETER_PRELOAD_CONTROL_SEGMENT_WRITER_H
 #define CALLMETER_PRELOAD_CONTROL_SEGMENT_WRITER_H
 

@@ -1,4 +1,4 @@
-/* Makes struct extra (preload/extra.h) of what the manifest says of a function, and its tables in the segment. */
+/* Makes struct extra (preload/calls/extra.h) of what the manifest says of a function, and its tables in the segment. */
 #ifndef CALLMETER_PRELOAD_CONTROL_TRACKING_EXTRAS_H
 #define CALLMETER_PRELOAD_CONTROL_TRACKING_EXTRAS_H
 

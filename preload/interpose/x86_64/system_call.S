@@ -1,5 +1,5 @@
 /* syscall(2), which the preload object stands in for: all goes on to libc's at once and leaves no frame, since a system
- * call may return twice; but for seccomp, which is looked at (preload/confined.c). */
+ * call may return twice; but for seccomp, which is looked at (preload/processes/confined.c). */
 #include <sys/syscall.h>
 
         .text
