@@ -35,7 +35,7 @@ const char *foreign_reason(void)
 /* The last part of the path that an address lies in. */
 static const char *provider_of(const void *address)
 {
-    const ElfW(Sym) *symbol = NULL;
+    const Elf64_Sym *symbol = NULL;
     const char *slash;
     Dl_info info;
 

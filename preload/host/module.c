@@ -22,7 +22,7 @@ struct image {
     struct link_map *map;
     uintptr_t low, high;
     const char *strings;
-    const ElfW(Sym) * symbols;
+    const Elf64_Sym *symbols;
     bool is_seen; /* reached from the object whose libraries are followed */
 };
 
@@ -33,16 +33,16 @@ struct images {
     bool are_led_back; /* imports that were captured */
 };
 
-static uintptr_t dynamic_value(const struct link_map *map, ElfW(Sxword) tag)
+static uintptr_t dynamic_value(const struct link_map *map, Elf64_Sxword tag)
 {
-    for (const ElfW(Dyn) *entry = map->l_ld; entry && entry->d_tag != DT_NULL; entry++)
+    for (const Elf64_Dyn *entry = map->l_ld; entry && entry->d_tag != DT_NULL; entry++)
         if (entry->d_tag == tag)
             return entry->d_un.d_ptr;
     return 0;
 }
 
 /* A pointer, which ld.so has relocated in every object but the vDSO. */
-static const void *dynamic_pointer(const struct link_map *map, ElfW(Sxword) tag)
+static const void *dynamic_pointer(const struct link_map *map, Elf64_Sxword tag)
 {
     uintptr_t value = dynamic_value(map, tag);
 
@@ -61,7 +61,7 @@ static int image_add(struct dl_phdr_info *info, size_t size, void *context)
             continue;
         image->low = UINTPTR_MAX;
         for (unsigned p = 0; p < info->dlpi_phnum; p++) {
-            const ElfW(Phdr) *segment = &info->dlpi_phdr[p];
+            const Elf64_Phdr *segment = &info->dlpi_phdr[p];
             uintptr_t begin = info->dlpi_addr + segment->p_vaddr;
 
             if (segment->p_type != PT_LOAD)
@@ -113,7 +113,7 @@ static void mark_needed(struct images *images, struct image *image)
     if (image->is_seen)
         return;
     image->is_seen = true;
-    for (const ElfW(Dyn) *entry = image->map->l_ld; entry && entry->d_tag != DT_NULL; entry++) {
+    for (const Elf64_Dyn *entry = image->map->l_ld; entry && entry->d_tag != DT_NULL; entry++) {
         if (entry->d_tag != DT_NEEDED)
             continue;
         for (size_t i = 0; i < images->count; i++)
@@ -133,7 +133,7 @@ static bool is_libc_function(const char *name)
 
 /* Objects that stand before libc are there to take its place (allocators, libfaketime). The program itself is not, but
  * for an allocator that it brings, and for variables that it has copies of (stdout). */
-static bool may_provide(bool is_program, const ElfW(Sym) * symbol, const char *strings)
+static bool may_provide(bool is_program, const Elf64_Sym *symbol, const char *strings)
 {
     const char *name = strings + symbol->st_name;
 
@@ -145,7 +145,7 @@ static bool may_provide(bool is_program, const ElfW(Sym) * symbol, const char *s
 /* True if an object outside the marked ones provides what is imported there, in place of a library that is no libc.
  * What came with the module may serve each other: libunwind and its kind for other processes have many names in
  * common. */
-static bool is_captured(struct images *images, const struct image *image, const ElfW(Sym) * symbol, uintptr_t address)
+static bool is_captured(struct images *images, const struct image *image, const Elf64_Sym *symbol, uintptr_t address)
 {
     const struct image *provider = image_of(images, address);
 
@@ -154,11 +154,11 @@ static bool is_captured(struct images *images, const struct image *image, const 
 }
 
 /* The name of an import that was captured, and is not led back; or NULL. */
-static const char *captured_in(struct images *images, const struct image *image, const ElfW(Rela) * table, size_t bytes)
+static const char *captured_in(struct images *images, const struct image *image, const Elf64_Rela *table, size_t bytes)
 {
-    for (const ElfW(Rela) *relocation = table; relocation && (uintptr_t)relocation < (uintptr_t)table + bytes;
+    for (const Elf64_Rela *relocation = table; relocation && (uintptr_t)relocation < (uintptr_t)table + bytes;
          relocation++) {
-        const ElfW(Sym) *symbol = &image->symbols[ELF64_R_SYM(relocation->r_info)];
+        const Elf64_Sym *symbol = &image->symbols[ELF64_R_SYM(relocation->r_info)];
         unsigned type = (unsigned)ELF64_R_TYPE(relocation->r_info);
         uintptr_t *slot = (uintptr_t *)(image->map->l_addr + relocation->r_offset);
 
@@ -218,7 +218,7 @@ static size_t count_objects(void)
  * takes: an undefined symbol with a value. */
 static bool is_stand_in(const void *address)
 {
-    const ElfW(Sym) *symbol = NULL;
+    const Elf64_Sym *symbol = NULL;
     Dl_info info;
 
     return dladdr1(address, &info, (void **)&symbol, RTLD_DL_SYMENT) && symbol && symbol->st_shndx == SHN_UNDEF;

@@ -19,7 +19,7 @@ static int note_sealed(struct dl_phdr_info *info, size_t size, void *context)
     if (info->dlpi_addr != sealed->map->l_addr)
         return 0;
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        const Elf64_Phdr *segment = &info->dlpi_phdr[i];
 
         if (segment->p_type != PT_GNU_RELRO)
             continue;

@@ -13,7 +13,7 @@
 #include "preload/machine/x86_64/cpu.h"
 
 /* This object's own, by the linker, as is _DYNAMIC. */
-extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
 
 struct program {
     const struct dl_phdr_info *info;
@@ -27,7 +27,7 @@ static int program_look(struct dl_phdr_info *info, size_t size, void *context)
 
     (void)size;
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        const Elf64_Phdr *segment = &info->dlpi_phdr[i];
 
         if (segment->p_type == PT_LOAD && program->address - info->dlpi_addr - segment->p_vaddr < segment->p_memsz)
             program->holds = true;
@@ -43,21 +43,21 @@ static bool is_in_program(uintptr_t address)
     return program.holds;
 }
 
-static uintptr_t own_dynamic(ElfW(Sxword) tag)
+static uintptr_t own_dynamic(Elf64_Sxword tag)
 {
-    for (const ElfW(Dyn) *entry = _DYNAMIC; entry->d_tag != DT_NULL; entry++)
+    for (const Elf64_Dyn *entry = _DYNAMIC; entry->d_tag != DT_NULL; entry++)
         if (entry->d_tag == tag)
             return entry->d_un.d_ptr;
     return 0;
 }
 
-static const char *captured_in(const ElfW(Rela) * table, size_t bytes)
+static const char *captured_in(const Elf64_Rela *table, size_t bytes)
 {
-    const ElfW(Sym) *symbols = (const ElfW(Sym) *)own_dynamic(DT_SYMTAB);
+    const Elf64_Sym *symbols = (const Elf64_Sym *)own_dynamic(DT_SYMTAB);
     const char *strings = (const char *)own_dynamic(DT_STRTAB);
 
     for (size_t i = 0; table && i < bytes / sizeof(*table); i++) {
-        const ElfW(Sym) *symbol = &symbols[ELF64_R_SYM(table[i].r_info)];
+        const Elf64_Sym *symbol = &symbols[ELF64_R_SYM(table[i].r_info)];
         unsigned type = (unsigned)ELF64_R_TYPE(table[i].r_info);
         uintptr_t provider = *(const uintptr_t *)((uintptr_t)&__ehdr_start + table[i].r_offset);
 
@@ -72,9 +72,9 @@ static const char *captured_in(const ElfW(Rela) * table, size_t bytes)
 
 const char *self_captured_name(void)
 {
-    const char *name = captured_in((const ElfW(Rela) *)own_dynamic(DT_JMPREL), own_dynamic(DT_PLTRELSZ));
+    const char *name = captured_in((const Elf64_Rela *)own_dynamic(DT_JMPREL), own_dynamic(DT_PLTRELSZ));
 
-    return name ? name : captured_in((const ElfW(Rela) *)own_dynamic(DT_RELA), own_dynamic(DT_RELASZ));
+    return name ? name : captured_in((const Elf64_Rela *)own_dynamic(DT_RELA), own_dynamic(DT_RELASZ));
 }
 
 const char *self_environment(const char *name)

@@ -47,7 +47,7 @@ static void ask(const char *name)
 
 static bool has_search_path(const struct link_map *map)
 {
-    for (const ElfW(Dyn) *entry = map->l_ld; entry && entry->d_tag != DT_NULL; entry++)
+    for (const Elf64_Dyn *entry = map->l_ld; entry && entry->d_tag != DT_NULL; entry++)
         if (entry->d_tag == DT_RPATH || entry->d_tag == DT_RUNPATH)
             return true;
     return false;

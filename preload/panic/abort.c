@@ -18,7 +18,7 @@ static uintptr_t abort_bytes;
 void abort_init(void)
 {
     void *address = dlsym(RTLD_NEXT, "abort");
-    const ElfW(Sym) *symbol = NULL;
+    const Elf64_Sym *symbol = NULL;
     Dl_info info;
 
     if (!address || !dladdr1(address, &info, (void **)&symbol, RTLD_DL_SYMENT) || !symbol)

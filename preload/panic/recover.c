@@ -43,7 +43,7 @@ static int add_range(struct dl_phdr_info *info, size_t size, void *context)
     if (!is_sensitive_object(info->dlpi_name))
         return 0;
     for (unsigned i = 0; i < info->dlpi_phnum && range_count < RANGES_MAX; i++) {
-        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        const Elf64_Phdr *segment = &info->dlpi_phdr[i];
 
         if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X))
             continue;

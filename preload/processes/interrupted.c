@@ -29,7 +29,7 @@ static int find_code(struct dl_phdr_info *info, size_t size, void *context)
 
     (void)size;
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        const Elf64_Phdr *segment = &info->dlpi_phdr[i];
         uintptr_t begin = info->dlpi_addr + segment->p_vaddr;
 
         if (segment->p_type != PT_LOAD || inside - begin >= segment->p_memsz)

@@ -23,7 +23,7 @@ extern const uint8_t uses_code[], uses_code_end[], uses_start[];
 
 static enum import_use use_of(const uint8_t *begin, const uint8_t *end)
 {
-    const ElfW(Phdr) segment = {.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_filesz = (size_t)(end - begin)};
+    const Elf64_Phdr segment = {.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_filesz = (size_t)(end - begin)};
     const int32_t starts[] = {(int32_t)(uses_start - begin), 0};
     const struct import_table table = {
         .load_bias = (uintptr_t)begin,
@@ -59,8 +59,8 @@ static void each_piece_is_seen_for_what_it_is(void **state)
 
 static void each_of_two_slots_has_its_own_uses(void **state)
 {
-    const ElfW(Phdr)
-        segment = {.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_filesz = (size_t)(uses_code_end - uses_code)};
+    const Elf64_Phdr segment = {
+        .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_filesz = (size_t)(uses_code_end - uses_code)};
     const struct import_table table = {.load_bias = (uintptr_t)uses_code, .segments = &segment, .segment_count = 1};
     uintptr_t *const slots[] = {&uses_slot, &uses_other_slot};
     enum import_use found[2];
@@ -73,7 +73,7 @@ static void each_of_two_slots_has_its_own_uses(void **state)
 
 static void code_that_is_not_executable_is_not_looked_at(void **state)
 {
-    const ElfW(Phdr) segment = {.p_type = PT_LOAD, .p_flags = PF_R, .p_filesz = (size_t)(uses_code_end - uses_code)};
+    const Elf64_Phdr segment = {.p_type = PT_LOAD, .p_flags = PF_R, .p_filesz = (size_t)(uses_code_end - uses_code)};
     const struct import_table table = {.load_bias = (uintptr_t)uses_code, .segments = &segment, .segment_count = 1};
     uintptr_t *const slots[] = {&uses_slot};
     enum import_use use;

@@ -17,7 +17,7 @@ static void add_segments(struct import_table *table, const struct dl_phdr_info *
 {
     table->low = UINTPTR_MAX;
     for (size_t i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        const Elf64_Phdr *segment = &info->dlpi_phdr[i];
         uintptr_t begin = info->dlpi_addr + segment->p_vaddr;
 
         if (segment->p_type != PT_LOAD)
@@ -31,7 +31,7 @@ static void add_segments(struct import_table *table, const struct dl_phdr_info *
 
 /* The form that all linkers write: version 1, a count of 4 bytes, and a table of pairs that is sorted, of 4 bytes
  * relative to the header (LSB, "Exception Frames"). */
-static void add_starts(struct import_table *table, const ElfW(Phdr) * segment)
+static void add_starts(struct import_table *table, const Elf64_Phdr *segment)
 {
     static const uint8_t form[] = {1, DW_EH_PE_PCREL_SDATA4, DW_EH_PE_UDATA4, DW_EH_PE_DATAREL_SDATA4};
     const uint8_t *header = (const uint8_t *)(table->load_bias + segment->p_vaddr);
@@ -48,14 +48,14 @@ static void add_starts(struct import_table *table, const ElfW(Phdr) * segment)
 }
 
 /* A pointer of the dynamic section, which ld.so has made absolute. NULL where it leads out of the object. */
-static const void *pointer_in(const struct import_table *table, ElfW(Addr) value)
+static const void *pointer_in(const struct import_table *table, Elf64_Addr value)
 {
     if (value < table->low)
         value += table->load_bias;
     return value >= table->low && value < table->high ? (const void *)value : NULL;
 }
 
-static void add_entry(struct import_table *table, const ElfW(Dyn) * entry)
+static void add_entry(struct import_table *table, const Elf64_Dyn *entry)
 {
     switch (entry->d_tag) {
     case DT_JMPREL:
@@ -92,7 +92,7 @@ static void add_entry(struct import_table *table, const ElfW(Dyn) * entry)
 
 bool import_table_init(struct import_table *table, const struct dl_phdr_info *info)
 {
-    const ElfW(Dyn) *entry = NULL;
+    const Elf64_Dyn *entry = NULL;
 
     *table = (struct import_table){
         .path = info->dlpi_name,
@@ -103,7 +103,7 @@ bool import_table_init(struct import_table *table, const struct dl_phdr_info *in
     add_segments(table, info);
     for (size_t i = 0; i < info->dlpi_phnum; i++) {
         if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
-            entry = (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+            entry = (const Elf64_Dyn *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
         else if (info->dlpi_phdr[i].p_type == PT_GNU_EH_FRAME)
             add_starts(table, &info->dlpi_phdr[i]);
     }
@@ -116,7 +116,7 @@ bool import_table_init(struct import_table *table, const struct dl_phdr_info *in
     return table->symbols && table->strings && table->jump_count + table->other_count > 0;
 }
 
-uintptr_t *import_table_slot(const struct import_table *table, const ElfW(Rela) * relocation)
+uintptr_t *import_table_slot(const struct import_table *table, const Elf64_Rela *relocation)
 {
     uintptr_t address = table->load_bias + relocation->r_offset;
 
@@ -132,29 +132,29 @@ bool import_table_is_unbound(const struct import_table *table, uintptr_t value)
 
 static const char *needed_version(const struct import_table *table, unsigned index)
 {
-    const ElfW(Verneed) *file = table->needed;
+    const Elf64_Verneed *file = table->needed;
 
     while (file) {
-        const ElfW(Vernaux) *version = (const ElfW(Vernaux) *)((const char *)file + file->vn_aux);
+        const Elf64_Vernaux *version = (const Elf64_Vernaux *)((const char *)file + file->vn_aux);
 
         for (unsigned i = 0; i < file->vn_cnt; i++) {
             if ((version->vna_other & VERSION_INDEX) == index)
                 return table->strings + version->vna_name;
-            version = (const ElfW(Vernaux) *)((const char *)version + version->vna_next);
+            version = (const Elf64_Vernaux *)((const char *)version + version->vna_next);
         }
-        file = file->vn_next ? (const ElfW(Verneed) *)((const char *)file + file->vn_next) : NULL;
+        file = file->vn_next ? (const Elf64_Verneed *)((const char *)file + file->vn_next) : NULL;
     }
     return NULL;
 }
 
 static const char *defined_version(const struct import_table *table, unsigned index)
 {
-    const ElfW(Verdef) *version = table->defined;
+    const Elf64_Verdef *version = table->defined;
 
     while (version) {
         if ((version->vd_ndx & VERSION_INDEX) == index)
-            return table->strings + ((const ElfW(Verdaux) *)((const char *)version + version->vd_aux))->vda_name;
-        version = version->vd_next ? (const ElfW(Verdef) *)((const char *)version + version->vd_next) : NULL;
+            return table->strings + ((const Elf64_Verdaux *)((const char *)version + version->vd_aux))->vda_name;
+        version = version->vd_next ? (const Elf64_Verdef *)((const char *)version + version->vd_next) : NULL;
     }
     return NULL;
 }
@@ -183,10 +183,10 @@ static void *lookup_own(const struct import_table *table, const char *name, cons
     return address;
 }
 
-uintptr_t import_table_lookup(const struct import_table *table, const ElfW(Rela) * relocation)
+uintptr_t import_table_lookup(const struct import_table *table, const Elf64_Rela *relocation)
 {
     size_t index = ELF64_R_SYM(relocation->r_info);
-    const ElfW(Sym) *symbol = &table->symbols[index];
+    const Elf64_Sym *symbol = &table->symbols[index];
     const char *name = table->strings + symbol->st_name;
     const char *version;
     void *address;

@@ -82,7 +82,7 @@ void import_uses_find(const struct import_table *table, uintptr_t *const *slots,
     for (size_t i = 0; i < count; i++)
         uses[i] = IMPORT_UNUSED;
     for (size_t i = 0; i < table->segment_count && count > 0; i++) {
-        const ElfW(Phdr) *segment = &table->segments[i];
+        const Elf64_Phdr *segment = &table->segments[i];
 
         if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_X) || !(segment->p_flags & PF_R))
             continue;

@@ -118,7 +118,7 @@ static bool is_slot(unsigned long type)
 
 /* `is_of_plt`: the relocation is in the PLT's table, where IRELATIVE ones are calls too. */
 static void ask_relocation(struct redirection *redirection, const struct import_table *table,
-                           const ElfW(Rela) * relocation, bool is_of_plt)
+                           const Elf64_Rela *relocation, bool is_of_plt)
 {
     unsigned long type = ELF64_R_TYPE(relocation->r_info);
     struct candidate candidate = {.is_of_plt = is_of_plt || type == R_X86_64_JUMP_SLOT, .use = IMPORT_CALLED};

@@ -29,7 +29,7 @@ enum {
 /* An object that is loaded. */
 struct known {
     uintptr_t load_bias;
-    const ElfW(Dyn) * dynamic;
+    const Elf64_Dyn *dynamic;
     char *path;
     bool is_ours;      /* it came with a module of callmeter */
     bool is_elsewhere; /* in a namespace of its own, with a libc of its own */
@@ -175,7 +175,7 @@ static void adopt_needed(const struct known *user)
 {
     const char *strings = objects_strings(user->dynamic, user->load_bias);
 
-    for (const ElfW(Dyn) *entry = user->dynamic; strings && entry && entry->d_tag != DT_NULL; entry++) {
+    for (const Elf64_Dyn *entry = user->dynamic; strings && entry && entry->d_tag != DT_NULL; entry++) {
         if (entry->d_tag != DT_NEEDED)
             continue;
         for (size_t i = 0; i < object_count; i++) {
@@ -190,7 +190,7 @@ static void adopt_needed(const struct known *user)
 
 static bool has_text_relocations(const struct known *object)
 {
-    const ElfW(Dyn) *flags = objects_dynamic(object->dynamic, DT_FLAGS);
+    const Elf64_Dyn *flags = objects_dynamic(object->dynamic, DT_FLAGS);
 
     return objects_dynamic(object->dynamic, DT_TEXTREL) || (flags && flags->d_un.d_val & DF_TEXTREL);
 }

@@ -27,9 +27,9 @@ struct needed {
     size_t count;
 };
 
-static const ElfW(Dyn) * dynamic_entry(const struct link_map *object, ElfW(Sxword) tag)
+static const Elf64_Dyn *dynamic_entry(const struct link_map *object, Elf64_Sxword tag)
 {
-    for (const ElfW(Dyn) *entry = object->l_ld; entry && entry->d_tag != DT_NULL; entry++)
+    for (const Elf64_Dyn *entry = object->l_ld; entry && entry->d_tag != DT_NULL; entry++)
         if (entry->d_tag == tag)
             return entry;
     return NULL;
@@ -38,14 +38,14 @@ static const ElfW(Dyn) * dynamic_entry(const struct link_map *object, ElfW(Sxwor
 /* ld.so has made the address of the table absolute, but not for the vDSO. */
 static const char *strings_of(const struct link_map *object)
 {
-    const ElfW(Dyn) *entry = dynamic_entry(object, DT_STRTAB);
+    const Elf64_Dyn *entry = dynamic_entry(object, DT_STRTAB);
 
     return entry && entry->d_un.d_ptr > object->l_addr ? (const char *)entry->d_un.d_ptr : NULL;
 }
 
 static bool is_called(const struct link_map *object, const char *name)
 {
-    const ElfW(Dyn) *soname = dynamic_entry(object, DT_SONAME);
+    const Elf64_Dyn *soname = dynamic_entry(object, DT_SONAME);
     const char *strings = strings_of(object);
     const char *slash = strrchr(object->l_name, '/');
 
@@ -77,7 +77,7 @@ static void find_needed(struct needed *needed)
     for (size_t i = 0; i < needed->count; i++) {
         const char *strings = strings_of(needed->objects[i]);
 
-        for (const ElfW(Dyn) *entry = needed->objects[i]->l_ld; strings && entry && entry->d_tag != DT_NULL; entry++)
+        for (const Elf64_Dyn *entry = needed->objects[i]->l_ld; strings && entry && entry->d_tag != DT_NULL; entry++)
             if (entry->d_tag == DT_NEEDED)
                 add(needed, program, strings + entry->d_un.d_val);
     }
@@ -108,7 +108,7 @@ static int add_segments(struct dl_phdr_info *info, size_t size, void *context)
     if (!is_needed(finding, info))
         return 0;
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        const Elf64_Phdr *segment = &info->dlpi_phdr[i];
         uintptr_t low = info->dlpi_addr + segment->p_vaddr;
 
         if (segment->p_type == PT_LOAD && segment->p_flags & PF_R && finding->count < RANGES_MAX)

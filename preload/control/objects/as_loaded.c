@@ -24,10 +24,10 @@ static int find_head(struct dl_phdr_info *info, size_t size, void *context)
     if (info->dlpi_addr != head->load_bias)
         return 0;
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        const Elf64_Phdr *segment = &info->dlpi_phdr[i];
 
         if (segment->p_type == PT_LOAD && segment->p_offset == 0 && segment->p_flags & PF_R &&
-            segment->p_filesz >= sizeof(ElfW(Ehdr)))
+            segment->p_filesz >= sizeof(Elf64_Ehdr))
             head->bytes = (const uint8_t *)(info->dlpi_addr + segment->p_vaddr);
     }
     return 1;
@@ -47,8 +47,8 @@ static size_t read_head(const char *path, uint8_t *bytes)
 
 static bool is_alike(const uint8_t *file, size_t bytes, const uint8_t *memory)
 {
-    const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)(const void *)memory;
-    const ElfW(Phdr) *segments = (const ElfW(Phdr) *)(const void *)(memory + header->e_phoff);
+    const Elf64_Ehdr *header = (const Elf64_Ehdr *)(const void *)memory;
+    const Elf64_Phdr *segments = (const Elf64_Phdr *)(const void *)(memory + header->e_phoff);
     size_t segments_end = header->e_phoff + header->e_phnum * sizeof(*segments);
 
     if (bytes < sizeof(*header) || memcmp(file, memory, sizeof(*header)) != 0)

@@ -124,13 +124,13 @@ void loaded_finish(struct loaded *loaded)
 }
 
 /* A pointer of the dynamic section, which ld.so has relocated. */
-static const ElfW(Rela) * dynamic_table(const struct dl_phdr_info *info, ElfW(Addr) value)
+static const Elf64_Rela *dynamic_table(const struct dl_phdr_info *info, Elf64_Addr value)
 {
-    return (const ElfW(Rela) *)(value && value < info->dlpi_addr ? value + info->dlpi_addr : value);
+    return (const Elf64_Rela *)(value && value < info->dlpi_addr ? value + info->dlpi_addr : value);
 }
 
 /* What ld.so put where the object itself uses the IFUNC; 0 if it does not. */
-static uint64_t picked_in(const struct dl_phdr_info *info, uint64_t resolver, const ElfW(Rela) * table, size_t bytes)
+static uint64_t picked_in(const struct dl_phdr_info *info, uint64_t resolver, const Elf64_Rela *table, size_t bytes)
 {
     for (size_t i = 0; table && i < bytes / sizeof(*table); i++)
         if (ELF64_R_TYPE(table[i].r_info) == R_X86_64_IRELATIVE && (uint64_t)table[i].r_addend == resolver)
@@ -148,8 +148,8 @@ struct pick {
 static int pick_look(struct dl_phdr_info *info, size_t size, void *context)
 {
     struct pick *pick = context;
-    const ElfW(Dyn) *entry = NULL;
-    const ElfW(Rela) *table = NULL, *jumps = NULL;
+    const Elf64_Dyn *entry = NULL;
+    const Elf64_Rela *table = NULL, *jumps = NULL;
     size_t table_bytes = 0, jumps_bytes = 0;
 
     (void)size;
@@ -157,7 +157,7 @@ static int pick_look(struct dl_phdr_info *info, size_t size, void *context)
         return 0;
     for (unsigned i = 0; i < info->dlpi_phnum; i++)
         if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
-            entry = (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+            entry = (const Elf64_Dyn *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
     for (; entry && entry->d_tag != DT_NULL; entry++) {
         if (entry->d_tag == DT_RELA)
             table = dynamic_table(info, entry->d_un.d_ptr);

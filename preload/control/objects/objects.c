@@ -11,7 +11,7 @@ enum {
     TEXT_AT_FIRST = 8192,
 };
 
-const ElfW(Dyn) * objects_dynamic(const ElfW(Dyn) * dynamic, ElfW(Sxword) tag)
+const Elf64_Dyn *objects_dynamic(const Elf64_Dyn *dynamic, Elf64_Sxword tag)
 {
     for (; dynamic && dynamic->d_tag != DT_NULL; dynamic++)
         if (dynamic->d_tag == tag)
@@ -20,25 +20,25 @@ const ElfW(Dyn) * objects_dynamic(const ElfW(Dyn) * dynamic, ElfW(Sxword) tag)
 }
 
 /* ld.so makes the table's address absolute when it maps an object, but not for the vDSO. */
-const char *objects_strings(const ElfW(Dyn) * dynamic, uintptr_t load_bias)
+const char *objects_strings(const Elf64_Dyn *dynamic, uintptr_t load_bias)
 {
-    const ElfW(Dyn) *entry = objects_dynamic(dynamic, DT_STRTAB);
+    const Elf64_Dyn *entry = objects_dynamic(dynamic, DT_STRTAB);
 
     if (!entry || !entry->d_un.d_ptr)
         return NULL;
     return (const char *)(entry->d_un.d_ptr < load_bias ? entry->d_un.d_ptr + load_bias : entry->d_un.d_ptr);
 }
 
-const char *objects_soname(const ElfW(Dyn) * dynamic, uintptr_t load_bias)
+const char *objects_soname(const Elf64_Dyn *dynamic, uintptr_t load_bias)
 {
-    const ElfW(Dyn) *entry = objects_dynamic(dynamic, DT_SONAME);
+    const Elf64_Dyn *entry = objects_dynamic(dynamic, DT_SONAME);
     const char *strings = objects_strings(dynamic, load_bias);
 
     return entry && strings ? strings + entry->d_un.d_val : NULL;
 }
 
 /* Counts on where there is no room: the next try has it. */
-static void add(struct objects *objects, uintptr_t load_bias, const ElfW(Dyn) * dynamic, const char *path,
+static void add(struct objects *objects, uintptr_t load_bias, const Elf64_Dyn *dynamic, const char *path,
                 bool is_elsewhere)
 {
     size_t bytes = strlen(path) + 1;
@@ -54,12 +54,12 @@ static void add(struct objects *objects, uintptr_t load_bias, const ElfW(Dyn) * 
 
 static int add_phdr(struct dl_phdr_info *info, size_t size, void *context)
 {
-    const ElfW(Dyn) *dynamic = NULL;
+    const Elf64_Dyn *dynamic = NULL;
 
     (void)size;
     for (unsigned i = 0; i < info->dlpi_phnum; i++)
         if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
-            dynamic = (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+            dynamic = (const Elf64_Dyn *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
     add(context, info->dlpi_addr, dynamic, info->dlpi_name, false);
     return 0;
 }

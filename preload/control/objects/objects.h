@@ -9,7 +9,7 @@
 
 struct objects_entry {
     uintptr_t load_bias;
-    const ElfW(Dyn) * dynamic;
+    const Elf64_Dyn *dynamic;
     const char *path;  /* in the list */
     bool is_elsewhere; /* in a namespace that dlmopen made, with a libc of its own */
 };
@@ -35,10 +35,10 @@ void objects_finish(struct objects *objects);
 bool objects_have_changed(void);
 
 /* The first entry of an object's dynamic section with that tag, or NULL. */
-const ElfW(Dyn) * objects_dynamic(const ElfW(Dyn) * dynamic, ElfW(Sxword) tag);
+const Elf64_Dyn *objects_dynamic(const Elf64_Dyn *dynamic, Elf64_Sxword tag);
 
 /* Its string table, and the name that it gives itself; NULL: it has none. */
-const char *objects_strings(const ElfW(Dyn) * dynamic, uintptr_t load_bias);
-const char *objects_soname(const ElfW(Dyn) * dynamic, uintptr_t load_bias);
+const char *objects_strings(const Elf64_Dyn *dynamic, uintptr_t load_bias);
+const char *objects_soname(const Elf64_Dyn *dynamic, uintptr_t load_bias);
 
 #endif

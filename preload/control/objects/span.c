@@ -21,7 +21,7 @@ struct search {
     struct span *span;
 };
 
-static bool holds(const struct search *search, uintptr_t bias, const char *path, const ElfW(Phdr) * headers,
+static bool holds(const struct search *search, uintptr_t bias, const char *path, const Elf64_Phdr *headers,
                   size_t count)
 {
     uintptr_t low = UINTPTR_MAX;
@@ -53,12 +53,12 @@ static int match(struct dl_phdr_info *info, size_t size, void *context)
 static int find_debug(struct dl_phdr_info *info, size_t size, void *context)
 {
     const struct r_debug **debug = context;
-    const ElfW(Dyn) *entry = NULL;
+    const Elf64_Dyn *entry = NULL;
 
     (void)size;
     for (unsigned i = 0; i < info->dlpi_phnum; i++)
         if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
-            entry = (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+            entry = (const Elf64_Dyn *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
     for (; entry && entry->d_tag != DT_NULL; entry++)
         if (entry->d_tag == DT_DEBUG && entry->d_un.d_ptr)
             *debug = (const struct r_debug *)entry->d_un.d_ptr;
@@ -139,12 +139,12 @@ const struct link_map *span_next_elsewhere(const struct link_map *before)
  * namespaces. */
 static bool holds_elsewhere(const struct search *search, const struct link_map *map)
 {
-    const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)map->l_addr;
+    const Elf64_Ehdr *header = (const Elf64_Ehdr *)map->l_addr;
 
     if (!map->l_addr || !span_is_file(map->l_name, map->l_addr) || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
-        header->e_phoff + header->e_phnum * sizeof(ElfW(Phdr)) > HEADER_BYTES)
+        header->e_phoff + header->e_phnum * sizeof(Elf64_Phdr) > HEADER_BYTES)
         return false;
-    return holds(search, map->l_addr, map->l_name, (const ElfW(Phdr) *)(map->l_addr + header->e_phoff),
+    return holds(search, map->l_addr, map->l_name, (const Elf64_Phdr *)(map->l_addr + header->e_phoff),
                  header->e_phnum);
 }
 

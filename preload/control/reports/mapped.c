@@ -38,7 +38,7 @@ static int list_object(struct dl_phdr_info *info, size_t size, void *context)
     *object = (struct mapped){.start = UINTPTR_MAX, .bias = info->dlpi_addr};
     object->name = object_count == 0 ? 0 : (uintptr_t)info->dlpi_name;
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        const Elf64_Phdr *segment = &info->dlpi_phdr[i];
         uintptr_t begin = info->dlpi_addr + segment->p_vaddr;
 
         if (segment->p_type == PT_GNU_EH_FRAME)
@@ -119,8 +119,8 @@ bool mapped_note_build_id(const uint8_t *notes, size_t bytes, char build_id[MAPP
 {
     size_t at = 0;
 
-    while (bytes - at >= sizeof(ElfW(Nhdr))) {
-        ElfW(Nhdr) note;
+    while (bytes - at >= sizeof(Elf64_Nhdr)) {
+        Elf64_Nhdr note;
         uint64_t name_bytes, all_bytes;
 
         memcpy(&note, notes + at, sizeof(note));
@@ -142,13 +142,13 @@ bool mapped_note_build_id(const uint8_t *notes, size_t bytes, char build_id[MAPP
 void mapped_build_id(const struct mapped *mapped, char build_id[MAPPED_BUILD_ID_BYTES])
 {
     static uint8_t notes[NOTES_BYTES_MAX];
-    ElfW(Ehdr) header;
+    Elf64_Ehdr header;
 
     build_id[0] = '\0';
     if (!safe_read(mapped->start, &header, sizeof(header)) || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
         return;
     for (unsigned i = 0; i < header.e_phnum && i < SEGMENTS_MAX; i++) {
-        ElfW(Phdr) segment;
+        Elf64_Phdr segment;
 
         if (!safe_read(mapped->start + header.e_phoff + i * sizeof(segment), &segment, sizeof(segment)))
             return;

@@ -28,11 +28,11 @@ static int not_available(void *address, size_t bytes, unsigned char *pages)
     return -1;
 }
 
-static void add_slots(struct search *search, const struct import_table *table, const ElfW(Rela) * relocations,
+static void add_slots(struct search *search, const struct import_table *table, const Elf64_Rela *relocations,
                       size_t count)
 {
     for (size_t i = 0; i < count && search->count < SLOTS_MAX; i++) {
-        const ElfW(Sym) *symbol = &table->symbols[ELF64_R_SYM(relocations[i].r_info)];
+        const Elf64_Sym *symbol = &table->symbols[ELF64_R_SYM(relocations[i].r_info)];
         unsigned long type = ELF64_R_TYPE(relocations[i].r_info);
         uintptr_t *slot = import_table_slot(table, &relocations[i]);
 
