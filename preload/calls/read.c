@@ -70,7 +70,8 @@ static size_t stack_room(const struct read_call *call, uintptr_t address)
 
 static size_t probe_room(uintptr_t address)
 {
-    return !confined_forbids(SYS_rt_sigprocmask) && cpu_probe(address & ~(uintptr_t)7) == 0 ? PAGE - address % PAGE : 0;
+    return !confined_forbids(SYS_rt_sigprocmask) && cpu_is_readable(address & ~(uintptr_t)7) ? PAGE - address % PAGE
+                                                                                             : 0;
 }
 
 /* How many bytes can be read from `address` on; 0: none. At least one more than that may be readable as well. */

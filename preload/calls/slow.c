@@ -1,6 +1,7 @@
 #include "preload/calls/slow.h"
 
 #include "preload/calls/extra.h"
+#include "preload/machine/own_mask.h"
 #include "preload/machine/stack_range.h"
 #include "preload/records/chain.h"
 #include "preload/records/counters.h"
@@ -29,12 +30,12 @@ int slow_entry(const struct hook *hook)
     }
     if (lane->chunk->free)
         return SLOW_RETRY;
-    lane_signals_block(&mask);
+    own_mask_block(&mask);
     if (!chain_find_chunk(lane)) {
         counters_add_untimed(lane, hook);
         answer = SLOW_BYPASS;
     }
-    lane_signals_restore(&mask);
+    own_mask_restore(&mask);
     return answer;
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
+#include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/records/lane.h"
 
@@ -60,11 +61,11 @@ uint32_t tuples_add(const struct tuples *tuples, const uint64_t *key, uint32_t w
     uint32_t place = tuples->capacity;
     uint64_t mask;
 
-    lane_signals_block(&mask);
+    own_mask_block(&mask);
     if (lock(tuples->values)) {
         place = add_locked(tuples, key, words, hash);
         __atomic_store_n(&tuples->values->lock, 0, __ATOMIC_RELEASE);
     }
-    lane_signals_restore(&mask);
+    own_mask_restore(&mask);
     return place;
 }

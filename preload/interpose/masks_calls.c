@@ -34,7 +34,7 @@ void masks_resolve(void)
 
 static bool is_plain(int how, const sigset_t *set)
 {
-    return (how == SIG_BLOCK || how == SIG_UNBLOCK || how == SIG_SETMASK) && cpu_probe((uintptr_t)set) == 0;
+    return (how == SIG_BLOCK || how == SIG_UNBLOCK || how == SIG_SETMASK) && cpu_is_readable((uintptr_t)set);
 }
 
 /* In a handler, or behind one; but not in callmeter's own work, which puts the kernel's mask back by itself. */

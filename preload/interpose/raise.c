@@ -6,6 +6,7 @@
 #include <ucontext.h>
 
 #include "preload/interpose/raise_names.h"
+#include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/panic/panic.h"
 #include "preload/records/lane.h"
@@ -67,7 +68,7 @@ static bool is_blocked(int signal)
 {
     uint64_t mask = 0;
 
-    cpu_syscall(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&mask, SIGNAL_MASK_BYTES, 0, 0);
+    own_mask_change(SIG_BLOCK, NULL, &mask);
     return mask & SIGNAL_BIT(signal);
 }
 

@@ -165,18 +165,18 @@ uint32_t filter_run(const struct sock_filter *code, unsigned length, uint32_t nu
     return SECCOMP_RET_KILL_PROCESS;
 }
 
-static bool is_readable(uintptr_t address, uintptr_t bytes)
+static bool is_range_readable(uintptr_t address, uintptr_t bytes)
 {
     for (uintptr_t at = address & ~(uintptr_t)4095; at < address + bytes; at += 4096)
-        if (cpu_probe(at > address ? at : address & ~(uintptr_t)7) != 0)
+        if (!cpu_is_readable(at > address ? at : address & ~(uintptr_t)7))
             return false;
     return true;
 }
 
 unsigned filter_length(const struct sock_fprog *program)
 {
-    if (!is_readable((uintptr_t)program, sizeof(*program)) ||
-        !is_readable((uintptr_t)program->filter, program->len * sizeof(*program->filter)))
+    if (!is_range_readable((uintptr_t)program, sizeof(*program)) ||
+        !is_range_readable((uintptr_t)program->filter, program->len * sizeof(*program->filter)))
         return 0;
     return program->len;
 }

@@ -7,9 +7,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
-
-#define SIGNAL_BIT(number) (UINT64_C(1) << ((number)-1))
 
 enum {
     WAIT_MS = 100
@@ -38,13 +37,13 @@ long quiet_write(int fd, const void *bytes, size_t count)
     long result;
     int raised;
 
-    cpu_syscall(SYS_rt_sigprocmask, SIG_BLOCK, (long)&blocked, (long)&mask, sizeof(mask), 0, 0);
+    own_mask_change(SIG_BLOCK, &blocked, &mask);
     cpu_syscall(SYS_rt_sigpending, (long)&pending, sizeof(pending), 0, 0, 0, 0);
     result = cpu_syscall(SYS_write, fd, (long)bytes, (long)count, 0, 0, 0);
     raised = signal_of(result);
     if (raised && !(pending & SIGNAL_BIT(raised)))
         take_back(raised);
-    cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, sizeof(mask), 0, 0);
+    own_mask_restore(&mask);
     return result;
 }
 

@@ -32,10 +32,10 @@ bool abort_is_caller(const siginfo_t *info, const ucontext_t *context)
     uintptr_t sp = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
     const uintptr_t *word = (const uintptr_t *)sp;
 
-    if (info->si_code != SI_TKILL || info->si_pid != cpu_own_pid() || sp % 8 != 0 || cpu_probe(sp) != 0)
+    if (info->si_code != SI_TKILL || info->si_pid != cpu_own_pid() || sp % 8 != 0 || !cpu_is_readable(sp))
         return false;
     for (unsigned i = 0; i < WORDS; i++, word++) {
-        if ((uintptr_t)word % 4096 == 0 && cpu_probe((uintptr_t)word) != 0)
+        if ((uintptr_t)word % 4096 == 0 && !cpu_is_readable((uintptr_t)word))
             return false;
         if (*word - abort_low < abort_bytes)
             return true;

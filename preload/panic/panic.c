@@ -9,6 +9,7 @@
 
 #include "preload/calls/read.h"
 #include "preload/machine/log.h"
+#include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/panic/abort.h"
 #include "preload/panic/line.h"
@@ -67,11 +68,6 @@ bool panic_is_from_outside(siginfo_t *info)
     if (info->si_pid == cpu_own_pid() && info->si_code == SI_USER && (atomic_fetch_and(&is_passed_on, ~bit) & bit))
         *info = passed_on[info->si_signo];
     return info->si_pid != cpu_own_pid();
-}
-
-static void set_mask(uint64_t mask, uint64_t *ret_old)
-{
-    cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, (long)ret_old, SIGNAL_MASK_BYTES, 0, 0);
 }
 
 /* Counting --------------------------------------------------------------------------------------------------------- */
@@ -215,7 +211,7 @@ static void block_signals(struct panic_frame *frame)
     uint64_t mask =
         ~(FAULTS | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGSETXID) | SIGNAL_BIT(frame->signal));
 
-    cpu_syscall(SYS_rt_sigprocmask, SIG_BLOCK, (long)&mask, (long)&frame->mask, SIGNAL_MASK_BYTES, 0, 0);
+    own_mask_change(SIG_BLOCK, &mask, &frame->mask);
 }
 
 /* One of ours that is not blocked; 0: none. */
@@ -294,7 +290,7 @@ static bool handle(struct panic_frame *frame)
         linger();
     }
     signals_thread.frame = NULL;
-    set_mask(frame->mask, NULL);
+    own_mask_restore(&frame->mask);
     return is_recovered(frame);
 }
 
@@ -335,7 +331,7 @@ static void redeliver(int signal, siginfo_t *info, ucontext_t *context)
     int pid = cpu_own_pid();
     int tid = cpu_own_tid();
 
-    set_mask(UINT64_MAX, NULL);
+    own_mask_block_all(NULL);
     signals_set_default(signal);
     *(uint64_t *)&context->uc_sigmask &= ~SIGNAL_BIT(signal);
     if (cpu_syscall(SYS_rt_tgsigqueueinfo, pid, tid, signal, (long)info, 0, 0) == 0)
@@ -380,7 +376,7 @@ static void give_up(struct panic_frame *frame, ucontext_t *context)
 /* A signal for the process may pick our thread when all others block it. It is sent again, and waits for them. */
 static void pass_on(int signal, const siginfo_t *info, ucontext_t *context)
 {
-    set_mask(UINT64_MAX, NULL);
+    own_mask_block_all(NULL);
     *(uint64_t *)&context->uc_sigmask |= SIGNAL_BIT(signal);
     if (info->si_code == SI_TKILL) /* for this thread alone */
         return;
@@ -404,7 +400,7 @@ static void park(void)
     panic_line_add(&line, "]: ");
     panic_line_add(&line, text);
     panic_line_add(&line, "\n");
-    set_mask(UINT64_MAX, NULL);
+    own_mask_block_all(NULL);
     fd = (int)cpu_syscall(SYS_openat, AT_FDCWD, (long)"/proc/self/fd/2",
                           O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0, 0, 0);
     if (fd >= 0)
@@ -466,7 +462,7 @@ void panic_enter_thread(void)
     if (!segment)
         return;
     atomic_store(&server_pid, cpu_own_pid());
-    cpu_syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&faults, 0, SIGNAL_MASK_BYTES, 0, 0);
+    own_mask_change(SIG_UNBLOCK, &faults, NULL);
 }
 
 void panic_init(const struct panic_config *given)

@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "preload/machine/kernel_action.h"
+#include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/signals/actions.h"
 
@@ -88,10 +90,10 @@ static uint64_t signals_to_stop(void)
     uint64_t set = 0;
 
     for (size_t i = 0; i < sizeof(numbers); i++) {
-        uintptr_t action[4] = {0};
+        struct kernel_action action = {0};
 
-        cpu_syscall(SYS_rt_sigaction, numbers[i], 0, (long)action, SIGNAL_MASK_BYTES, 0, 0);
-        if (action[0] != (uintptr_t)SIG_IGN)
+        kernel_action_change(numbers[i], NULL, &action);
+        if (action.handler != (uintptr_t)SIG_IGN)
             set |= SIGNAL_BIT(numbers[i]);
     }
     return set;

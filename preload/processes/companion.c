@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/processes/confined.h"
 #include "preload/processes/interrupted.h"
@@ -111,14 +112,14 @@ struct own_work {
 static void own_begin(struct own_work *work)
 {
     work->saved_errno = errno;
-    lane_signals_block(&work->mask);
+    own_mask_block(&work->mask);
     work->lane = lane_enter();
 }
 
 static void own_end(const struct own_work *work)
 {
     lane_leave(work->lane);
-    lane_signals_restore(&work->mask);
+    own_mask_restore(&work->mask);
     errno = work->saved_errno;
 }
 

@@ -9,6 +9,7 @@
 #include "preload/calls/extra.h"
 #include "preload/calls/sampling.h"
 #include "preload/calls/slow.h"
+#include "preload/machine/own_mask.h"
 #include "preload/machine/stack_range.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/processes/confined.h"
@@ -50,21 +51,6 @@ static _Atomic uint32_t lanes_used;
 static _Atomic uint32_t reap_at = REAP_AT_FIRST;
 static _Atomic int process_id;
 
-/* Attaching and growing are not to be interrupted by a handler that does the same on this thread. What an instruction
- * or a system call raises itself kills where it is blocked, so those stay open: single steps, a sandbox's SIGSYS. */
-void lane_signals_block(uint64_t *ret_mask)
-{
-    uint64_t mask = ~(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGILL) |
-                      SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGSYS));
-
-    cpu_syscall(SYS_rt_sigprocmask, SIG_BLOCK, (long)&mask, (long)ret_mask, sizeof(mask), 0, 0);
-}
-
-void lane_signals_restore(const uint64_t *mask)
-{
-    cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)mask, 0, sizeof(*mask), 0, 0);
-}
-
 /* A handler may run between any two of the stores: it then finds no seat of another lane's, and takes what the lane
  * has; or a counted function's block, which is right. */
 struct lane *lane_enter(void)
@@ -96,10 +82,10 @@ void lane_share(void)
 
     if (!lanes || hot_thread.lane == &lane_ours)
         return;
-    lane_signals_block(&mask);
+    own_mask_block(&mask);
     lane_enter();
     lane_leave(&lane_shared);
-    lane_signals_restore(&mask);
+    own_mask_restore(&mask);
 }
 
 const struct lane *lane_at(size_t index)
@@ -354,13 +340,13 @@ void lanes_forked(void)
 
     if (!lanes || !is_forked_unnoticed())
         return; /* a tracked call was faster: another library's handler, or a signal's */
-    lane_signals_block(&mask);
+    own_mask_block(&mask);
     process_begin_once();
     if (hot_thread.lane != &lane_none && hot_thread.lane != &lane_ours && hot_thread.lane != &lane_shared)
         lane_attach();
     else
         lanes_drop_orphans(); /* the forking thread had none */
-    lane_signals_restore(&mask);
+    own_mask_restore(&mask);
 }
 
 /* A child that came by another way than fork(3) finds out at its first tracked call. But that may be a child of vfork
@@ -421,12 +407,12 @@ struct lane *lane_here(void)
     if (hot_thread.lane == &lane_ours || hot_thread.lane == &lane_shared || *hot_thread.lane->block_ref ||
         !confined_lets_attach())
         return hot_thread.lane;
-    lane_signals_block(&mask);
+    own_mask_block(&mask);
     if (!lane_is_borrowed()) {
         process_begin_once();
         lane_attach();
     }
-    lane_signals_restore(&mask);
+    own_mask_restore(&mask);
     return hot_thread.lane;
 }
 

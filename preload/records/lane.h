@@ -68,8 +68,4 @@ const struct lane *lane_at(size_t index);
 /* True in a child of vfork, which runs on its parent's memory. Context: any. */
 bool lane_is_borrowed(void);
 
-/* No handler of this thread may run between the two: it could need the same. Context: hot. */
-void lane_signals_block(uint64_t *ret_mask);
-void lane_signals_restore(const uint64_t *mask);
-
 #endif

@@ -4,6 +4,8 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
+#include "preload/machine/kernel_action.h"
+#include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/panic/abort.h"
 #include "preload/panic/panic.h"
@@ -13,22 +15,12 @@
 #include "preload/threads/altstack.h"
 
 enum {
-    SIGNALS = 65,
-    RESTORER_FLAG = 0x04000000, /* SA_RESTORER of the kernel, which libc sets in every action */
     READS_MAX = 1000,
-};
-
-/* As rt_sigaction(2) has it. */
-struct action {
-    uintptr_t handler;
-    uint64_t flags;
-    uintptr_t restorer;
-    uint64_t mask;
 };
 
 static _Atomic uint64_t claimed;
 static _Atomic uint64_t ignored; /* of those: by the program, but not in the kernel */
-static struct action actions[SIGNALS];
+static struct kernel_action actions[KERNEL_SIGNALS];
 static _Atomic uint32_t action_version; /* odd while one is being changed */
 static _Atomic uint64_t lock_owner;     /* pid << 32 | tid */
 static uintptr_t restorer;              /* libc's */
@@ -43,7 +35,7 @@ uintptr_t signals_restorer(void)
 
 bool signals_is_claimed(int signal)
 {
-    return signal > 0 && signal < SIGNALS && (atomic_load(&claimed) & SIGNAL_BIT(signal));
+    return signal > 0 && signal < KERNEL_SIGNALS && (atomic_load(&claimed) & SIGNAL_BIT(signal));
 }
 
 static bool is_function(uintptr_t handler)
@@ -63,41 +55,41 @@ static bool is_forced(int signal)
 
 static void entry(int signal, siginfo_t *info, void *context);
 
-static void kernel_set(int signal, const struct action *action)
+static void kernel_set(int signal, const struct kernel_action *action)
 {
-    cpu_syscall(SYS_rt_sigaction, signal, (long)action, 0, SIGNAL_MASK_BYTES, 0, 0);
+    kernel_action_change(signal, action, NULL);
 }
 
-static void kernel_get(int signal, struct action *ret_action)
+static void kernel_get(int signal, struct kernel_action *ret_action)
 {
-    cpu_syscall(SYS_rt_sigaction, signal, 0, (long)ret_action, SIGNAL_MASK_BYTES, 0, 0);
+    kernel_action_change(signal, NULL, ret_action);
 }
 
 static void kernel_ignore(int signal)
 {
-    struct action action = {.handler = (uintptr_t)SIG_IGN};
+    struct kernel_action action = {.handler = (uintptr_t)SIG_IGN};
 
     kernel_set(signal, &action);
 }
 
 void signals_set_default(int signal)
 {
-    struct action action = {.handler = (uintptr_t)SIG_DFL};
+    struct kernel_action action = {.handler = (uintptr_t)SIG_DFL};
 
     kernel_set(signal, &action);
 }
 
 /* What the kernel has while the program has `action`. */
-static struct action action_for_kernel(int signal, const struct action *action)
+static struct kernel_action action_for_kernel(int signal, const struct kernel_action *action)
 {
-    struct action kernel = {
+    struct kernel_action kernel = {
         .handler = (uintptr_t)entry,
-        .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | RESTORER_FLAG,
+        .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | KERNEL_RESTORER_FLAG,
         .restorer = restorer,
     };
 
     if (is_function(action->handler)) {
-        kernel.flags = (action->flags & ~(uint64_t)(uint32_t)SA_RESETHAND) | SA_SIGINFO | RESTORER_FLAG;
+        kernel.flags = (action->flags & ~(uint64_t)(uint32_t)SA_RESETHAND) | SA_SIGINFO | KERNEL_RESTORER_FLAG;
         kernel.mask = action->mask;
     } else if (action->handler == (uintptr_t)SIG_IGN) {
         kernel.flags |= SA_RESTART; /* what is ignored interrupts nothing */
@@ -114,11 +106,10 @@ static struct action action_for_kernel(int signal, const struct action *action)
  * when this one was forked. */
 static void lock(uint64_t *ret_mask)
 {
-    uint64_t all = UINT64_MAX;
     uint64_t self = cpu_own_id();
     uint64_t owner = 0;
 
-    cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)ret_mask, SIGNAL_MASK_BYTES, 0, 0);
+    own_mask_block_all(ret_mask);
     while (!atomic_compare_exchange_strong(&lock_owner, &owner, self)) {
         if (owner >> 32 == self >> 32) {
             cpu_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
@@ -130,15 +121,15 @@ static void lock(uint64_t *ret_mask)
 static void unlock(const uint64_t *mask)
 {
     atomic_store(&lock_owner, 0);
-    cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)mask, 0, SIGNAL_MASK_BYTES, 0, 0);
+    own_mask_restore(mask);
 }
 
 /* The lock is held. */
-static void action_store(int signal, const struct action *action)
+static void action_store(int signal, const struct kernel_action *action)
 {
     uint64_t bit = SIGNAL_BIT(signal);
     bool is_ignored = action->handler == (uintptr_t)SIG_IGN;
-    struct action kernel = action_for_kernel(signal, action);
+    struct kernel_action kernel = action_for_kernel(signal, action);
 
     atomic_fetch_add(&action_version, 1);
     actions[signal] = *action;
@@ -154,14 +145,14 @@ static void action_store(int signal, const struct action *action)
 }
 
 /* In a handler, which may have interrupted a change; it then takes what there is. */
-static struct action action_load(int signal)
+static struct kernel_action action_load(int signal)
 {
-    struct action action;
+    struct kernel_action action;
 
     for (unsigned i = 0; i < READS_MAX; i++) {
         uint32_t before = atomic_load(&action_version);
 
-        action = *(volatile struct action *)&actions[signal];
+        action = *(volatile struct kernel_action *)&actions[signal];
         if (before % 2 == 0 && atomic_load(&action_version) == before)
             break;
     }
@@ -173,18 +164,18 @@ bool signals_has_default(int signal)
     return action_load(signal).handler == (uintptr_t)SIG_DFL;
 }
 
-static void action_from_program(const struct sigaction *from, struct action *ret_action)
+static void action_from_program(const struct sigaction *from, struct kernel_action *ret_action)
 {
-    *ret_action = (struct action){
+    *ret_action = (struct kernel_action){
         .handler = (uintptr_t)from->sa_handler,
-        .flags = ((uint32_t)from->sa_flags | RESTORER_FLAG) & known_flags,
+        .flags = ((uint32_t)from->sa_flags | KERNEL_RESTORER_FLAG) & known_flags,
         .restorer = restorer,
     };
     memcpy(&ret_action->mask, &from->sa_mask, SIGNAL_MASK_BYTES);
     ret_action->mask &= ~(SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
 }
 
-static void action_to_program(const struct action *from, struct sigaction *to)
+static void action_to_program(const struct kernel_action *from, struct sigaction *to)
 {
     to->sa_handler = (__sighandler_t)from->handler;
     to->sa_flags = (int)(uint32_t)from->flags;
@@ -194,7 +185,7 @@ static void action_to_program(const struct action *from, struct sigaction *to)
 }
 
 /* In a child of vfork. */
-static void change_kernels(int signal, const struct action *next, struct action *ret_before)
+static void change_kernels(int signal, const struct kernel_action *next, struct kernel_action *ret_before)
 {
     kernel_get(signal, ret_before);
     if (ret_before->handler == (uintptr_t)entry)
@@ -205,8 +196,8 @@ static void change_kernels(int signal, const struct action *next, struct action 
 
 int signals_change(int signal, const struct sigaction *given, struct sigaction *ret_old)
 {
-    struct action next;
-    struct action before;
+    struct kernel_action next;
+    struct kernel_action before;
     uint64_t mask;
 
     if (given)
@@ -228,7 +219,7 @@ int signals_change(int signal, const struct sigaction *given, struct sigaction *
 /* The kernel's SA_RESETHAND. false: another thread's signal was faster. */
 static bool take_handler(int signal, uintptr_t handler)
 {
-    struct action next;
+    struct kernel_action next;
     uint64_t mask;
     bool is_mine;
 
@@ -250,11 +241,11 @@ static bool take_handler(int signal, uintptr_t handler)
 static bool learn_kernel(int signal)
 {
     struct sigaction probe = {.sa_sigaction = entry, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-    struct action found;
+    struct kernel_action found;
 
     signals_real_action(signal, &probe, NULL);
     kernel_get(signal, &found);
-    if (found.handler != (uintptr_t)entry || !(found.flags & RESTORER_FLAG))
+    if (found.handler != (uintptr_t)entry || !(found.flags & KERNEL_RESTORER_FLAG))
         return false;
     restorer = found.restorer;
     found.flags = UINT32_MAX;
@@ -266,11 +257,11 @@ static bool learn_kernel(int signal)
 
 bool signals_claim(int signal)
 {
-    struct action found;
+    struct kernel_action found;
     uint64_t mask;
     bool is_ours;
 
-    if (signal <= 0 || signal >= SIGNALS || signals_is_claimed(signal))
+    if (signal <= 0 || signal >= KERNEL_SIGNALS || signals_is_claimed(signal))
         return false;
     lock(&mask);
     kernel_get(signal, &found);
@@ -319,7 +310,7 @@ void signals_reclaim(void)
 
 /* Not inlined: what follows it in `entry` may run on a stack that has no room for this. */
 static __attribute__((noinline)) void call_handler(int signal, siginfo_t *info, void *context,
-                                                   const struct action *action)
+                                                   const struct kernel_action *action)
 {
     uint64_t blocked = action->mask | (action->flags & SA_NODEFER ? 0 : SIGNAL_BIT(signal));
     stack_t *stack = &((ucontext_t *)context)->uc_stack;
@@ -397,7 +388,7 @@ static bool is_fault(int signal, const siginfo_t *info)
 
 static void entry(int signal, siginfo_t *info, void *context)
 {
-    struct action action;
+    struct kernel_action action;
 
     cpu_allow_unaligned();
     if (panic_is_own(signal, info, context))
@@ -432,7 +423,7 @@ static void set_ignored(uint64_t signals)
 {
     for (; signals; signals &= signals - 1) {
         int signal = __builtin_ctzll(signals) + 1;
-        struct action kernel;
+        struct kernel_action kernel;
 
         kernel_get(signal, &kernel);
         if (kernel.handler == (uintptr_t)entry) /* else a child of vfork has set it for itself */
@@ -442,11 +433,11 @@ static void set_ignored(uint64_t signals)
 
 static void set_caught(uint64_t signals)
 {
-    struct action action = {.handler = (uintptr_t)SIG_IGN};
+    struct kernel_action action = {.handler = (uintptr_t)SIG_IGN};
 
     for (; signals; signals &= signals - 1) {
         int signal = __builtin_ctzll(signals) + 1;
-        struct action kernel;
+        struct kernel_action kernel;
 
         kernel_get(signal, &kernel);
         if (kernel.handler != (uintptr_t)SIG_IGN)

@@ -19,9 +19,6 @@
 
 struct panic_frame;
 
-#define SIGNAL_BIT(number) (UINT64_C(1) << ((number)-1))
-#define SIGNAL_MASK_BYTES  8 /* of the kernel's sigset_t */
-
 /* A handler of the program's that is running; on its stack, below the signal's frame. */
 struct signals_note {
     struct signals_note *self; /* tells a live one from what lies there later */

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/records/lane.h"
 #include "preload/threads/altstack.h"
@@ -51,9 +52,9 @@ static void call_between(void *context)
     stack_t programs;
 
     cpu_syscall(SYS_sigaltstack, (long)&nested, (long)&programs, 0, 0, 0, 0);
-    lane_signals_restore(&call->mask);
+    own_mask_restore(&call->mask);
     call->function(call->context);
-    lane_signals_block(&call->mask);
+    own_mask_block(&call->mask);
     cpu_syscall(SYS_sigaltstack, (long)&programs, 0, 0, 0, 0, 0);
 }
 
@@ -67,8 +68,8 @@ void cramped_call(void (*function)(void *), void *context)
         return;
     }
     call.top = end - NESTED_BYTES;
-    lane_signals_block(&call.mask);
+    own_mask_block(&call.mask);
     cpu_call_on_stack(call_between, &call, (void *)call.top);
-    lane_signals_restore(&call.mask);
+    own_mask_restore(&call.mask);
     altstack_unmap(end, ROOM_BYTES + NESTED_BYTES);
 }

@@ -4,14 +4,10 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 
+#include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/records/lane.h"
 #include "preload/signals/cramped.h"
-
-/* Those that the kernel forces on a thread. */
-#define FORCED                                                                                                         \
-    (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) |        \
-     SIGNAL_BIT(SIGSYS))
 
 _Static_assert(offsetof(struct signals_thread, hidden) == MASKS_HIDDEN, "thread");
 
@@ -19,17 +15,12 @@ static _Atomic uint64_t claimed;
 
 void masks_claim(int signal)
 {
-    atomic_fetch_or(&claimed, SIGNAL_BIT(signal) & FORCED);
+    atomic_fetch_or(&claimed, SIGNAL_BIT(signal) & SIGNALS_RAISED_IN_PLACE);
 }
 
 void masks_claim_all(uint64_t signals)
 {
-    atomic_store(&claimed, signals & FORCED);
-}
-
-static long kernel_mask(int how, const uint64_t *set, uint64_t *ret_old)
-{
-    return cpu_syscall(SYS_rt_sigprocmask, how, (long)set, (long)ret_old, SIGNAL_MASK_BYTES, 0, 0);
+    atomic_store(&claimed, signals & SIGNALS_RAISED_IN_PLACE);
 }
 
 /* A handler may come in between: it leaves what it does not open as it was. */
@@ -57,7 +48,7 @@ uint64_t masks_begin(ucontext_t *context, uint64_t blocked)
     if (set == 0)
         return before;
     hide(set); /* first: what is pending comes as soon as it is open */
-    kernel_mask(SIG_UNBLOCK, &set, &old);
+    own_mask_change(SIG_UNBLOCK, &set, &old);
     show(set & ~old); /* the action was changed after the kernel had looked at it */
     return before;
 }
@@ -76,7 +67,7 @@ void masks_postpone(int signal, const siginfo_t *info, ucontext_t *context)
 {
     uint64_t bit = SIGNAL_BIT(signal);
 
-    kernel_mask(SIG_BLOCK, &bit, NULL);
+    own_mask_change(SIG_BLOCK, &bit, NULL);
     *(uint64_t *)&context->uc_sigmask |= bit;
     show(bit);
     if (info->si_code == SI_TKILL)
@@ -93,7 +84,7 @@ static void settle_child(uint64_t hidden)
     if (signals_thread.settled_child == pid)
         return;
     signals_thread.settled_child = pid;
-    kernel_mask(SIG_BLOCK, &hidden, NULL);
+    own_mask_change(SIG_BLOCK, &hidden, NULL);
 }
 
 /* Callmeter's own work on the thread puts the kernel's mask back by itself. */
@@ -107,7 +98,7 @@ void masks_settle(void)
         settle_child(hidden);
         return;
     }
-    kernel_mask(SIG_BLOCK, &hidden, NULL);
+    own_mask_change(SIG_BLOCK, &hidden, NULL);
     show(hidden);
 }
 
@@ -118,7 +109,7 @@ uint64_t masks_change(int how, uint64_t *set)
     uint64_t kernel = 0;
     uint64_t next;
 
-    kernel_mask(SIG_BLOCK, NULL, &kernel);
+    own_mask_change(SIG_BLOCK, NULL, &kernel);
     if (how == SIG_UNBLOCK)
         next = before & ~*set;
     else

@@ -23,6 +23,7 @@
 #include <stdint.h>
 #include <ucontext.h>
 
+#include "preload/machine/own_mask.h"
 #include "preload/signals/actions.h"
 
 /* The signal is claimed, and may be hidden if the kernel raises it for faults. Context: startup. */

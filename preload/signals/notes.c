@@ -16,24 +16,18 @@ struct signals_place signals_place_of(int signal, const void *context)
     return (struct signals_place){(uintptr_t)(*registers)[REG_RIP], (uintptr_t)(*registers)[REG_RSP], signal};
 }
 
-/* Memory that may not be there. */
-static bool is_readable(uintptr_t address)
-{
-    return cpu_probe(address) == 0;
-}
-
 /* Is the thread, whose stack pointer is `sp`, still in the handler of the note? */
 static bool is_in_handler(const struct signals_note *note, uintptr_t sp)
 {
     uintptr_t at = (uintptr_t)note;
     const ucontext_t *context;
 
-    if (sp >= at || at - sp > CALLER_STACK_BYTES || !is_readable(at) || !is_readable(at + sizeof(*note) - 8) ||
+    if (sp >= at || at - sp > CALLER_STACK_BYTES || !cpu_is_readable(at) || !cpu_is_readable(at + sizeof(*note) - 8) ||
         note->self != note)
         return false;
     context = note->context;
     if ((uintptr_t)context < at || (uintptr_t)context - at > CALLER_STACK_BYTES ||
-        !is_readable((uintptr_t)context - sizeof(uintptr_t)) || !is_readable((uintptr_t)(context + 1)) ||
+        !cpu_is_readable((uintptr_t)context - sizeof(uintptr_t)) || !cpu_is_readable((uintptr_t)(context + 1)) ||
         ((const uintptr_t *)context)[-1] != signals_restorer() ||
         signals_place_of(note->signal, context).ip != note->ip)
         return false;

@@ -6,27 +6,15 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
+#include "preload/machine/kernel_action.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/records/counters.h"
 
-#define PAGE_BYTES    UINT64_C(4096)
-#define STACK_BYTES   (64 * PAGE_BYTES) /* from here up to the last frame that is looked for */
-#define FRAME_BYTES   16384             /* with all registers */
-#define OWN_BYTES     1024              /* what the data plane has on the stack, at most */
-#define USER_CODE     0x33              /* what the kernel puts in cs */
-#define RESTORER_FLAG 0x04000000
-
-enum {
-    SIGNALS = 65
-};
-
-/* As rt_sigaction(2) has it. */
-struct action {
-    uintptr_t handler;
-    uint64_t flags;
-    uintptr_t restorer;
-    uint64_t mask;
-};
+#define PAGE_BYTES  UINT64_C(4096)
+#define STACK_BYTES (64 * PAGE_BYTES) /* from here up to the last frame that is looked for */
+#define FRAME_BYTES 16384             /* with all registers */
+#define OWN_BYTES   1024              /* what the data plane has on the stack, at most */
+#define USER_CODE   0x33              /* what the kernel puts in cs */
 
 /* The kernel's frame of a signal begins so. */
 struct frame {
@@ -48,19 +36,13 @@ extern const char code_begin[] __asm__("__ehdr_start") __attribute__((visibility
 static uintptr_t find_restorer(void)
 {
     static uintptr_t restorer;
-    struct action action = {0};
+    struct kernel_action action = {0};
 
-    for (int signal = 1; signal < SIGNALS && !restorer; signal++)
-        if (cpu_syscall(SYS_rt_sigaction, signal, 0, (long)&action, sizeof(action.mask), 0, 0) == 0 &&
-            action.handler > (uintptr_t)SIG_IGN && (action.flags & RESTORER_FLAG))
+    for (int signal = 1; signal < KERNEL_SIGNALS && !restorer; signal++)
+        if (kernel_action_change(signal, NULL, &action) == 0 && action.handler > (uintptr_t)SIG_IGN &&
+            (action.flags & KERNEL_RESTORER_FLAG))
             restorer = action.restorer;
     return restorer;
-}
-
-/* The kernel copies the mask before it says that -1 is nothing to do with it. */
-static bool is_readable(uintptr_t address)
-{
-    return cpu_syscall(SYS_rt_sigprocmask, -1, (long)address, 0, sizeof(uint64_t), 0, 0) == -EINVAL;
 }
 
 static bool is_own_code(uintptr_t ip)
@@ -102,7 +84,7 @@ static void frame_move(const struct move *move, struct frame *frame)
         move_word(move, (uint64_t *)&registers[i]);
     if (!is_own_code(ip))
         return;
-    for (uintptr_t at = sp; at < sp + OWN_BYTES && (at / PAGE_BYTES == sp / PAGE_BYTES || is_readable(at)); at += 8)
+    for (uintptr_t at = sp; at < sp + OWN_BYTES && (at / PAGE_BYTES == sp / PAGE_BYTES || cpu_is_readable(at)); at += 8)
         move_word(move, (uint64_t *)at);
     mend_half(move->lane, ip, (uint64_t)registers[REG_RBX]);
 }
@@ -112,7 +94,7 @@ static bool is_frame(const struct frame *frame, uintptr_t restorer)
     uintptr_t at = (uintptr_t)frame;
     uintptr_t vectors;
 
-    if (frame->restorer != restorer || !is_readable((uintptr_t)(frame + 1)))
+    if (frame->restorer != restorer || !cpu_is_readable((uintptr_t)(frame + 1)))
         return false;
     vectors = (uintptr_t)frame->context.uc_mcontext.fpregs;
     return (frame->context.uc_mcontext.gregs[REG_CSGSFS] & 0xffff) == USER_CODE && vectors > at &&
@@ -128,7 +110,7 @@ void halfway_move(const struct lane *lane, const uint8_t *before, uint64_t block
 
     if (!restorer || !before || !*lane->block_ref)
         return;
-    for (; at < end && (at % PAGE_BYTES != 0 || is_readable(at)); at += 8)
+    for (; at < end && (at % PAGE_BYTES != 0 || cpu_is_readable(at)); at += 8)
         if (is_frame((struct frame *)at, restorer))
             frame_move(&move, (struct frame *)at);
 }

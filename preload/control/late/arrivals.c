@@ -13,17 +13,15 @@
 #include "preload/control/late/watch.h"
 #include "preload/control/objects/objects.h"
 #include "preload/control/objects/span.h"
+#include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/shim.h"
 #include "symbols/manifest/manifest.h"
-
-#define SIGNAL_BIT(number) (UINT64_C(1) << ((number)-1))
 
 enum {
     VISITS = 2,            /* of one object: all but its IFUNCs, and these */
     STACK_BYTES = 1 << 18, /* threads may have 16 KiB */
     PAGE = 4096,
-    SIGNAL_MASK_BYTES = 8,
 };
 
 /* An object that is loaded. */
@@ -315,13 +313,11 @@ static void act(void *context)
 
 static void own_do(struct task *task)
 {
-    uint64_t blocked = ~(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGILL) |
-                         SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGSYS));
     struct own_work work = {.saved_errno = errno};
 
     cpu_float_save(&work.float_state);
     work.lane = shim->lane_enter();
-    cpu_syscall(SYS_rt_sigprocmask, SIG_BLOCK, (long)&blocked, (long)&work.mask, SIGNAL_MASK_BYTES, 0, 0);
+    own_mask_block(&work.mask);
     task->is_ours = work.lane == ours;
     if (work_begin()) {
         if (stack)
@@ -330,7 +326,7 @@ static void own_do(struct task *task)
             act(task);
         work_end();
     }
-    cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&work.mask, 0, SIGNAL_MASK_BYTES, 0, 0);
+    own_mask_restore(&work.mask);
     shim->lane_leave(work.lane);
     cpu_float_restore(&work.float_state);
     errno = work.saved_errno;

@@ -11,7 +11,7 @@
 __attribute__((no_sanitize("address"))) static bool load_words(uintptr_t address, uint64_t *words, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (cpu_probe(address + i * sizeof(*words)) != 0)
+        if (!cpu_is_readable(address + i * sizeof(*words)))
             return false;
     for (size_t i = 0; i < count; i++)
         words[i] = ((const volatile uint64_t *)address)[i];

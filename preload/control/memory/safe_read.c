@@ -20,14 +20,14 @@ void safe_read_begin(void)
 
 /* Not by process_vm_readv: a service that systemd confines to @system-service would die of it. Another thread may take
  * the page away before it is read; that is a second fault, for which panic.c has an answer. */
-static bool is_readable(uintptr_t address)
+static bool is_page_readable(uintptr_t address)
 {
     uintptr_t *kept = &pages[address / PAGE % PAGES_KEPT];
     uintptr_t page = address & ~(PAGE - 1);
 
     if (*kept == page && page != 0)
         return true;
-    if (cpu_probe(page) != 0)
+    if (!cpu_is_readable(page))
         return false;
     *kept = page;
     return true;
@@ -56,7 +56,7 @@ bool safe_read(uintptr_t address, void *buffer, size_t bytes)
         size_t room = PAGE - address % PAGE;
         size_t step = bytes < room ? bytes : room;
 
-        if (!is_readable(address))
+        if (!is_page_readable(address))
             return false;
         copy(address, at, step);
         address += step;

@@ -10,18 +10,17 @@
 
 #include "preload/control/patching/live_threads.h"
 #include "preload/control/patching/patch.h"
+#include "preload/machine/kernel_action.h"
+#include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
 
-#define SELF_JUMP          0xfeeb /* jmp to itself: eb fe */
-#define TRAP               0xcc   /* int3 */
-#define WORD               8
-#define PAGE               4096
-#define NAP_NS             100000
-#define SIGNAL_BIT(number) (UINT64_C(1) << ((number)-1))
+#define SELF_JUMP 0xfeeb /* jmp to itself: eb fe */
+#define TRAP      0xcc   /* int3 */
+#define WORD      8
+#define PAGE      4096
+#define NAP_NS    100000
 
 enum {
-    SIGNAL_MASK_BYTES = 8,
-    RESTORER_FLAG = 0x04000000, /* SA_RESTORER of the kernel */
     SYSCALL_BYTES = 2,
     LEAVING_NAPS = 1000,
 };
@@ -39,14 +38,6 @@ struct live {
     bool has_membarrier;
 };
 
-/* As rt_sigaction(2) has it. */
-struct action {
-    uintptr_t handler;
-    uint64_t flags;
-    uintptr_t restorer;
-    uint64_t mask;
-};
-
 /* Where int3 is, or was. In memory of its own, which stays as long as a trap may be on its way. */
 struct traps {
     _Atomic bool is_done;
@@ -56,7 +47,7 @@ struct traps {
 
 static struct traps *_Atomic traps;      /* for the handler */
 static _Atomic uint32_t handlers_inside; /* that may be reading them */
-static struct action program_action;
+static struct kernel_action program_action;
 
 /* Processors
  * --------------------------------------------------------------------------------------------------------------------
@@ -204,9 +195,9 @@ __asm__(".text\n"
 
 void live_restorer(void) __attribute__((visibility("hidden")));
 
-static void set_action(const struct action *action, struct action *ret_before)
+static void set_action(const struct kernel_action *action, struct kernel_action *ret_before)
 {
-    cpu_syscall(SYS_rt_sigaction, SIGTRAP, (long)action, (long)ret_before, SIGNAL_MASK_BYTES, 0, 0);
+    kernel_action_change(SIGTRAP, action, ret_before);
 }
 
 /* A trap of the program's own: as without us, but for the mask of its handler. */
@@ -267,9 +258,9 @@ static void trapped(int signal, siginfo_t *info, void *context)
 /* NULL: int3 cannot be used. */
 static struct traps *traps_begin(const struct live *live)
 {
-    struct action action = {
+    struct kernel_action action = {
         .handler = (uintptr_t)trapped,
-        .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART | RESTORER_FLAG,
+        .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART | KERNEL_RESTORER_FLAG,
         .restorer = (uintptr_t)live_restorer,
     };
     struct traps *list = live_threads_take(SIGTRAP) ? live_map(sizeof(*list) + live->count * sizeof(*list->at)) : NULL;
@@ -358,21 +349,19 @@ static void write_windows(const struct live *live)
 void live_write(struct patch *patches, size_t count)
 {
     struct live live = {.patches = patches, .count = count, .scratch = live_map(PAGE)};
-    uint64_t blocked = ~(SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGILL) |
-                         SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGSYS));
     struct traps *list;
     uint64_t mask;
 
     live.has_membarrier =
         cpu_syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0, 0, 0, 0) == 0;
-    cpu_syscall(SYS_rt_sigprocmask, SIG_BLOCK, (long)&blocked, (long)&mask, SIGNAL_MASK_BYTES, 0, 0);
+    own_mask_block(&mask);
     list = has_any(&live, needs_trap) ? traps_begin(&live) : NULL;
     if (!list)
         turn_down(&live, needs_trap, LIVE_BLOCKED);
     write_windows(&live);
     if (list)
         traps_end(&live, list);
-    cpu_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, SIGNAL_MASK_BYTES, 0, 0);
+    own_mask_restore(&mask);
     if (live.scratch)
         cpu_syscall(SYS_munmap, (long)live.scratch, PAGE, 0, 0, 0, 0);
 }

@@ -4,6 +4,7 @@
 #define CALLMETER_PRELOAD_MACHINE_X86_64_CPU_H
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -150,6 +151,11 @@ static inline long cpu_probe(uintptr_t address)
     if (result == -EINVAL)
         return 0;
     return result == 0 ? -EFAULT : result; /* address 0 is no mask at all */
+}
+
+static inline bool cpu_is_readable(uintptr_t address)
+{
+    return cpu_probe(address) == 0;
 }
 
 /* Calls function(context) on another stack, which ends below `top` (a multiple of 16). Context: signal. */
