@@ -14,6 +14,7 @@
 #include "preload/calls/read.h"
 #include "preload/calls/tuples.h"
 #include "preload/interpose/loader.h"
+#include "preload/machine/log.h"
 #include "preload/panic/panic.h"
 #include "preload/panic/state_repair.h"
 #include "preload/processes/companion.h"
@@ -35,13 +36,6 @@
 enum {
     SHIM_EXIT_CONFIG = 78
 }; /* EX_CONFIG of sysexits.h */
-
-enum log_level {
-    LOG_LEVEL_ERROR,
-    LOG_LEVEL_WARN,
-    LOG_LEVEL_INFO,
-    LOG_LEVEL_DEBUG,
-};
 
 /* Where the stubs of timed functions jump to, by the clock in use. */
 struct shim_code {

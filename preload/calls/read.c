@@ -1,7 +1,7 @@
 #include "preload/calls/read.h"
 
+#include "preload/machine/forbidden.h"
 #include "preload/machine/x86_64/cpu.h"
-#include "preload/processes/confined.h"
 #include "preload/records/lane.h"
 
 #define PAGE ((uintptr_t)4096)
@@ -70,8 +70,7 @@ static size_t stack_room(const struct read_call *call, uintptr_t address)
 
 static size_t probe_room(uintptr_t address)
 {
-    return !confined_forbids(SYS_rt_sigprocmask) && cpu_is_readable(address & ~(uintptr_t)7) ? PAGE - address % PAGE
-                                                                                             : 0;
+    return !forbidden_is(SYS_rt_sigprocmask) && cpu_is_readable(address & ~(uintptr_t)7) ? PAGE - address % PAGE : 0;
 }
 
 /* How many bytes can be read from `address` on; 0: none. At least one more than that may be readable as well. */

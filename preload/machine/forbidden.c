@@ -1,21 +1,32 @@
-/* The system calls that callmeter makes, by what it makes them for; and whether the program's filters let it. */
+#include "preload/machine/forbidden.h"
+
+#include <stdatomic.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 
-#include "preload/processes/confined.h"
+uint64_t forbidden_calls[FORBIDDEN_CALLS / 64];
+static atomic_bool is_confined;
 
-uint64_t confined_forbidden[CONFINED_CALLS / 64];
+bool forbidden_is_confined(void)
+{
+    return atomic_load(&is_confined);
+}
+
+void forbidden_set_confined(void)
+{
+    atomic_store(&is_confined, true);
+}
 
 static bool is_any_forbidden(const uint16_t *numbers, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (confined_forbids(numbers[i]))
+        if (forbidden_is(numbers[i]))
             return true;
     return false;
 }
 
 /* Whatever panic.c and signals.c may ask of the kernel before the program goes on or ends. */
-bool confined_lets_handle(void)
+bool forbidden_lets_handle(void)
 {
     static const uint16_t numbers[] = {SYS_rt_sigprocmask,  SYS_rt_sigaction,  SYS_rt_tgsigqueueinfo,
                                        SYS_rt_sigqueueinfo, SYS_rt_sigpending, SYS_rt_sigtimedwait,
@@ -27,7 +38,7 @@ bool confined_lets_handle(void)
     return !is_any_forbidden(numbers, sizeof(numbers) / sizeof(numbers[0]));
 }
 
-bool confined_lets_attach(void)
+bool forbidden_lets_attach(void)
 {
     static const uint16_t numbers[] = {
         SYS_rt_sigprocmask, SYS_sigaltstack, SYS_mmap,         SYS_mprotect,        SYS_munmap,    SYS_munlock,
@@ -37,7 +48,7 @@ bool confined_lets_attach(void)
     return !is_any_forbidden(numbers, sizeof(numbers) / sizeof(numbers[0]));
 }
 
-bool confined_lets_report(void)
+bool forbidden_lets_report(void)
 {
     static const uint16_t numbers[] = {
         SYS_openat, SYS_read,         SYS_close,   SYS_fstat,     SYS_write,         SYS_pread64,      SYS_newfstatat,

@@ -2,7 +2,14 @@
 #ifndef CALLMETER_PRELOAD_MACHINE_LOG_H
 #define CALLMETER_PRELOAD_MACHINE_LOG_H
 
-#include "preload/shim.h"
+#include <stddef.h>
+
+enum log_level {
+    LOG_LEVEL_ERROR,
+    LOG_LEVEL_WARN,
+    LOG_LEVEL_INFO,
+    LOG_LEVEL_DEBUG,
+};
 
 /* Takes a value of CALLMETER_LOG; NULL or unknown: warn. Nothing is ever written if stderr is closed now. Context:
  * startup. */

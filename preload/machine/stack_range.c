@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 
+#include "preload/machine/forbidden.h"
 #include "preload/machine/x86_64/cpu.h"
-#include "preload/processes/confined.h"
 
 /* Reads the file through a small buffer: a signal stack may be all there is. */
 struct reader {
@@ -72,7 +72,7 @@ struct stack_range stack_range_of(uintptr_t address)
     struct reader reader;
     uintptr_t below = 0;
 
-    if (confined_forbids(SYS_openat))
+    if (forbidden_is(SYS_openat))
         return found;
     reader.length = 0;
     reader.position = 0;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "preload/calls/read.h"
+#include "preload/machine/forbidden.h"
 #include "preload/machine/log.h"
 #include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
@@ -15,7 +16,6 @@
 #include "preload/panic/line.h"
 #include "preload/panic/state_repair.h"
 #include "preload/panic/wait.h"
-#include "preload/processes/confined.h"
 #include "preload/records/counters.h"
 #include "preload/records/lane.h"
 #include "preload/signals/actions.h"
@@ -171,7 +171,7 @@ static void report(void *context)
     if (frame->is_recoverable)
         frame->refusal = recover_prepare(&frame->plan);
     event.recovered = frame->refusal;
-    if (!confined_lets_report())
+    if (!forbidden_lets_report())
         return;
     if (config.report)
         config.report(&event);
@@ -238,7 +238,7 @@ static void report_on_stack(void *context)
 
 static void report_in_time(struct panic_frame *frame)
 {
-    int signal = confined_lets_report() ? signal_of_timer(frame) : 0;
+    int signal = forbidden_lets_report() ? signal_of_timer(frame) : 0;
 
     frame->timer = signal ? panic_wait_timer(signal) : -1;
     if (crash_stack)

@@ -12,9 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "preload/machine/forbidden.h"
 #include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
-#include "preload/processes/confined.h"
 #include "preload/processes/interrupted.h"
 #include "preload/records/lane.h"
 #include "preload/signals/masks.h"
@@ -129,7 +129,7 @@ void companion_start(void)
 
     atomic_store(&companion_process, own_process());
     atomic_store(&is_running, false);
-    if (confined_is())
+    if (forbidden_is_confined())
         return;
     own_begin(&work);
     atomic_store(&is_running, calls.start() == 0);

@@ -3,12 +3,12 @@
 #include <dlfcn.h>
 #include <linux/seccomp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "preload/machine/filter.h"
+#include "preload/machine/forbidden.h"
 #include "preload/processes/companion.h"
 #include "preload/records/lane.h"
 #include "preload/signals/actions.h"
@@ -25,11 +25,10 @@ static long first_syscall(long number, ...);
 syscall_function confined_syscall __attribute__((visibility("hidden"))) = first_syscall;
 
 static int (*real_prctl)(int, ...);
-static atomic_bool is_confined;
 
 /* What is forbidden if the filter comes to be. */
 struct before {
-    uint64_t forbidden[CONFINED_CALLS / 64];
+    uint64_t forbidden[FORBIDDEN_CALLS / 64];
     bool is_released;
 };
 
@@ -37,11 +36,6 @@ void confined_resolve(void)
 {
     *(void **)&real_prctl = dlsym(RTLD_NEXT, "prctl");
     *(void **)&confined_syscall = dlsym(RTLD_NEXT, "syscall");
-}
-
-bool confined_is(void)
-{
-    return atomic_load(&is_confined);
 }
 
 static bool is_killed_for(uint32_t answer)
@@ -53,7 +47,7 @@ static bool is_killed_for(uint32_t answer)
 
 static void forbid(unsigned number)
 {
-    __atomic_fetch_or(&confined_forbidden[number / 64], UINT64_C(1) << number % 64, __ATOMIC_RELAXED);
+    __atomic_fetch_or(&forbidden_calls[number / 64], UINT64_C(1) << number % 64, __ATOMIC_RELAXED);
 }
 
 /* `program`: NULL in the strict mode of old, which has four system calls. */
@@ -61,7 +55,7 @@ static void learn(const struct sock_fprog *program)
 {
     unsigned length = program ? filter_length(program) : 0;
 
-    for (unsigned number = 0; number < CONFINED_CALLS; number++) {
+    for (unsigned number = 0; number < FORBIDDEN_CALLS; number++) {
         if (program ? length > 0 && is_killed_for(filter_run(program->filter, length, number))
                     : number != SYS_read && number != SYS_write && number != SYS_exit && number != SYS_rt_sigreturn)
             forbid(number);
@@ -73,10 +67,10 @@ static void begin(const struct sock_fprog *program, struct before *ret_before)
 {
     lane_prepare();
     ret_before->is_released = false;
-    for (size_t i = 0; i < CONFINED_CALLS / 64; i++)
-        ret_before->forbidden[i] = confined_forbidden[i];
+    for (size_t i = 0; i < FORBIDDEN_CALLS / 64; i++)
+        ret_before->forbidden[i] = forbidden_calls[i];
     learn(program);
-    if (!confined_lets_handle()) {
+    if (!forbidden_lets_handle()) {
         signals_release();
         ret_before->is_released = true;
     }
@@ -85,11 +79,11 @@ static void begin(const struct sock_fprog *program, struct before *ret_before)
 static void end(const struct before *before, bool is_done)
 {
     if (is_done) {
-        atomic_store(&is_confined, true);
+        forbidden_set_confined();
         return;
     }
-    for (size_t i = 0; i < CONFINED_CALLS / 64; i++)
-        __atomic_store_n(&confined_forbidden[i], before->forbidden[i], __ATOMIC_RELAXED);
+    for (size_t i = 0; i < FORBIDDEN_CALLS / 64; i++)
+        __atomic_store_n(&forbidden_calls[i], before->forbidden[i], __ATOMIC_RELAXED);
     if (before->is_released)
         signals_reclaim();
 }

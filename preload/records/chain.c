@@ -4,8 +4,8 @@
 #include <linux/futex.h>
 #include <sys/syscall.h>
 
+#include "preload/machine/forbidden.h"
 #include "preload/machine/x86_64/cpu.h"
-#include "preload/processes/confined.h"
 #include "preload/records/counters.h"
 #include "preload/records/lane.h"
 #include "preload/records/record.h"
@@ -177,8 +177,8 @@ static bool is_provably_dead(const struct record *record, const struct chunk *ch
     bool is_own = stack_range_has(stack, record_slot(record));
     long probe;
 
-    if ((!is_own && !(atomic_load(&record->state) & RECORD_LEFT)) || confined_forbids(SYS_futex) ||
-        confined_forbids(SYS_rt_sigprocmask))
+    if ((!is_own && !(atomic_load(&record->state) & RECORD_LEFT)) || forbidden_is(SYS_futex) ||
+        forbidden_is(SYS_rt_sigprocmask))
         return false;
     if (is_called_anew(record, chunk))
         return true;

@@ -9,10 +9,10 @@
 #include "preload/calls/extra.h"
 #include "preload/calls/sampling.h"
 #include "preload/calls/slow.h"
+#include "preload/machine/forbidden.h"
 #include "preload/machine/own_mask.h"
 #include "preload/machine/stack_range.h"
 #include "preload/machine/x86_64/cpu.h"
-#include "preload/processes/confined.h"
 #include "preload/records/chain.h"
 #include "preload/records/counters.h"
 #include "preload/records/record.h"
@@ -363,10 +363,10 @@ static bool is_vforked_unnoticed(void)
 
     if (parent == atomic_load(&process_id) || parent == 0)
         return false;
-    order = confined_forbids(SYS_kcmp) ? -1 : cpu_syscall(SYS_kcmp, cpu_own_pid(), parent, KCMP_VM, 0, 0, 0);
+    order = forbidden_is(SYS_kcmp) ? -1 : cpu_syscall(SYS_kcmp, cpu_own_pid(), parent, KCMP_VM, 0, 0, 0);
     if (order >= 0)
         return order == 0;
-    if (confined_forbids(SYS_get_robust_list))
+    if (forbidden_is(SYS_get_robust_list))
         return false;
     return cpu_syscall(SYS_get_robust_list, 0, (long)&head, (long)&length, 0, 0, 0) != 0 || !head;
 }
@@ -374,7 +374,7 @@ static bool is_vforked_unnoticed(void)
 /* A child of vfork runs on its parent's memory: it must leave no trace there but counts. */
 bool lane_is_borrowed(void)
 {
-    if (!lanes || confined_forbids(SYS_getpid))
+    if (!lanes || forbidden_is(SYS_getpid))
         return false; /* where this is forbidden, so are children */
     if (is_forked_unnoticed())
         return is_vforked_unnoticed();
@@ -405,7 +405,7 @@ struct lane *lane_here(void)
     uint64_t mask;
 
     if (hot_thread.lane == &lane_ours || hot_thread.lane == &lane_shared || *hot_thread.lane->block_ref ||
-        !confined_lets_attach())
+        !forbidden_lets_attach())
         return hot_thread.lane;
     own_mask_block(&mask);
     if (!lane_is_borrowed()) {

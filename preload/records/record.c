@@ -4,8 +4,8 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "preload/machine/forbidden.h"
 #include "preload/machine/x86_64/cpu.h"
-#include "preload/processes/confined.h"
 
 enum {
     FIRST_CHUNKS = 16,
@@ -62,7 +62,7 @@ void records_init(void)
  */
 static bool chunk_open(struct chunk *chunk)
 {
-    return !confined_forbids(SYS_mprotect) &&
+    return !forbidden_is(SYS_mprotect) &&
            cpu_syscall(SYS_mprotect, (long)chunk, CHUNK_BYTES, PROT_READ | PROT_WRITE, 0, 0, 0) == 0;
 }
 
