@@ -6,7 +6,7 @@
 #include "preload/records/chain.h"
 #include "preload/records/counters.h"
 #include "preload/records/lane.h"
-#include "preload/signals/actions.h"
+#include "preload/signals/notes.h"
 
 static uint64_t (*now_ticks)(void);
 

@@ -9,7 +9,6 @@
 #include "preload/machine/kernel_action.h"
 #include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
-#include "preload/signals/actions.h"
 
 #define SECOND_NS    UINT64_C(1000000000)
 #define REPORT_NS    SECOND_NS

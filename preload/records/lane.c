@@ -16,7 +16,6 @@
 #include "preload/records/chain.h"
 #include "preload/records/counters.h"
 #include "preload/records/record.h"
-#include "preload/signals/actions.h"
 #include "preload/threads/altstack.h"
 #include "preload/threads/halfway.h"
 #include "preload/threads/process_image.h"
@@ -38,7 +37,6 @@ struct lane lane_ours = LANE_WITHOUT_RECORDS;
 struct lane lane_shared = LANE_WITHOUT_RECORDS;
 __thread struct hot_thread hot_thread
     __attribute__((tls_model("initial-exec"))) = {&lane_none, &no_block, lane_no_chunk};
-__thread struct signals_thread signals_thread __attribute__((tls_model("initial-exec")));
 
 static struct lane_config config;
 static struct lane *lanes;

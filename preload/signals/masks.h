@@ -24,7 +24,7 @@
 #include <ucontext.h>
 
 #include "preload/machine/own_mask.h"
-#include "preload/signals/actions.h"
+#include "preload/signals/notes.h"
 
 /* The signal is claimed, and may be hidden if the kernel raises it for faults. Context: startup. */
 void masks_claim(int signal);

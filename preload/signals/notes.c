@@ -1,11 +1,13 @@
-/* Which handler of the program's the thread is in: what signals.c notes when it calls one, and what can be told of it
- * later, when it may have been left by a jump that nobody saw. */
+#include "preload/signals/notes.h"
+
 #include <signal.h>
 #include <ucontext.h>
 
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/panic/panic.h"
 #include "preload/signals/actions.h"
+
+__thread struct signals_thread signals_thread __attribute__((tls_model("initial-exec")));
 
 #define CALLER_STACK_BYTES (UINT64_C(8) << 20) /* how far below its signal's frame a handler may have come */
 
