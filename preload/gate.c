@@ -10,7 +10,6 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
-#include "preload/control/version.h"
 #include "preload/host/environment.h"
 #include "preload/host/executables.h"
 #include "preload/host/foreign.h"
@@ -33,6 +32,7 @@
 #include "preload/signals/actions.h"
 #include "preload/signals/masks.h"
 #include "preload/threads/altstack.h"
+#include "preload/version.h"
 
 static uint64_t clock_unset(void)
 {

@@ -23,7 +23,7 @@
 
 /* Modules are entered by names that have the build in them: while a package is replaced, a program that starts may find
  * objects of two builds, and what they share is laid out in two ways. Who uses these names includes
- * "preload/control/version.h". */
+ * "preload/version.h". */
 #define SHIM_PASTE(name, build)  name##_##build
 #define SHIM_EXPAND(name, build) SHIM_PASTE(name, build)
 #define SHIM_NAME(name)          SHIM_EXPAND(name, CALLMETER_BUILD)

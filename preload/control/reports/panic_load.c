@@ -9,8 +9,8 @@
 
 #include "preload/control/reports/panic_module.h"
 #include "preload/control/reports/withheld.h"
-#include "preload/control/version.h"
 #include "preload/shim.h"
+#include "preload/version.h"
 #include "symbols/elf/object.h"
 #include "symbols/manifest/manifest.h"
 

@@ -6,8 +6,8 @@
 
 #include "preload/control/reports/mapped.h"
 #include "preload/control/reports/report_file.h"
-#include "preload/control/version.h"
 #include "preload/shim.h"
+#include "preload/version.h"
 
 __attribute__((visibility("default")))
 const struct panic_module *SHIM_NAME(callmeter_panic_open)(const struct panic_module_config *config, char *text,

@@ -1,7 +1,7 @@
 /* The http module: server/ behind one exported name. Loaded only where an endpoint is asked for, for the weight of its
  * libraries. */
-#include "preload/control/version.h"
 #include "preload/shim.h"
+#include "preload/version.h"
 #include "server/http/http.h"
 
 __attribute__((visibility("default"))) extern const struct http_calls SHIM_NAME(callmeter_http);
