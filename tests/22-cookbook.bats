@@ -18,7 +18,7 @@ check_queries() {
   local queries=$BATS_TEST_TMPDIR/queries
   block_of "$1" promql >"$queries"
   [[ -s $queries ]] || fail "no queries under: $1"
-  python3 "$root/tests/lib/selectors.py" "$run_dir/metrics" <"$queries" || return 1
+  python3 "$root/tests/lib/label_selectors.py" "$run_dir/metrics" <"$queries" || return 1
   command -v promtool >/dev/null || return 0
   jq -R '{expr: .}' "$queries" | jq -s '{groups: [{name: "cookbook", rules: [to_entries[] | .value + {record: "r\(.key):r"}]}]}' \
     >"$BATS_TEST_TMPDIR/rules.yml"

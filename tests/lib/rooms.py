@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+"""Holds the rooms of the house (rooms.txt): who includes and calls whom.
+
+usage: rooms.py CHECK ROOT BUILD
+CHECK is one of
+  includes   a line of #include that the rules do not allow
+  calls      an object file that needs a symbol which only a room defines that its own may not know
+  circles    modules (a .c and its .h) that include or call each other in a circle of more than three
+  exports    a function with default visibility outside of preload/interpose/
+  private    a header that says "Private to" or "Part of", and is included from another folder
+  folders    a folder of code that has no rule, or a rule without a folder
+Each fault is a line on standard output; the exit status is 0 whatever is found.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import defaultdict
+
+PARTS = ('preload', 'symbols', 'server')
+INCLUDE = re.compile(r'^\s*#\s*include\s+"((?:preload|symbols|server)/[^"]+)"', re.M)
+
+
+def source_files(root):
+    names = []
+    for part in PARTS:
+        for folder, _, files in os.walk(os.path.join(root, part)):
+            names += [os.path.relpath(os.path.join(folder, name), root) for name in files if name.endswith(('.c', '.h', '.S'))]
+    return sorted(names)
+
+
+def room_of(path):
+    folder = os.path.dirname(path)
+    return os.path.dirname(folder) if os.path.basename(folder) == 'x86_64' else folder
+
+
+def module_of(path):
+    """A .c or .S and its header are one module, whichever of them lies in x86_64/."""
+    return os.path.join(room_of(path), os.path.splitext(os.path.basename(path))[0])
+
+
+def text_of(root, path):
+    with open(os.path.join(root, path), encoding='utf-8') as file:
+        return file.read()
+
+
+def includes_of(root, path):
+    return INCLUDE.findall(text_of(root, path))
+
+
+class Rules:
+    """rooms.txt: `rooms` has what each room may know, `faces` what other parts may include, `excused` the pairs of files
+    that are let pass."""
+
+    def __init__(self, root):
+        self.rooms, self.faces, self.excused = {}, set(), set()
+        section = ''
+        for line in text_of(root, 'tests/lib/rooms.txt').splitlines():
+            line = line.split('#')[0].strip()
+            if line.startswith('['):
+                section = line.strip('[]')
+            elif line and section == 'faces':
+                self.faces.add(line)
+            elif line and section == 'up':
+                self.excused.add(tuple(line.split()))
+            elif line:
+                name, others = line.split(':')
+                self.rooms[self.path(section, name)] = {self.path(section, other) for other in others.split()}
+
+    @staticmethod
+    def path(part, name):
+        """`.` is the part's own folder; a name with a slash is whole, but for that of a folder in it."""
+        return part if name == '.' else name if name.startswith(PARTS) else f'{part}/{name}'
+
+    def lets(self, path, room, other_path, other_room):
+        if room == other_room or other_room in self.rooms.get(room, ()) or (path, other_path) in self.excused:
+            return True
+        return room.split('/')[0] != other_room.split('/')[0] and other_path in self.faces
+
+
+def objects_of(build):
+    """Object file by source file, as paths from the project's root; of the parts that are shipped."""
+    with open(os.path.join(build, 'compile_commands.json'), encoding='utf-8') as file:
+        commands = json.load(file)
+    pairs = []
+    for command in commands:
+        source = os.path.relpath(os.path.join(command['directory'], command['file']), root_folder)
+        output = os.path.join(command['directory'], command['output'])
+        if source.split('/')[0] in PARTS and not command['output'].startswith('tests/') and os.path.exists(output):
+            pairs.append((source, output))
+    return pairs
+
+
+def symbols_of(objects):
+    """[(source, defined names, undefined names)]"""
+    found = []
+    for source, path in objects:
+        lines = subprocess.run(['nm', '--format=posix', path], capture_output=True, text=True, check=True).stdout.splitlines()
+        defined, undefined = set(), set()
+        for line in lines:
+            name, kind = line.split()[:2]
+            if kind in 'UvwV' and kind != 'V':
+                undefined.add(name)
+            elif kind.isupper():
+                defined.add(name)
+        found.append((source, defined, undefined))
+    return found
+
+
+def exported_by_shim(build):
+    """libc's names, which an object that needs one means to be libc's."""
+    shim = subprocess.run(['find', build, '-name', 'libcallmeter.so', '-type', 'f'], capture_output=True, text=True, check=True)
+    lines = subprocess.run(['nm', '-D', '--defined-only', '--format=posix', shim.stdout.split()[0]], capture_output=True,
+                           text=True, check=True).stdout
+    return {line.split()[0].split('@')[0] for line in lines.splitlines()}
+
+
+def calls_of(build):
+    """[(source, symbol, source that defines it)]; not of names that several define, which the linker tells apart."""
+    symbols = symbols_of(objects_of(build))
+    exported = exported_by_shim(build)
+    home = defaultdict(set)
+    for source, defined, _ in symbols:
+        for name in defined - exported:
+            home[name].add(source)
+    return sorted({(source, name, next(iter(home[name]))) for source, _, undefined in symbols for name in undefined
+                   if len(home.get(name, ())) == 1})
+
+
+def check_includes(root, build):
+    rules = Rules(root)
+    for path in source_files(root):
+        for other in includes_of(root, path):
+            if not rules.lets(path, room_of(path), other, room_of(other)):
+                yield f'{path} includes {other}'
+
+
+def check_calls(root, build):
+    rules = Rules(root)
+    for path, name, other in calls_of(build):
+        room, other_room = room_of(path), room_of(other)
+        if room.split('/')[0] == other_room.split('/')[0] and not rules.lets(path, room, other, other_room):
+            yield f'{path} needs {name} of {other}'
+
+
+def check_circles(root, build):
+    graph = defaultdict(set)
+    for path in source_files(root):
+        for other in includes_of(root, path):
+            graph[module_of(path)].add(module_of(other))
+    for path, _, other in calls_of(build):
+        graph[module_of(path)].add(module_of(other))
+    for circle in strong_components(graph):
+        if len(circle) > 3:
+            yield f'{len(circle)}: ' + ' '.join(sorted(circle))
+
+
+def strong_components(graph):
+    """Tarjan's, without recursion."""
+    index, low, on_stack, stack, result, counter = {}, {}, set(), [], [], 0
+    for start in list(graph):
+        if start in index:
+            continue
+        work = [(start, iter(sorted(graph[start])))]
+        index[start] = low[start] = counter
+        counter += 1
+        stack.append(start)
+        on_stack.add(start)
+        while work:
+            node, rest = work[-1]
+            for other in rest:
+                if other not in index:
+                    index[other] = low[other] = counter
+                    counter += 1
+                    stack.append(other)
+                    on_stack.add(other)
+                    work.append((other, iter(sorted(graph[other]))))
+                    break
+                if other in on_stack:
+                    low[node] = min(low[node], index[other])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == index[node]:
+                    component = []
+                    while True:
+                        member = stack.pop()
+                        on_stack.discard(member)
+                        component.append(member)
+                        if member == node:
+                            break
+                    result.append(component)
+    return result
+
+
+def check_exports(root, build):
+    exported = exported_by_shim(build)
+    for source, defined, _ in symbols_of(objects_of(build)):
+        if not source.startswith('preload/') or source.startswith(('preload/control/', 'preload/cli/', 'preload/interpose/')):
+            continue
+        for name in sorted(defined & exported):
+            yield f'{source} defines {name}, which is exported'
+
+
+def check_private(root, build):
+    private = {path for path in source_files(root) if path.endswith('.h') and
+               re.search(r'\b(Private to|Part of)\b', '\n'.join(text_of(root, path).splitlines()[:3]))}
+    for path in source_files(root):
+        for other in includes_of(root, path):
+            if other in private and room_of(path) != room_of(other):
+                yield f'{path} includes {other}, which is private'
+
+
+def check_folders(root, build):
+    rules = Rules(root)
+    rooms = {room_of(path) for path in source_files(root)}
+    for room in sorted(rooms - set(rules.rooms)):
+        yield f'{room} has no rule'
+    for room in sorted(set(rules.rooms) - rooms):
+        yield f'{room} has a rule, but no files'
+    for room, others in rules.rooms.items():
+        for other in sorted(others - set(rules.rooms)):
+            yield f'{room} may know {other}, which is no room'
+
+
+if __name__ == '__main__':
+    check, root_folder, build_folder = sys.argv[1:]
+    for fault in globals()['check_' + check](root_folder, build_folder):
+        print(fault)
