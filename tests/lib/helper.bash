@@ -171,6 +171,11 @@ manifest_json() {
   printf '%s\n' "$1" >"$manifest"
 }
 
+# The keys that the parser knows, as its tables have them: one a line.
+keys_of_parser() {
+  grep -rhoE --include='*.c' '\{"[a-z_]+", true\}' "$root/symbols/manifest" | grep -oE '[a-z_]+' | grep -v '^true$' | sort -u
+}
+
 ### Metrics
 
 scrape() {
