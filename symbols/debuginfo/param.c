@@ -7,8 +7,8 @@
 #include "symbols/debuginfo/debuginfo.h"
 #include "symbols/debuginfo/pass.h"
 #include "symbols/debuginfo/type.h"
+#include "symbols/debuginfo/type_value.h"
 #include "symbols/debuginfo/units.h"
-#include "symbols/debuginfo/value.h"
 #include "symbols/manifest/manifest.h"
 #include "symbols/values/value.h"
 

@@ -10,7 +10,7 @@
 #include "symbols/manifest/manifest.h"
 #include "symbols/manifest/panics.h"
 #include "symbols/manifest/reader.h"
-#include "symbols/manifest/value.h"
+#include "symbols/manifest/value_source.h"
 
 enum {
     BUILD_ID_DIGITS_MIN = 4,

@@ -8,7 +8,7 @@
 #include "symbols/common/diag.h"
 #include "symbols/manifest/check.h"
 #include "symbols/manifest/reader.h"
-#include "symbols/manifest/value.h"
+#include "symbols/manifest/value_source.h"
 
 enum {
     CAP_MAX = 100000,

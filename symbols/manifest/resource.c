@@ -11,7 +11,7 @@
 #include "symbols/manifest/label.h"
 #include "symbols/manifest/manifest.h"
 #include "symbols/manifest/reader.h"
-#include "symbols/manifest/value.h"
+#include "symbols/manifest/value_source.h"
 
 enum {
     RESOURCES_MAX = 1000, /* of one document: each is read at every scrape */

@@ -2,7 +2,7 @@
 #ifndef CALLMETER_SYMBOLS_RESOLVE_IDLE_H
 #define CALLMETER_SYMBOLS_RESOLVE_IDLE_H
 
-#include "symbols/resolve/plan.h"
+#include "symbols/resolve/plan_targets.h"
 #include "symbols/resolve/resolution.h"
 
 /* Drops, after planning, what repeats another target of the same entry, and older versions that cannot be tracked

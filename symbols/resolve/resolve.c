@@ -12,11 +12,11 @@
 #include "symbols/elf/name.h"
 #include "symbols/elf/runtime.h"
 #include "symbols/manifest/manifest.h"
+#include "symbols/resolve/function_label.h"
 #include "symbols/resolve/idle.h"
-#include "symbols/resolve/label.h"
 #include "symbols/resolve/place.h"
-#include "symbols/resolve/plan.h"
-#include "symbols/resolve/value.h"
+#include "symbols/resolve/plan_targets.h"
+#include "symbols/resolve/target_values.h"
 
 /* An object and what is known of it only while resolving. */
 struct resolve_object {

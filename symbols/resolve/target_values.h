@@ -1,7 +1,7 @@
 /* Where the values are that the manifest asks of each target, and what else debug information tells. Part of resolve.
  */
-#ifndef CALLMETER_SYMBOLS_RESOLVE_VALUE_H
-#define CALLMETER_SYMBOLS_RESOLVE_VALUE_H
+#ifndef CALLMETER_SYMBOLS_RESOLVE_TARGET_VALUES_H
+#define CALLMETER_SYMBOLS_RESOLVE_TARGET_VALUES_H
 
 #include <stddef.h>
 

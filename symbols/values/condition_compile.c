@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "symbols/common/diag.h"
-#include "symbols/values/scan.h"
+#include "symbols/values/condition_scan.h"
 
 enum {
     DEPTH_MAX = 64,

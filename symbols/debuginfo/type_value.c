@@ -1,4 +1,4 @@
-#include "symbols/debuginfo/value.h"
+#include "symbols/debuginfo/type_value.h"
 
 #include <dwarf.h>
 #include <errno.h>

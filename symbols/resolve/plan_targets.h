@@ -1,6 +1,6 @@
 /* What can be done at each place that was found: asks the planner, and settles who shares a hook. Part of resolve. */
-#ifndef CALLMETER_SYMBOLS_RESOLVE_PLAN_H
-#define CALLMETER_SYMBOLS_RESOLVE_PLAN_H
+#ifndef CALLMETER_SYMBOLS_RESOLVE_PLAN_TARGETS_H
+#define CALLMETER_SYMBOLS_RESOLVE_PLAN_TARGETS_H
 
 #include <stddef.h>
 

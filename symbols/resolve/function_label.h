@@ -1,6 +1,6 @@
 /* Which `function` label each target gets, and which targets would be the same series twice. Part of resolve. */
-#ifndef CALLMETER_SYMBOLS_RESOLVE_LABEL_H
-#define CALLMETER_SYMBOLS_RESOLVE_LABEL_H
+#ifndef CALLMETER_SYMBOLS_RESOLVE_FUNCTION_LABEL_H
+#define CALLMETER_SYMBOLS_RESOLVE_FUNCTION_LABEL_H
 
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-#include "symbols/resolve/value.h"
+#include "symbols/resolve/target_values.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "symbols/debuginfo/debuginfo.h"
 #include "symbols/elf/name.h"
 #include "symbols/manifest/manifest.h"
-#include "symbols/resolve/plan.h"
+#include "symbols/resolve/plan_targets.h"
 
 /* What came of opening an object's debug information. */
 struct resolve_debuginfo {

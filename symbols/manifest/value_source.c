@@ -1,5 +1,5 @@
 /* Reads where a value of a call comes from. */
-#include "symbols/manifest/value.h"
+#include "symbols/manifest/value_source.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* What kind of value a type of C or C++ is. Part of debuginfo; nobody else includes it. Context: startup. */
-#ifndef CALLMETER_SYMBOLS_DEBUGINFO_VALUE_H
-#define CALLMETER_SYMBOLS_DEBUGINFO_VALUE_H
+#ifndef CALLMETER_SYMBOLS_DEBUGINFO_TYPE_VALUE_H
+#define CALLMETER_SYMBOLS_DEBUGINFO_TYPE_VALUE_H
 
 #include <elfutils/libdw.h>
 

@@ -1,4 +1,4 @@
-#include "symbols/resolve/label.h"
+#include "symbols/resolve/function_label.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /* Reads where a value of a call comes from: `{"arg": 2, "type": "cstring"}` and its like. Private to manifest_*.c.
  * Context: startup. */
-#ifndef CALLMETER_SYMBOLS_MANIFEST_VALUE_H
-#define CALLMETER_SYMBOLS_MANIFEST_VALUE_H
+#ifndef CALLMETER_SYMBOLS_MANIFEST_VALUE_SOURCE_H
+#define CALLMETER_SYMBOLS_MANIFEST_VALUE_SOURCE_H
 
 #include <jansson.h>
 

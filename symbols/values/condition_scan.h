@@ -1,6 +1,6 @@
 /* Reads the words and constants of a condition. Private to condition.c. Context: startup. */
-#ifndef CALLMETER_SYMBOLS_VALUES_SCAN_H
-#define CALLMETER_SYMBOLS_VALUES_SCAN_H
+#ifndef CALLMETER_SYMBOLS_VALUES_CONDITION_SCAN_H
+#define CALLMETER_SYMBOLS_VALUES_CONDITION_SCAN_H
 
 #include <stdbool.h>
 

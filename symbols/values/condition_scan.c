@@ -1,5 +1,5 @@
 /* Reads the words and constants of a condition. */
-#include "symbols/values/scan.h"
+#include "symbols/values/condition_scan.h"
 
 #include <errno.h>
 #include <locale.h>

@@ -1,4 +1,4 @@
-#include "symbols/resolve/plan.h"
+#include "symbols/resolve/plan_targets.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include "symbols/elf/demangle.h"
 #include "symbols/elf/name.h"
 #include "symbols/manifest/manifest.h"
-#include "symbols/resolve/value.h"
+#include "symbols/resolve/target_values.h"
 
 void resolve_add_reason(struct resolve_target *target, const char *format, ...)
 {
