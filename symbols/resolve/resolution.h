@@ -36,6 +36,7 @@
 
 struct diag;
 struct manifest;
+struct manifest_value;
 
 enum resolve_state {
     RESOLVE_FOUND,   /* object and address are set; plan says what can be done there */
@@ -98,5 +99,11 @@ void resolution_finish(struct resolution *resolution);
 /* True if `name` is one that `pattern` (exact or glob) means: the ELF name, or the demangled one with or without its
  * parameters. */
 bool resolve_matches(const char *pattern, bool is_glob, const struct object_symbol *symbol);
+
+/* The location of a value that is given by number, or is the result: all but MANIFEST_SOURCE_NONE and _PARAM. A result
+ * of no type of its own is of type `returns`. The numbers are taken as if no other arguments lay on the stack. -EINVAL
+ * with the reason: the type makes no sense there. Context: startup. */
+int resolve_locate_numbered(const struct manifest_value *value, enum value_type returns,
+                            struct value_location *ret_location, struct diag *diag);
 
 #endif

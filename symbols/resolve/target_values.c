@@ -81,7 +81,7 @@ static int resolve_locate_value(struct resolve_values *values, const struct reso
     }
     if (value->source == MANIFEST_SOURCE_PARAM)
         return resolve_locate_param(values, target, value, location, diag);
-    return value_locate(value, values->manifest->functions[target->function].returns, location, diag);
+    return resolve_locate_numbered(value, values->manifest->functions[target->function].returns, location, diag);
 }
 
 /* The gauges that calls of a function feed; walks all of them. */

@@ -36,20 +36,11 @@ struct value_location {
     int64_t offset;
 };
 
-struct diag;
-struct manifest_value;
-
 /* 1, 4 or 8; of a string those of its pointer. */
 uint8_t value_type_bytes(enum value_type type);
 
 /* "int32", "char *": for people; static. */
 const char *value_type_name(enum value_type type);
-
-/* The location of a value that is given by number, or is the result: all but MANIFEST_SOURCE_NONE and _PARAM. A result
- * of no type of its own is of type `returns`. The numbers are taken as if no other arguments lay on the stack. -EINVAL
- * with the reason: the type makes no sense there. */
-int value_locate(const struct manifest_value *value, enum value_type returns, struct value_location *ret_location,
-                 struct diag *diag);
 
 enum {
     VALUE_TEXT_BYTES = 96

@@ -8,6 +8,7 @@
 
 #include "preload/control/segment/writer.h"
 #include "symbols/common/diag.h"
+#include "symbols/resolve/resolution.h"
 
 enum segment_value_type extras_value_type(uint8_t type)
 {
@@ -158,7 +159,8 @@ static struct value_location result_location(enum value_type type)
     struct value_location location = {.place = VALUE_RESULT, .type = VALUE_INT64, .bytes = 8};
     struct diag diag;
 
-    (void)value_locate(&value, type, &location, &diag); /* the parser has refused `ret` where nothing is returned */
+    /* The parser has refused `ret` where nothing is returned. */
+    (void)resolve_locate_numbered(&value, type, &location, &diag);
     return location;
 }
 

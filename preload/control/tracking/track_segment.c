@@ -8,6 +8,7 @@
 #include "preload/control/segment/writer.h"
 #include "preload/control/state/state.h"
 #include "symbols/common/diag.h"
+#include "symbols/resolve/resolution.h"
 #include "symbols/values/value.h"
 
 enum {
@@ -231,7 +232,7 @@ static void foresee_tables(struct track *track, size_t index)
     struct diag diag;
 
     for (size_t i = 0; i < function->dynamic_label_count && i < EXTRA_LABELS_MAX; i++)
-        (void)value_locate(&function->dynamic_labels[i].value, function->returns, &values[i], &diag);
+        (void)resolve_locate_numbered(&function->dynamic_labels[i].value, function->returns, &values[i], &diag);
     extras_write_tables(track->segment, function, layout, values, &track->build->tables[index]);
 }
 
