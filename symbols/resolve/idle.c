@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "symbols/common/bulk.h"
+#include "symbols/resolve/reason.h"
 
 /* An older version of a function that cannot be tracked, beside its default version: nobody asked for it by name. */
 static bool resolve_is_idle_version(const struct resolution *resolution, size_t i, size_t *ret_default)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "symbols/manifest/manifest.h"
-#include "symbols/resolve/plan_targets.h"
+#include "symbols/resolve/reason.h"
 
 /* A stand-in for the symbol that is not there; one allocation with its name. NULL: out of memory. */
 static struct object_symbol *resolve_place_symbol(uint64_t offset, uint64_t size)

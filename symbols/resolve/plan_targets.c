@@ -1,40 +1,15 @@
 #include "symbols/resolve/plan_targets.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "symbols/common/bulk.h"
-#include "symbols/common/diag.h"
 #include "symbols/common/hash.h"
-#include "symbols/elf/demangle.h"
 #include "symbols/elf/name.h"
 #include "symbols/manifest/manifest.h"
+#include "symbols/resolve/reason.h"
 #include "symbols/resolve/target_values.h"
-
-void resolve_add_reason(struct resolve_target *target, const char *format, ...)
-{
-    char text[1024];
-    size_t used = strlen(target->reason);
-    size_t room = sizeof(target->reason) - used - 1;
-    size_t length;
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-    demangle_sanitize(text);
-    if (used > 0 && room > 2) {
-        memcpy(target->reason + used, "; ", 3);
-        used += 2;
-        room -= 2;
-    }
-    length = diag_cut(text, strlen(text), room);
-    memcpy(target->reason + used, text, length);
-    target->reason[used + length] = '\0';
-}
 
 /* Keeps the answer that allows less. */
 static void resolve_plan_restrict(struct patch_plan *plan, const struct patch_plan *other)

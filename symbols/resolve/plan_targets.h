@@ -13,7 +13,7 @@ struct resolve_values;
 /* A target and what is known of it only while resolving. */
 struct resolve_place {
     struct lookup *lookup; /* of the target's object */
-    size_t twin_of;        /* see resolve_name.h */
+    size_t twin_of;        /* see function_label.h */
     bool is_unplanned;     /* plan is final: there is no code to look at */
 };
 
@@ -21,8 +21,5 @@ struct resolve_place {
 int resolve_plan_targets(const struct manifest *manifest, const struct resolve_options *options,
                          struct resolve_values *values, struct resolve_target *targets,
                          const struct resolve_place *places, size_t count);
-
-/* Appends a clause to the reason. */
-void resolve_add_reason(struct resolve_target *target, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

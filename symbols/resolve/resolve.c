@@ -16,6 +16,7 @@
 #include "symbols/resolve/idle.h"
 #include "symbols/resolve/place.h"
 #include "symbols/resolve/plan_targets.h"
+#include "symbols/resolve/reason.h"
 #include "symbols/resolve/target_values.h"
 
 /* An object and what is known of it only while resolving. */

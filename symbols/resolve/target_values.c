@@ -8,7 +8,7 @@
 #include "symbols/debuginfo/debuginfo.h"
 #include "symbols/elf/name.h"
 #include "symbols/manifest/manifest.h"
-#include "symbols/resolve/plan_targets.h"
+#include "symbols/resolve/reason.h"
 
 /* What came of opening an object's debug information. */
 struct resolve_debuginfo {

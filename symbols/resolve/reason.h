@@ -1,0 +1,10 @@
+/* Why a target is missing, pending, refused or only counted, as text for people. Part of resolve. Context: startup. */
+#ifndef CALLMETER_SYMBOLS_RESOLVE_REASON_H
+#define CALLMETER_SYMBOLS_RESOLVE_REASON_H
+
+struct resolve_target;
+
+/* Appends a clause, behind "; " if it is not the first. It is made fit for a terminal, and cut where the room ends. */
+void resolve_add_reason(struct resolve_target *target, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
