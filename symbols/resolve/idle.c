@@ -1,11 +1,11 @@
 #include "symbols/resolve/idle.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "symbols/common/bulk.h"
 #include "symbols/resolve/reason.h"
+#include "symbols/resolve/targets.h"
 
 /* An older version of a function that cannot be tracked, beside its default version: nobody asked for it by name. */
 static bool resolve_is_idle_version(const struct resolution *resolution, size_t i, size_t *ret_default)
@@ -65,9 +65,7 @@ int resolve_drop_idle(struct resolution *resolution, const struct resolve_place 
         is_idle[i] = resolve_is_idle(resolution, places, i);
     for (size_t i = 0; i < resolution->count && result == 0; i++) {
         if (is_idle[i]) {
-            free(targets[i].name);
-            free(targets[i].values);
-            free(targets[i].own_symbol);
+            resolve_target_finish(&targets[i]);
             continue;
         }
         moved_to[i] = kept;

@@ -2,8 +2,9 @@
 #ifndef CALLMETER_SYMBOLS_RESOLVE_IDLE_H
 #define CALLMETER_SYMBOLS_RESOLVE_IDLE_H
 
-#include "symbols/resolve/plan_targets.h"
 #include "symbols/resolve/resolution.h"
+
+struct resolve_place;
 
 /* Drops, after planning, what repeats another target of the same entry, and older versions that cannot be tracked
  * beside the default version, whose reason then mentions them. `places` is as long as the resolution was. -ENOMEM. */

@@ -1,3 +1,4 @@
+/* Where the values are that are given by number: arguments and the result. */
 #include "symbols/resolve/resolution.h"
 
 #include <errno.h>

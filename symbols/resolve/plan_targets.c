@@ -6,10 +6,12 @@
 
 #include "symbols/common/bulk.h"
 #include "symbols/common/hash.h"
+#include "symbols/elf/lookup.h"
 #include "symbols/elf/name.h"
 #include "symbols/manifest/manifest.h"
 #include "symbols/resolve/reason.h"
 #include "symbols/resolve/target_values.h"
+#include "symbols/resolve/targets.h"
 
 /* Keeps the answer that allows less. */
 static void resolve_plan_restrict(struct patch_plan *plan, const struct patch_plan *other)

@@ -4,18 +4,11 @@
 
 #include <stddef.h>
 
-#include "symbols/elf/lookup.h"
 #include "symbols/resolve/resolution.h"
 
 struct manifest;
+struct resolve_place;
 struct resolve_values;
-
-/* A target and what is known of it only while resolving. */
-struct resolve_place {
-    struct lookup *lookup; /* of the target's object */
-    size_t twin_of;        /* see function_label.h */
-    bool is_unplanned;     /* plan is final: there is no code to look at */
-};
 
 /* Fills same_as, plan, values and reason of all found targets. -ENOMEM. */
 int resolve_plan_targets(const struct manifest *manifest, const struct resolve_options *options,

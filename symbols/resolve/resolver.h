@@ -1,0 +1,38 @@
+/* Searches the objects for what the manifest's functions name. Part of resolve. Context: startup. */
+#ifndef CALLMETER_SYMBOLS_RESOLVE_RESOLVER_H
+#define CALLMETER_SYMBOLS_RESOLVE_RESOLVER_H
+
+#include <stddef.h>
+
+#include "symbols/elf/lookup.h"
+#include "symbols/resolve/resolution.h"
+#include "symbols/resolve/targets.h"
+
+struct manifest;
+struct resolve_object;
+
+/* A search in all objects. Zeroed but for manifest and options, it may be finished. */
+struct resolver {
+    const struct manifest *manifest;
+    const struct resolve_options *options;
+    struct resolve_object *objects;
+    size_t object_count;
+    struct lookup_wanted wanted;
+    struct resolve_list *lists; /* one a function */
+    struct lookup_result found; /* of the search under way */
+};
+
+/* -ENOMEM. */
+int resolver_init(struct resolver *resolver, struct object *const *objects, size_t object_count);
+
+/* Fills `lists`: the targets of each function, or one that says why there is none. -ENOMEM. */
+int resolver_find_all(struct resolver *resolver);
+
+/* Joins the lists in the manifest's order; *ret_targets and *ret_places are then the only owners. Their lookups are the
+ * resolver's still. -ENOMEM. */
+int resolver_join(struct resolver *resolver, struct resolve_target **ret_targets, struct resolve_place **ret_places,
+                  size_t *ret_count);
+
+void resolver_finish(struct resolver *resolver);
+
+#endif
