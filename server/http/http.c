@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server/http/config.h"
 #include "server/http/serving.h"
 
 enum {

@@ -8,7 +8,7 @@
 
 #include "server/common/buffer.h"
 #include "server/common/numbers.h"
-#include "server/http/http.h"
+#include "server/http/config.h"
 #include "server/http/panics.h"
 #include "server/snapshot/snapshot.h"
 

@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "server/http/http.h"
+#include "server/http/config.h"
 
 enum {
     TURN_MS = 1000,     /* of one who serves, at most */

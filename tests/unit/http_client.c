@@ -30,6 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server/http/config.h"
 #include "server/http/http.h"
 #include "tests/unit/segment_builder.h"
 

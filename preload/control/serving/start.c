@@ -16,6 +16,7 @@
 #include "preload/control/state/state.h"
 #include "preload/shim.h"
 #include "preload/version.h"
+#include "server/http/config.h"
 #include "server/http/http.h"
 #include "symbols/elf/demangle.h"
 #include "symbols/manifest/manifest.h"
