@@ -6,22 +6,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "server/common/pages.h"
+
 enum {
     BUFFER_BYTES_FIRST = 64 * 1024
 };
-
-void *pages_alloc(size_t bytes)
-{
-    void *pages = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    return pages == MAP_FAILED ? NULL : pages;
-}
-
-void pages_free(void *pages, size_t bytes)
-{
-    if (pages)
-        munmap(pages, bytes ? bytes : 1);
-}
 
 /* The size to grow to for so many bytes, or 0 if the limit forbids it. */
 static size_t grown_size(const struct buffer *buffer, size_t needed_bytes)

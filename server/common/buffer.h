@@ -26,8 +26,4 @@ void buffer_add_text(struct buffer *buffer, const char *text);
 /* Gives the memory back; the buffer is empty and usable again. */
 void buffer_finish(struct buffer *buffer);
 
-/* Zeroed pages outside the heap, or NULL. Given back with pages_free and the same size. Context: any thread. */
-void *pages_alloc(size_t bytes);
-void pages_free(void *pages, size_t bytes);
-
 #endif

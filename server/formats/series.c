@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "server/common/numbers.h"
+#include "server/common/pages.h"
 #include "server/formats/writer.h"
 #include "server/snapshot/snapshot.h"
 

@@ -11,8 +11,8 @@
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
 
-#include "server/common/buffer.h"
 #include "server/common/filtered.h"
+#include "server/common/pages.h"
 #include "server/segment/view.h"
 
 enum {
@@ -165,14 +165,6 @@ static void list_extents(struct reading *reading)
     }
 }
 
-static void *carve(char **cursor, size_t bytes)
-{
-    void *memory = *cursor;
-
-    *cursor += (bytes + 15) & ~(size_t)15;
-    return memory;
-}
-
 static int allocate_cells(struct reading *reading, size_t mark_count, uint64_t word_count)
 {
     size_t page_count = page_of(reading->view->segment->block_bytes) + 1;
@@ -184,9 +176,9 @@ static int allocate_cells(struct reading *reading, size_t mark_count, uint64_t w
     if (!cells->memory)
         return -ENOMEM;
     cursor = cells->memory;
-    cells->items = carve(&cursor, mark_count * sizeof(struct cell));
-    reading->extents = carve(&cursor, mark_count * sizeof(struct extent));
-    reading->is_present = carve(&cursor, page_count);
+    cells->items = pages_carve(&cursor, mark_count * sizeof(struct cell));
+    reading->extents = pages_carve(&cursor, mark_count * sizeof(struct extent));
+    reading->is_present = pages_carve(&cursor, page_count);
     cells->items[0].words = (void *)cursor;
     return 0;
 }

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "server/common/buffer.h"
+#include "server/common/pages.h"
 #include "server/segment/cells.h"
 #include "server/segment/values.h"
 #include "server/segment/view.h"
@@ -48,14 +48,6 @@ static void add_room(const struct view *view, const struct view_series *origin, 
         room->text_bytes += places * labels_bytes_max(view, values, length);
 }
 
-static void *carve(char **cursor, size_t bytes)
-{
-    void *memory = *cursor;
-
-    *cursor += (bytes + 15) & ~(size_t)15;
-    return memory;
-}
-
 static int allocate_result(struct drafts *drafts, const struct room *room)
 {
     size_t series_bytes = room->places * sizeof(struct snapshot_series);
@@ -63,8 +55,8 @@ static int allocate_result(struct drafts *drafts, const struct room *room)
 
     if (!cursor)
         return -ENOMEM;
-    drafts->snapshot->series = carve(&cursor, series_bytes);
-    drafts->buckets = carve(&cursor, room->buckets * 8);
+    drafts->snapshot->series = pages_carve(&cursor, series_bytes);
+    drafts->buckets = pages_carve(&cursor, room->buckets * 8);
     drafts->text = cursor;
     return 0;
 }
@@ -81,9 +73,9 @@ static int allocate(struct drafts *drafts, const struct room *room)
     if (!drafts->memory)
         return -ENOMEM;
     cursor = drafts->memory;
-    drafts->items = carve(&cursor, draft_bytes);
-    drafts->set.keys = carve(&cursor, room->places * sizeof(struct key));
-    drafts->set.slots = carve(&cursor, drafts->set.slot_count * sizeof(uint32_t));
+    drafts->items = pages_carve(&cursor, draft_bytes);
+    drafts->set.keys = pages_carve(&cursor, room->places * sizeof(struct key));
+    drafts->set.slots = pages_carve(&cursor, drafts->set.slot_count * sizeof(uint32_t));
     return allocate_result(drafts, room);
 }
 

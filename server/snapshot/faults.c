@@ -5,8 +5,8 @@
 #include <signal.h>
 #include <string.h>
 
-#include "server/common/buffer.h"
 #include "server/common/keyset.h"
+#include "server/common/pages.h"
 #include "server/segment/view.h"
 #include "server/snapshot/snapshot.h"
 

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "server/common/buffer.h"
+#include "server/common/pages.h"
 #include "server/segment/cells.h"
 #include "server/segment/view.h"
 #include "server/snapshot/drafts.h"

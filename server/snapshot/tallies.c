@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "server/common/buffer.h"
+#include "server/common/pages.h"
 #include "server/segment/cells.h"
 #include "server/segment/values.h"
 #include "server/segment/view.h"

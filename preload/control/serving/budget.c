@@ -15,7 +15,7 @@
 #include "preload/control/serving/cpu_time.h"
 #include "preload/control/serving/intervals.h"
 #include "preload/control/tracking/extras.h"
-#include "server/common/buffer.h"
+#include "server/common/pages.h"
 #include "server/segment/cells.h"
 #include "server/segment/view.h"
 

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "server/common/buffer.h"
+#include "server/common/pages.h"
 #include "server/segment/segment.h"
 
 enum {
