@@ -1,8 +1,11 @@
 /* A set of keys made of several texts: open addressing, FNV-1a. */
 #include "server/common/keyset.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+
+#include "server/common/pages.h"
 
 void key_set(struct key *key, int part, const char *text)
 {
@@ -10,13 +13,38 @@ void key_set(struct key *key, int part, const char *text)
     key->lengths[part] = strlen(text);
 }
 
-size_t keyset_slots(size_t key_count)
+void key_end(struct key *key, int part)
+{
+    for (; part < KEY_PARTS; part++)
+        key_set(key, part, "");
+}
+
+static size_t slots_for(size_t key_count)
 {
     size_t slot_count = 16;
 
     while (slot_count < key_count * 2)
         slot_count *= 2;
     return slot_count;
+}
+
+int keyset_init(struct keyset *set, size_t key_count)
+{
+    size_t slot_count = slots_for(key_count);
+    size_t bytes = key_count * sizeof(struct key) + slot_count * sizeof(uint32_t);
+    void *memory = pages_alloc(bytes);
+
+    if (!memory)
+        return -ENOMEM;
+    *set = (struct keyset){.keys = memory, .slot_count = slot_count, .memory = memory, .memory_bytes = bytes};
+    set->slots = (void *)(set->keys + key_count);
+    return 0;
+}
+
+void keyset_finish(struct keyset *set)
+{
+    pages_free(set->memory, set->memory_bytes);
+    *set = (struct keyset){0};
 }
 
 static uint64_t hash_bytes(uint64_t hash, const char *bytes, size_t count)

@@ -14,20 +14,27 @@ struct key {
     size_t lengths[KEY_PARTS];
 };
 
-/* Zeroed memory of the caller's; slots holds a power of two, more than there are keys. */
+/* Embedded by the caller; zeroed, it may be finished. */
 struct keyset {
-    uint32_t *slots; /* index of a key and one, or 0 */
+    struct key *keys; /* by index; filled in by the caller */
+    uint32_t *slots;  /* private: index of a key and one, or 0; a power of two, more than there are keys */
     size_t slot_count;
-    struct key *keys; /* by index; the caller's array */
+    void *memory; /* private: holds both */
+    size_t memory_bytes;
 };
+
+/* Makes room for so many keys, in pages. -ENOMEM. Context of all here: any thread. */
+int keyset_init(struct keyset *set, size_t key_count);
+
+void keyset_finish(struct keyset *set);
 
 /* Sets a part to a text. */
 void key_set(struct key *key, int part, const char *text);
 
-/* Slots for so many keys. */
-size_t keyset_slots(size_t key_count);
+/* Sets all parts from this one on to nothing. */
+void key_end(struct key *key, int part);
 
-/* Puts keys[index] in, unless an equal one is there: returns that one's index, else its own. Context: any thread. */
+/* Puts keys[index] in, unless an equal one is there: returns that one's index, else its own. */
 uint32_t keyset_insert(struct keyset *set, uint32_t index);
 
 #endif

@@ -63,19 +63,10 @@ static int allocate_result(struct drafts *drafts, const struct room *room)
 
 static int allocate(struct drafts *drafts, const struct room *room)
 {
-    size_t draft_bytes = room->places * sizeof(struct draft);
-    char *cursor;
-
-    drafts->set.slot_count = keyset_slots(room->places);
-    drafts->memory_bytes =
-        draft_bytes + room->places * sizeof(struct key) + drafts->set.slot_count * sizeof(uint32_t) + 64;
-    drafts->memory = pages_alloc(drafts->memory_bytes);
-    if (!drafts->memory)
+    drafts->items_bytes = room->places * sizeof(struct draft);
+    drafts->items = pages_alloc(drafts->items_bytes);
+    if (!drafts->items || keyset_init(&drafts->set, room->places) != 0)
         return -ENOMEM;
-    cursor = drafts->memory;
-    drafts->items = pages_carve(&cursor, draft_bytes);
-    drafts->set.keys = pages_carve(&cursor, room->places * sizeof(struct key));
-    drafts->set.slots = pages_carve(&cursor, drafts->set.slot_count * sizeof(uint32_t));
     return allocate_result(drafts, room);
 }
 
@@ -409,6 +400,7 @@ int drafts_make(const struct view *view, const struct view_series *origins, size
 
 void drafts_finish(struct drafts *drafts)
 {
-    pages_free(drafts->memory, drafts->memory_bytes);
+    keyset_finish(&drafts->set);
+    pages_free(drafts->items, drafts->items_bytes);
     *drafts = (struct drafts){0};
 }

@@ -44,8 +44,7 @@ struct drafts {
     struct keyset set;
     char *text;        /* room for the labels of the next place */
     uint64_t *buckets; /* room for those of the next histogram */
-    void *memory;
-    size_t memory_bytes;
+    size_t items_bytes;
 };
 
 /* Makes the snapshot's series of those of the segment. -ENOMEM. The caller owns *ret_drafts (drafts_finish), also

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "server/common/keyset.h"
-#include "server/common/pages.h"
 #include "server/segment/view.h"
 #include "server/snapshot/snapshot.h"
 
@@ -17,8 +16,6 @@ struct faults {
     struct keyset rows;
     struct keyset cells; /* of series that came before */
     size_t cell_count;
-    void *memory; /* of both sets */
-    size_t memory_bytes;
 };
 
 /* NULL: no signal of x86-64 Linux that has a name. */
@@ -60,32 +57,17 @@ static void read_signals(const struct segment_header *segment, struct snapshot *
 
 /* Rows ------------------------------------------------------------------------------------------------------------- */
 
-/* As many rows as there are functions, and one; as many cells as there are series. */
-static int faults_init(struct faults *faults, size_t series_count)
+/* As many rows as there are functions, and one; as many cells as there are series. One key more: that of a row which is
+ * looked for. */
+static int make_rows(struct faults *faults, size_t series_count)
 {
     size_t row_count = (size_t)faults->view->function_count + 1;
-    struct keyset *rows = &faults->rows;
-    struct keyset *cells = &faults->cells;
 
-    rows->slot_count = keyset_slots(row_count);
-    cells->slot_count = keyset_slots(series_count);
-    faults->memory_bytes =
-        (row_count + series_count) * sizeof(struct key) + (rows->slot_count + cells->slot_count) * sizeof(uint32_t);
-    faults->memory = pages_alloc(faults->memory_bytes);
     faults->snapshot->panics = snapshot_alloc(faults->snapshot, row_count * sizeof(struct snapshot_panics));
-    if (!faults->memory || !faults->snapshot->panics)
+    if (!faults->snapshot->panics || keyset_init(&faults->rows, row_count + 1) != 0 ||
+        keyset_init(&faults->cells, series_count) != 0)
         return -ENOMEM;
-    rows->keys = faults->memory;
-    cells->keys = rows->keys + row_count;
-    rows->slots = (void *)(cells->keys + series_count);
-    cells->slots = rows->slots + rows->slot_count;
     return 0;
-}
-
-static void finish_key(struct key *key, int first)
-{
-    for (int part = first; part < KEY_PARTS; part++)
-        key_set(key, part, "");
 }
 
 static struct snapshot_panics *find_row(struct faults *faults, const char *function, const char *module)
@@ -96,7 +78,7 @@ static struct snapshot_panics *find_row(struct faults *faults, const char *funct
 
     key_set(key, 0, function);
     key_set(key, 1, module);
-    finish_key(key, 2);
+    key_end(key, 2);
     row = keyset_insert(&faults->rows, (uint32_t)snapshot->panics_count);
     if (row == snapshot->panics_count)
         snapshot->panics[snapshot->panics_count++] = (struct snapshot_panics){.function = function, .module = module};
@@ -111,7 +93,7 @@ static bool is_first_of_cell(struct faults *faults, const struct segment_series 
 
     key->parts[0] = (const char *)&series->cell;
     key->lengths[0] = sizeof(series->cell);
-    finish_key(key, 1);
+    key_end(key, 1);
     return keyset_insert(&faults->cells, next) == next;
 }
 
@@ -171,7 +153,7 @@ int faults_read(const struct view *view, const struct view_series *series, size_
     read_signals(view->segment, snapshot);
     if (!none || !snapshot->signal_count)
         return 0;
-    error = faults_init(&faults, series_count);
+    error = make_rows(&faults, series_count);
     if (!error) {
         add_counts(none, find_row(&faults, "", ""));
         for (size_t i = 0; i < series_count; i++)
@@ -179,6 +161,7 @@ int faults_read(const struct view *view, const struct view_series *series, size_
         for (uint32_t i = 0; i < view->function_count; i++)
             add_function(&faults, i, view_panics(view, i), view_recovered(view, i));
     }
-    pages_free(faults.memory, faults.memory_bytes);
+    keyset_finish(&faults.rows);
+    keyset_finish(&faults.cells);
     return error;
 }

@@ -100,33 +100,17 @@ static void list_functions(const struct view *view, struct keyset *set, struct s
     }
 }
 
-/* Memory for the keys of a table: those, then the slots. */
-static void *keys_alloc(size_t count, struct keyset *ret_set, size_t *ret_bytes)
-{
-    size_t key_bytes = count * sizeof(struct key);
-    char *memory;
-
-    ret_set->slot_count = keyset_slots(count);
-    *ret_bytes = key_bytes + ret_set->slot_count * sizeof(uint32_t);
-    memory = pages_alloc(*ret_bytes);
-    ret_set->keys = (void *)memory;
-    ret_set->slots = memory ? (void *)(memory + key_bytes) : NULL;
-    return memory;
-}
-
 static int read_functions(struct work *work)
 {
-    struct keyset set = {0};
-    size_t bytes = 0;
-    void *memory = keys_alloc(work->view.function_count, &set, &bytes);
+    struct keyset set;
 
-    if (!memory)
+    if (keyset_init(&set, work->view.function_count) != 0)
         return -ENOMEM;
     work->snapshot->functions =
         snapshot_alloc(work->snapshot, work->view.function_count * sizeof(struct snapshot_function));
     if (work->snapshot->functions)
         list_functions(&work->view, &set, work->snapshot);
-    pages_free(memory, bytes);
+    keyset_finish(&set);
     return work->snapshot->functions ? 0 : -ENOMEM;
 }
 
@@ -171,8 +155,7 @@ static void list_resources(const struct view *view, struct keyset *set, struct s
         const char *name = view_text(view, source->name);
 
         key_set(&set->keys[i], 0, name);
-        for (int part = 1; part < KEY_PARTS; part++)
-            key_set(&set->keys[i], part, "");
+        key_end(&set->keys[i], 1);
         if (keyset_insert(set, i) == i)
             snapshot->resources[snapshot->resource_count++] = (struct snapshot_resource){
                 .name = name, .in_use = read_gauge(&source->in_use), .limit = read_gauge(&source->limit)};
@@ -181,17 +164,15 @@ static void list_resources(const struct view *view, struct keyset *set, struct s
 
 static int read_resources(struct work *work)
 {
-    struct keyset set = {0};
-    size_t bytes = 0;
-    void *memory = keys_alloc(work->view.resource_count, &set, &bytes);
+    struct keyset set;
 
-    if (!memory)
+    if (keyset_init(&set, work->view.resource_count) != 0)
         return -ENOMEM;
     work->snapshot->resources =
         snapshot_alloc(work->snapshot, work->view.resource_count * sizeof(struct snapshot_resource));
     if (work->snapshot->resources)
         list_resources(&work->view, &set, work->snapshot);
-    pages_free(memory, bytes);
+    keyset_finish(&set);
     return work->snapshot->resources ? 0 : -ENOMEM;
 }
 

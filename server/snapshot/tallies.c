@@ -5,48 +5,22 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "server/common/pages.h"
 #include "server/segment/cells.h"
 #include "server/segment/values.h"
 #include "server/segment/view.h"
 #include "server/snapshot/drafts.h"
 #include "server/snapshot/snapshot.h"
 
-/* Memory for the keys of rows. */
-struct rows {
-    struct keyset set;
-    void *memory;
-    size_t memory_bytes;
-};
-
-static int rows_init(struct rows *rows, size_t count)
-{
-    rows->set.slot_count = keyset_slots(count);
-    rows->memory_bytes = count * sizeof(struct key) + rows->set.slot_count * sizeof(uint32_t);
-    rows->memory = pages_alloc(rows->memory_bytes);
-    if (!rows->memory)
-        return -ENOMEM;
-    rows->set.keys = rows->memory;
-    rows->set.slots = (void *)(rows->set.keys + count);
-    return 0;
-}
-
-static void rows_finish(struct rows *rows)
-{
-    pages_free(rows->memory, rows->memory_bytes);
-}
-
 /* The number of the row with these two texts as its key; `next` if there is none yet. */
-static uint32_t rows_find(struct rows *rows, const void *first, size_t first_bytes, const char *second, size_t next)
+static uint32_t find_row(struct keyset *rows, const void *first, size_t first_bytes, const char *second, size_t next)
 {
-    struct key *key = &rows->set.keys[next];
+    struct key *key = &rows->keys[next];
 
-    for (int part = 2; part < KEY_PARTS; part++)
-        key_set(key, part, "");
     key->parts[0] = first;
     key->lengths[0] = first_bytes;
     key_set(key, 1, second);
-    return keyset_insert(&rows->set, (uint32_t)next);
+    key_end(key, 2);
+    return keyset_insert(rows, (uint32_t)next);
 }
 
 /* Errors ----------------------------------------------------------------------------------------------------------- */
@@ -94,7 +68,7 @@ static const char *error_type(const struct drafts *drafts, const struct draft *d
     return type;
 }
 
-static void add_errors(const struct drafts *drafts, const struct draft *draft, struct rows *rows,
+static void add_errors(const struct drafts *drafts, const struct draft *draft, struct keyset *rows,
                        struct snapshot *snapshot, char **text)
 {
     const struct segment_series *source = draft->origin->source;
@@ -108,7 +82,7 @@ static void add_errors(const struct drafts *drafts, const struct draft *draft, s
         if (!count)
             continue;
         type = error_type(drafts, draft, i, text);
-        row = rows_find(rows, &first->series, sizeof(first->series), type, snapshot->error_count);
+        row = find_row(rows, &first->series, sizeof(first->series), type, snapshot->error_count);
         if (row == snapshot->error_count)
             snapshot->errors[snapshot->error_count++] = (struct snapshot_error){.series = first->series, .type = type};
         snapshot->errors[row].count += count;
@@ -118,25 +92,25 @@ static void add_errors(const struct drafts *drafts, const struct draft *draft, s
 int tally_errors(const struct drafts *drafts, struct snapshot *snapshot)
 {
     size_t count = count_error_rows(drafts);
-    struct rows rows = {0};
+    struct keyset rows = {0};
     char *text;
     int error;
 
     if (!count)
         return 0;
-    error = rows_init(&rows, count);
+    error = keyset_init(&rows, count);
     if (error)
         return error;
     snapshot->errors = snapshot_alloc(snapshot, count * (sizeof(struct snapshot_error) + VALUE_TEXT_BYTES));
     if (!snapshot->errors) {
-        rows_finish(&rows);
+        keyset_finish(&rows);
         return -ENOMEM;
     }
     text = (void *)(snapshot->errors + count);
     for (size_t i = 0; i < drafts->count; i++)
         if (has_errors(drafts, &drafts->items[i]))
             add_errors(drafts, &drafts->items[i], &rows, snapshot, &text);
-    rows_finish(&rows);
+    keyset_finish(&rows);
     return 0;
 }
 
@@ -146,8 +120,8 @@ struct overflows {
     const struct view *view;
     struct cells *cells;
     struct snapshot *snapshot;
-    struct rows rows;
-    struct rows counted; /* functions by name and cell */
+    struct keyset rows;
+    struct keyset counted; /* functions by name and cell */
     size_t counted_count;
 };
 
@@ -167,7 +141,7 @@ static void add_overflow(struct overflows *overflows, const struct view_series *
 
     if (!*label)
         return;
-    row = rows_find(&overflows->rows, function, strlen(function), label, snapshot->overflow_count);
+    row = find_row(&overflows->rows, function, strlen(function), label, snapshot->overflow_count);
     if (row == snapshot->overflow_count)
         snapshot->overflows[snapshot->overflow_count++] =
             (struct snapshot_overflow){.function = function, .label = label};
@@ -228,7 +202,7 @@ static bool is_counted(struct overflows *overflows, const struct view_series *se
     const char *function = view_text(overflows->view, overflows->view->functions[source->function].name);
     size_t next = overflows->counted_count++;
 
-    return rows_find(&overflows->counted, &source->cell, sizeof(source->cell), function, next) != next;
+    return find_row(&overflows->counted, &source->cell, sizeof(source->cell), function, next) != next;
 }
 
 static size_t count_overflow_rows(const struct view_series *series, size_t series_count)
@@ -263,16 +237,16 @@ int tally_overflows(const struct view *view, const struct view_series *series, s
 
     if (!count)
         return 0;
-    error = rows_init(&overflows.rows, count);
+    error = keyset_init(&overflows.rows, count);
     if (!error)
-        error = rows_init(&overflows.counted, series_count);
+        error = keyset_init(&overflows.counted, series_count);
     if (!error)
         snapshot->overflows = snapshot_alloc(snapshot, count * sizeof(struct snapshot_overflow));
     if (!snapshot->overflows)
         error = -ENOMEM;
     for (size_t i = 0; !error && i < series_count; i++)
         add_series(&overflows, &series[i]);
-    rows_finish(&overflows.rows);
-    rows_finish(&overflows.counted);
+    keyset_finish(&overflows.rows);
+    keyset_finish(&overflows.counted);
     return error;
 }
