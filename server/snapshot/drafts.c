@@ -8,6 +8,7 @@
 #include "server/segment/cells.h"
 #include "server/segment/values.h"
 #include "server/segment/view.h"
+#include "server/snapshot/arena.h"
 #include "server/snapshot/snapshot.h"
 
 #define INTERVAL_ONE (UINT64_C(1) << 32)
@@ -51,7 +52,7 @@ static void add_room(const struct view *view, const struct view_series *origin, 
 static int allocate_result(struct drafts *drafts, const struct room *room)
 {
     size_t series_bytes = room->places * sizeof(struct snapshot_series);
-    char *cursor = snapshot_alloc(drafts->snapshot, series_bytes + room->buckets * 8 + room->text_bytes + 64);
+    char *cursor = arena_alloc(drafts->snapshot, series_bytes + room->buckets * 8 + room->text_bytes + 64);
 
     if (!cursor)
         return -ENOMEM;

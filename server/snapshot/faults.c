@@ -7,6 +7,7 @@
 
 #include "server/common/keyset.h"
 #include "server/segment/view.h"
+#include "server/snapshot/arena.h"
 #include "server/snapshot/snapshot.h"
 
 /* Panics while they are sorted: rows by function's name and module. */
@@ -63,7 +64,7 @@ static int make_rows(struct faults *faults, size_t series_count)
 {
     size_t row_count = (size_t)faults->view->function_count + 1;
 
-    faults->snapshot->panics = snapshot_alloc(faults->snapshot, row_count * sizeof(struct snapshot_panics));
+    faults->snapshot->panics = arena_alloc(faults->snapshot, row_count * sizeof(struct snapshot_panics));
     if (!faults->snapshot->panics || keyset_init(&faults->rows, row_count + 1) != 0 ||
         keyset_init(&faults->cells, series_count) != 0)
         return -ENOMEM;

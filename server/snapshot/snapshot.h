@@ -161,9 +161,6 @@ int snapshot_take(const struct segment_header *segment, const struct snapshot_cl
 
 void snapshot_finish(struct snapshot *snapshot);
 
-/* Zeroed pages that live as long as the snapshot, or NULL. For those that make one. */
-void *snapshot_alloc(struct snapshot *snapshot, size_t bytes);
-
 /* The word of a state, such as "missing"; static. */
 const char *snapshot_state_name(enum segment_function_state state);
 

@@ -7,6 +7,7 @@
 #include "server/common/pages.h"
 #include "server/segment/cells.h"
 #include "server/segment/view.h"
+#include "server/snapshot/arena.h"
 #include "server/snapshot/drafts.h"
 #include "server/snapshot/faults.h"
 #include "server/snapshot/tallies.h"
@@ -49,17 +50,6 @@ const char *snapshot_state_error_name(enum segment_state_error reason)
     static const char *const names[SEGMENT_STATE_ERRORS] = {"damaged", "version", "manifest", "unsafe", "busy", "io"};
 
     return names[reason];
-}
-
-void *snapshot_alloc(struct snapshot *snapshot, size_t bytes)
-{
-    struct snapshot_memory *memory = &snapshot->memories[snapshot->memory_count];
-
-    memory->pages = pages_alloc(bytes);
-    memory->bytes = bytes;
-    if (memory->pages)
-        snapshot->memory_count++;
-    return memory->pages;
 }
 
 /* Functions -------------------------------------------------------------------------------------------------------- */
@@ -107,7 +97,7 @@ static int read_functions(struct work *work)
     if (keyset_init(&set, work->view.function_count) != 0)
         return -ENOMEM;
     work->snapshot->functions =
-        snapshot_alloc(work->snapshot, work->view.function_count * sizeof(struct snapshot_function));
+        arena_alloc(work->snapshot, work->view.function_count * sizeof(struct snapshot_function));
     if (work->snapshot->functions)
         list_functions(&work->view, &set, work->snapshot);
     keyset_finish(&set);
@@ -169,7 +159,7 @@ static int read_resources(struct work *work)
     if (keyset_init(&set, work->view.resource_count) != 0)
         return -ENOMEM;
     work->snapshot->resources =
-        snapshot_alloc(work->snapshot, work->view.resource_count * sizeof(struct snapshot_resource));
+        arena_alloc(work->snapshot, work->view.resource_count * sizeof(struct snapshot_resource));
     if (work->snapshot->resources)
         list_resources(&work->view, &set, work->snapshot);
     keyset_finish(&set);

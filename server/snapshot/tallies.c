@@ -8,6 +8,7 @@
 #include "server/segment/cells.h"
 #include "server/segment/values.h"
 #include "server/segment/view.h"
+#include "server/snapshot/arena.h"
 #include "server/snapshot/drafts.h"
 #include "server/snapshot/snapshot.h"
 
@@ -101,7 +102,7 @@ int tally_errors(const struct drafts *drafts, struct snapshot *snapshot)
     error = keyset_init(&rows, count);
     if (error)
         return error;
-    snapshot->errors = snapshot_alloc(snapshot, count * (sizeof(struct snapshot_error) + VALUE_TEXT_BYTES));
+    snapshot->errors = arena_alloc(snapshot, count * (sizeof(struct snapshot_error) + VALUE_TEXT_BYTES));
     if (!snapshot->errors) {
         keyset_finish(&rows);
         return -ENOMEM;
@@ -241,7 +242,7 @@ int tally_overflows(const struct view *view, const struct view_series *series, s
     if (!error)
         error = keyset_init(&overflows.counted, series_count);
     if (!error)
-        snapshot->overflows = snapshot_alloc(snapshot, count * sizeof(struct snapshot_overflow));
+        snapshot->overflows = arena_alloc(snapshot, count * sizeof(struct snapshot_overflow));
     if (!snapshot->overflows)
         error = -ENOMEM;
     for (size_t i = 0; !error && i < series_count; i++)
