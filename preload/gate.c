@@ -28,6 +28,7 @@
 #include "preload/processes/companion.h"
 #include "preload/processes/confined.h"
 #include "preload/records/chain.h"
+#include "preload/records/trampolines.h"
 #include "preload/shim.h"
 #include "preload/signals/actions.h"
 #include "preload/signals/masks.h"
@@ -134,7 +135,7 @@ static void shim_fill(struct shim *shim)
     shim->is_strict = is_set("CALLMETER_STRICT");
     dl_iterate_phdr(count_object, &shim->objects_before);
     shim->has_foreign_descriptors = foreign_has_descriptors();
-    shim->bind_thread = cpu_bind_thread;
+    shim->bind_thread = trampolines_bind;
     shim->code_map = code_map;
     shim->lanes_init = lanes_init;
     shim->keep_address = environment_keep_address;

@@ -59,7 +59,7 @@ struct shim {
     bool has_foreign_descriptors; /* foreign.h */
     size_t objects_before;        /* how many objects were loaded before the control module */
     /* Data plane. */
-    int (*bind_thread)(ptrdiff_t);                        /* cpu.h */
+    int (*bind_thread)(ptrdiff_t);                        /* trampolines.h */
     int (*code_map)(void *address, const void *, size_t); /* code_map.h */
     int (*lanes_init)(const struct lane_config *);
     void (*keep_address)(const char *address); /* environment.h */

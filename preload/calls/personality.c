@@ -14,6 +14,7 @@
 #include "preload/records/chain.h"
 #include "preload/records/counters.h"
 #include "preload/records/lane.h"
+#include "preload/records/trampolines.h"
 
 enum {
     DWARF_RAX = 0,
@@ -118,13 +119,13 @@ static bool is_in_original(uintptr_t address)
 static bool is_linking(uintptr_t address)
 {
 #define IS_LINKING(kind) || address == (uintptr_t)hot_linking_##kind || address == (uintptr_t)hot_linking_tail_##kind
-    return false CPU_TRAMPOLINES(IS_LINKING);
+    return false TRAMPOLINES(IS_LINKING);
 }
 
 static bool is_unlinking(uintptr_t address)
 {
 #define IS_UNLINKING(kind) || address == (uintptr_t)hot_unlinking_##kind
-    return false CPU_TRAMPOLINES(IS_UNLINKING);
+    return false TRAMPOLINES(IS_UNLINKING);
 }
 
 /* A thread that is cancelled between two instructions of the trampoline leaves a call that was counted as begun but not

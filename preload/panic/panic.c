@@ -18,6 +18,7 @@
 #include "preload/panic/wait.h"
 #include "preload/records/counters.h"
 #include "preload/records/lane.h"
+#include "preload/records/trampolines.h"
 #include "preload/signals/actions.h"
 #include "preload/signals/cramped.h"
 #include "preload/signals/relocated.h"

@@ -9,6 +9,7 @@
 #include "preload/records/counters.h"
 #include "preload/records/lane.h"
 #include "preload/records/record.h"
+#include "preload/records/trampolines.h"
 
 enum {
     CHUNKS_LOOKED_AT = 4,
@@ -24,7 +25,7 @@ _Static_assert(CELL_PANIC + 1 == CELL_ABANDONED && RECORD_PANICKED + 1 == RECORD
 bool chain_is_exit(const void *address)
 {
 #define IS_EXIT(kind) || address == hot_exit_##kind || address == hot_exit_tail_##kind
-    return false CPU_TRAMPOLINES(IS_EXIT);
+    return false TRAMPOLINES(IS_EXIT);
 }
 
 /* Counts a record as abandoned and unlinks nothing. It is kept: what looks dead may be a coroutine whose stack lies in
@@ -149,7 +150,7 @@ static bool is_other_than(uintptr_t slot, const char *exit)
 static bool is_slot_left(uintptr_t slot)
 {
 #define IS_OTHER(kind) &&is_other_than(slot, hot_exit_##kind) && is_other_than(slot, hot_exit_tail_##kind)
-    return true CPU_TRAMPOLINES(IS_OTHER);
+    return true TRAMPOLINES(IS_OTHER);
 }
 
 /* True if a later call was made from the record's slot; not by a tail call, which takes over the slot of one that is

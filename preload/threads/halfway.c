@@ -9,6 +9,7 @@
 #include "preload/machine/kernel_action.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/records/counters.h"
+#include "preload/records/trampolines.h"
 
 #define PAGE_BYTES  UINT64_C(4096)
 #define STACK_BYTES (64 * PAGE_BYTES) /* from here up to the last frame that is looked for */
@@ -64,11 +65,11 @@ static void mend_half(const struct lane *lane, uintptr_t ip, uint64_t rbx)
 #define IS_UNLINKING(kind) || ip == (uintptr_t)hot_unlinking_##kind
     const struct hook *hook;
 
-    if (false CPU_TRAMPOLINES(IS_LINKING)) {
+    if (false TRAMPOLINES(IS_LINKING)) {
         hook = (const struct hook *)rbx;
         if (hook->cell == hook->home)
             counters_add(lane, hook, CELL_STARTED, 1);
-    } else if (false CPU_TRAMPOLINES(IS_UNLINKING)) {
+    } else if (false TRAMPOLINES(IS_UNLINKING)) {
         hook = ((const struct record *)rbx)->hook;
         counters_add(lane, hook, CELL_STARTED, UINT64_MAX);
     }

@@ -5,6 +5,7 @@
 
 #include "preload/machine/code_map.h"
 #include "preload/machine/x86_64/cpu.h"
+#include "preload/records/trampolines.h"
 
 /* Each is the distance from itself to a displacement, which holds the offset in struct hot_thread until it is bound.
  * The linker gives the section's bounds; entry.S makes it. */
@@ -42,7 +43,7 @@ static int bind_copy(ptrdiff_t thread_offset, long bytes)
 
 /* Executable all along: a policy that forbids code to be written says so to the first call, and not only when pages
  * that were made writable are to become code again. */
-int cpu_bind_thread(ptrdiff_t thread_offset)
+int trampolines_bind(ptrdiff_t thread_offset)
 {
     long bytes = pages_end - pages;
 

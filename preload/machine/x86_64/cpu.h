@@ -1,5 +1,5 @@
-/* What a processor must provide to the data plane: the trampolines' addresses, and single instructions where C has no
- * word for them. */
+/* What a processor must provide to the data plane: single instructions where C has no word for them, system calls, and
+ * going on with another stack. */
 #ifndef CALLMETER_PRELOAD_MACHINE_X86_64_CPU_H
 #define CALLMETER_PRELOAD_MACHINE_X86_64_CPU_H
 
@@ -9,38 +9,6 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
-
-/* Trampolines (entry.S). A stub pushes rbx, puts its hook there and jumps to an entry; originals return to the exit, or
- * to the other one if a tracked function's tail call called them. In each, the instructions that link a record in and
- * unlink it: what is counted in front of them is then as good as done. Not callable. */
-#define CPU_TRAMPOLINE(kind)                                                                                           \
-    extern const char hot_entry_##kind[], hot_exit_##kind[], hot_exit_tail_##kind[], hot_linking_##kind[],             \
-        hot_linking_tail_##kind[], hot_unlinking_##kind[]
-
-/* All kinds. `late`: the clock is read by hot_extra. `untimed`: not at all; for calls that are judged only. */
-#define CPU_TRAMPOLINES(each) each(tsc) each(clock) each(late_tsc) each(late_clock) each(untimed)
-
-CPU_TRAMPOLINE(tsc);
-CPU_TRAMPOLINE(clock);
-CPU_TRAMPOLINE(late_tsc);
-CPU_TRAMPOLINE(late_clock);
-CPU_TRAMPOLINE(untimed);
-
-/* Between a stub and an entry: asks sampling_decide. */
-extern const char hot_sample_tsc[], hot_sample_clock[], hot_sample_late_tsc[], hot_sample_late_clock[];
-/* Between an entry and an original: asks extra_entry, reads the clock. */
-extern const char hot_extra_tsc[], hot_extra_clock[], hot_extra_untimed[];
-extern const char hot_count_slow[];
-extern const char hot_landing[];
-/* All of the above but hot_count_slow and hot_landing: [hot_pages, hot_pages_end). */
-extern const char hot_pages[], hot_pages_end[];
-
-/* The clock behind hot_entry_clock, in nanoseconds; general registers only. */
-extern uint64_t (*hot_clock)(void);
-
-/* Makes the trampolines find struct hot_thread at that offset from the thread pointer. Nothing may run in them yet.
- * -errno: code cannot be written here. Context: startup, once. */
-int cpu_bind_thread(ptrdiff_t thread_offset);
 
 #define CPU_FLAG_DIRECTION 0x400 /* of rflags */
 #define CPU_FLAG_ALIGNMENT 0x40000
