@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 
 #include "preload/machine/x86_64/cpu.h"
-#include "preload/records/counters.h"
+#include "preload/threads/blocks.h"
 #include "server/segment/segment.h"
 
 enum {
@@ -73,7 +73,7 @@ static bool is_bad(uintptr_t page, bool otherwise)
 /* Of the blocks that are in use the header said how many there are: so many as this process has opened, at least. */
 static void restore_header(struct segment_header *header)
 {
-    uint32_t opened = counters_opened();
+    uint32_t opened = blocks_opened();
 
     if (header->block_count < opened)
         header->block_count = opened;

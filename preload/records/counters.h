@@ -1,28 +1,11 @@
-/* The counters of a lane: its block in the segment, and how a call's outcome is judged. Context of everything but the
- * first: hot. */
+/* Counting in a lane's block of the segment, and judging a call's outcome. Context of everything but the first: hot. */
 #ifndef CALLMETER_PRELOAD_RECORDS_COUNTERS_H
 #define CALLMETER_PRELOAD_RECORDS_COUNTERS_H
 
 #include "preload/records/hot.h"
 
-/* `errno_offset` is that of errno from the thread pointer, the same in all threads. `is_file`: the segment is a file,
- * and blocks need space on the disk. Context: startup. */
-void counters_init(struct segment_header *segment, ptrdiff_t errno_offset, bool is_file);
-
-/* How many blocks this process has opened. */
-uint32_t counters_opened(void);
-
-/* Makes the blocks below `count` accessible to this process. false: it cannot be done (limits). */
-bool counters_open(uint32_t count);
-
-/* Frees the blocks of processes that are gone (reclaim.h). */
-void counters_reclaim(void);
-
-/* A block for the calling thread, or NULL if all are taken, or there is no space for one. `owner` is image_owner. */
-uint8_t *counters_claim_block(uint64_t owner);
-
-/* The block of a thread of this process that is gone, for the calling one; NULL if it is not the process's any more. */
-uint8_t *counters_keep_block(uint8_t *block, uint64_t owner);
+/* `errno_offset` is that of errno from the thread pointer, the same in all threads. Context: startup. */
+void counters_init(struct segment_header *segment, ptrdiff_t errno_offset);
 
 /* Adds to a word (enum segment_cell_word) of the hook's home cell in the lane's block; by an atomic instruction to the
  * shared block, if the lane has none. */

@@ -17,6 +17,7 @@
 #include "preload/records/counters.h"
 #include "preload/records/record.h"
 #include "preload/threads/altstack.h"
+#include "preload/threads/blocks.h"
 #include "preload/threads/halfway.h"
 #include "preload/threads/process_image.h"
 
@@ -159,7 +160,7 @@ void lanes_reap(void)
     if (!lanes)
         return;
     lanes_reap_if(0);
-    counters_reclaim();
+    blocks_reclaim();
 }
 
 static struct lane *lane_take_free(void)
@@ -232,11 +233,11 @@ static void lane_take_block(struct lane *lane)
     uint8_t *block = *lane->block_ref;
 
     if (block)
-        block = counters_keep_block(block, image_owner());
+        block = blocks_keep(block, image_owner());
     if (!block)
-        block = counters_claim_block(image_owner());
+        block = blocks_claim(image_owner());
     if (!image_hold())
-        block = counters_claim_block(image_owner());
+        block = blocks_claim(image_owner());
     *lane->block_ref = block;
 }
 
@@ -309,7 +310,7 @@ static void process_begin(void)
     atomic_store(&process_id, id);
     process_note(id);
     if (images_are_many())
-        counters_reclaim();
+        blocks_reclaim();
     for (uint32_t i = 0; i < atomic_load(&lanes_used); i++) {
         block_refs[i] = NULL;
         if (atomic_load(&lanes[i].state) > LANE_FREE)
@@ -438,7 +439,8 @@ int lanes_init(const struct lane_config *given)
     long result;
 
     config = *given;
-    counters_init(given->segment, given->errno_offset, given->is_file);
+    counters_init(given->segment, given->errno_offset);
+    blocks_init(given->segment, given->is_file);
     slow_init(given->now);
     extra_init(given->now, given->errno_offset);
     sampling_init();

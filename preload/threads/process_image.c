@@ -47,7 +47,7 @@ _Static_assert(offsetof(struct image, next) - offsetof(struct image, previous) =
 
 static struct image *images; /* shared by all processes; the first is no image, but tells of the others */
 static uint32_t image_capacity;
-static _Atomic uint32_t images_opened; /* as counters_open does it, to this process */
+static _Atomic uint32_t images_opened; /* as blocks.c does it, to this process */
 static ptrdiff_t head_offset;          /* from the thread pointer to glibc's head; 0: not known */
 static uint32_t own;                   /* index; 0: none */
 static int own_pid;
