@@ -3,7 +3,6 @@
 #include <link.h>
 #include <string.h>
 
-#include "preload/control/reports/backtrace.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/records/chain.h"
 #include "preload/records/lane.h"

@@ -9,8 +9,24 @@
 #include <stdint.h>
 #include <ucontext.h>
 
-struct backtrace_registers;
 struct record;
+
+enum {
+    BACKTRACE_FRAMES_MAX = 64,
+};
+
+/* What the caller of a tracked function has in the registers that a call preserves. */
+struct backtrace_registers {
+    uint64_t rbp;
+    uint64_t r12;
+    uint64_t r13;
+    uint64_t r14;
+    uint64_t r15;
+    bool has_cleanups; /* some frame in between has code to run when it is left by an exception */
+    bool has_handler;  /* a signal's handler is in between */
+    size_t pc_count;   /* of frames in between, the interrupted one first */
+    uintptr_t pcs[BACKTRACE_FRAMES_MAX];
+};
 
 /* What the manifest says of one function. */
 struct recover_value {

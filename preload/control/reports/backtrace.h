@@ -11,12 +11,10 @@
 #include <stdint.h>
 #include <ucontext.h>
 
+#include "preload/panic/recover.h"
+
 struct record;
 struct stub_map;
-
-enum {
-    BACKTRACE_FRAMES_MAX = 64,
-};
 
 /* What unwinding needs of its host; all of it stays valid for ever. */
 struct backtrace_config {
@@ -33,19 +31,6 @@ struct backtrace_frame {
 struct backtrace {
     struct backtrace_frame frames[BACKTRACE_FRAMES_MAX]; /* innermost first */
     size_t count;
-};
-
-/* What the caller of a tracked function has in the registers that a call preserves. */
-struct backtrace_registers {
-    uint64_t rbp;
-    uint64_t r12;
-    uint64_t r13;
-    uint64_t r14;
-    uint64_t r15;
-    bool has_cleanups; /* some frame in between has code to run when it is left by an exception */
-    bool has_handler;  /* a signal's handler is in between */
-    size_t pc_count;   /* of frames in between, the interrupted one first */
-    uintptr_t pcs[BACKTRACE_FRAMES_MAX];
 };
 
 /* -ENOMEM, or -ENOSYS: libunwind does not work here. Context: startup. */
