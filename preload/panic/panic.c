@@ -22,6 +22,7 @@
 #include "preload/signals/actions.h"
 #include "preload/signals/cramped.h"
 #include "preload/signals/relocated.h"
+#include "preload/signals/sender.h"
 #include "preload/threads/altstack.h"
 
 #define FAULTS (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGILL))
@@ -55,21 +56,6 @@ static struct panic_config config;
 static struct segment_header *segment; /* NULL: nothing is caught */
 static uintptr_t crash_stack;          /* top; above it is the stack of signals that come meanwhile */
 static _Atomic int server_pid;         /* where our thread runs */
-static siginfo_t passed_on[65];        /* by our own thread: who had sent it */
-static _Atomic uint64_t is_passed_on;
-
-/* Where from ------------------------------------------------------------------------------------------------------- */
-
-bool panic_is_from_outside(siginfo_t *info)
-{
-    uint64_t bit = SIGNAL_BIT(info->si_signo);
-
-    if (info->si_code != SI_USER && info->si_code != SI_TKILL && info->si_code != SI_QUEUE)
-        return false;
-    if (info->si_pid == cpu_own_pid() && info->si_code == SI_USER && (atomic_fetch_and(&is_passed_on, ~bit) & bit))
-        *info = passed_on[info->si_signo];
-    return info->si_pid != cpu_own_pid();
-}
 
 /* Counting --------------------------------------------------------------------------------------------------------- */
 
@@ -343,7 +329,7 @@ static void redeliver(int signal, siginfo_t *info, ucontext_t *context)
 
 void panic_take(int signal, siginfo_t *info, ucontext_t *context)
 {
-    if (position_of(signal) >= 0 && !panic_is_from_outside(info) && !signals_thread.is_ending &&
+    if (position_of(signal) >= 0 && !sender_is_outside(info) && !signals_thread.is_ending &&
         !signals_is_sent_on(signal, info, context) && handle_with_room(signal, info, context, NULL))
         return;
     redeliver(signal, info, context);
@@ -358,7 +344,7 @@ void panic_take_blocked(int signal, siginfo_t *info, ucontext_t *context)
 
 void panic_end(int signal, siginfo_t *info, ucontext_t *context)
 {
-    if (position_of(signal) < 0 || panic_is_from_outside(info) || signals_thread.is_ending)
+    if (position_of(signal) < 0 || sender_is_outside(info) || signals_thread.is_ending)
         return;
     signals_thread.is_ending = true;
     handle_with_room(signal, info, context, "the program ends by itself");
@@ -372,20 +358,6 @@ static void give_up(struct panic_frame *frame, ucontext_t *context)
     if (frame->faults++ == 0)
         __builtin_longjmp(frame->escape, 1);
     redeliver(frame->signal, frame->info, context);
-}
-
-/* A signal for the process may pick our thread when all others block it. It is sent again, and waits for them. */
-static void pass_on(int signal, const siginfo_t *info, ucontext_t *context)
-{
-    own_mask_block_all(NULL);
-    *(uint64_t *)&context->uc_sigmask |= SIGNAL_BIT(signal);
-    if (info->si_code == SI_TKILL) /* for this thread alone */
-        return;
-    if (cpu_syscall(SYS_rt_sigqueueinfo, cpu_own_pid(), signal, (long)info, 0, 0, 0) == 0 || info->si_code != SI_USER)
-        return;
-    passed_on[signal] = *info;
-    atomic_fetch_or(&is_passed_on, SIGNAL_BIT(signal));
-    cpu_syscall(SYS_kill, cpu_own_pid(), signal, 0, 0, 0, 0);
 }
 
 /* Descriptors are the thread's own (server/http/descriptors.h): standard error is opened for the one line. */
@@ -436,7 +408,7 @@ bool panic_is_own(int signal, siginfo_t *info, ucontext_t *context)
     if (signals_thread.is_own) {
         if (info->si_code > 0)
             park();
-        pass_on(signal, info, context);
+        sender_pass_on(signal, info, context);
         return true;
     }
     if (!frame)
@@ -446,7 +418,7 @@ bool panic_is_own(int signal, siginfo_t *info, ucontext_t *context)
         panic_wait_timer_again(frame->timer);
         return true;
     }
-    if (panic_is_from_outside(info))
+    if (sender_is_outside(info))
         redeliver(signal, info, context);
     else
         give_up(frame, context);

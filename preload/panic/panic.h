@@ -67,7 +67,4 @@ void panic_end(int signal, siginfo_t *info, ucontext_t *context);
  * file. It has been seen to. May jump. */
 bool panic_is_own(int signal, siginfo_t *info, ucontext_t *context);
 
-/* True if another process sent it. */
-bool panic_is_from_outside(siginfo_t *info);
-
 #endif

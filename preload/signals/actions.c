@@ -12,6 +12,7 @@
 #include "preload/records/lane.h"
 #include "preload/signals/masks.h"
 #include "preload/signals/relocated.h"
+#include "preload/signals/sender.h"
 #include "preload/threads/altstack.h"
 
 enum {
@@ -328,7 +329,7 @@ static __attribute__((noinline)) void call_handler(int signal, siginfo_t *info, 
         .pid = cpu_own_pid(),
     };
 
-    if (panic_is_from_outside(info))
+    if (sender_is_outside(info))
         signals_thread.sent = signals_place_of(signal, context);
     relocated_hide(context, &relocated);
     note.ip = signals_place_of(signal, context).ip;

@@ -1,0 +1,18 @@
+/* Who sent a signal. callmeter's own thread may get one that is for the program, and sends it again: what is known of
+ * the first sender is kept for the thread that it comes to then. */
+#ifndef CALLMETER_PRELOAD_SIGNALS_SENDER_H
+#define CALLMETER_PRELOAD_SIGNALS_SENDER_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <ucontext.h>
+
+/* True if another process sent it. Of what callmeter's own thread passed on, *info becomes what the first sender gave.
+ * Context: signal. */
+bool sender_is_outside(siginfo_t *info);
+
+/* Sends the process a signal again that came to callmeter's own thread, which has it blocked from here on. What was
+ * meant for that thread alone is dropped. Context: signal, in callmeter's own thread. */
+void sender_pass_on(int signal, const siginfo_t *info, ucontext_t *context);
+
+#endif
