@@ -23,7 +23,7 @@
 #include "preload/machine/code_map.h"
 #include "preload/machine/log.h"
 #include "preload/machine/x86_64/cpu.h"
-#include "preload/panic/panic.h"
+#include "preload/panic/delivery.h"
 #include "preload/processes/address_limit.h"
 #include "preload/processes/companion.h"
 #include "preload/processes/confined.h"
@@ -45,6 +45,8 @@ uint64_t (*hot_clock)(void) __attribute__((visibility("hidden"))) = clock_unset;
 static struct shim own_shim;
 static char **arguments;           /* the program's */
 static char **initial_environment; /* as the kernel made it */
+
+void signals_resolve(void);
 
 static void enter_thread(void)
 {
@@ -171,7 +173,7 @@ static void shim_fill(struct shim *shim)
     shim->executables_match = executables_match;
     shim->pass_on = pass_on;
     shim->stand_aside = stand_aside;
-    shim->panic_init = panic_init;
+    shim->panic_init = delivery_init;
     shim->relocated_init = relocated_init;
     shim->companion_init = companion_init;
     shim->module_open = module_open;

@@ -13,6 +13,7 @@
 #include "preload/signals/actions.h"
 #include "preload/signals/cramped.h"
 #include "preload/signals/masks.h"
+#include "preload/signals/notes.h"
 
 /* libc's, for raise.S. */
 #define DEFINE(name)                                                                                                   \

@@ -11,13 +11,13 @@
 
 #include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
+#include "preload/panic/delivery.h"
 #include "preload/panic/recover.h"
 #include "preload/records/lane.h"
 #include "preload/signals/actions.h"
 
 static uint64_t interrupting; /* siginterrupt(3); libc's own set of these is not to be seen */
 
-static int (*real_sigaction)(int, const struct sigaction *, struct sigaction *);
 static __sighandler_t (*real_signal)(int, __sighandler_t);
 static __sighandler_t (*real_sysv_signal)(int, __sighandler_t);
 static __sighandler_t (*real_sigset)(int, __sighandler_t);
@@ -28,6 +28,8 @@ static FILE *(*real_popen)(const char *, const char *);
 static void (*real_exit)(int);
 static void (*real_quick_exit)(int);
 static void (*real_exit_now)(int);
+
+void signals_resolve(void);
 
 void signals_resolve(void)
 {
@@ -41,19 +43,13 @@ void signals_resolve(void)
     *(void **)&real_exit = dlsym(RTLD_NEXT, "exit");
     *(void **)&real_quick_exit = dlsym(RTLD_NEXT, "quick_exit");
     *(void **)&real_exit_now = dlsym(RTLD_NEXT, "_exit");
-    *(void **)&real_sigaction = dlsym(RTLD_NEXT, "sigaction");
+    signals_find_libc();
 }
 
 static void resolve_first(const void *real)
 {
     if (!real)
         signals_resolve();
-}
-
-int signals_real_action(int signal, const struct sigaction *action, struct sigaction *ret_old)
-{
-    resolve_first(*(void **)&real_sigaction);
-    return real_sigaction(signal, action, ret_old);
 }
 
 #define PUBLIC __attribute__((visibility("default")))
@@ -208,7 +204,7 @@ PUBLIC FILE *popen(const char *command, const char *modes)
 PUBLIC void exit(int status)
 {
     lanes_ending(ABANDONED_PROCESS_EXIT);
-    signals_leave();
+    panic_leave();
     recover_end();
     resolve_first(*(void **)&real_exit);
     real_exit(status);
@@ -218,7 +214,7 @@ PUBLIC void exit(int status)
 PUBLIC void quick_exit(int status)
 {
     lanes_ending(ABANDONED_PROCESS_EXIT);
-    signals_leave();
+    panic_leave();
     recover_end();
     resolve_first(*(void **)&real_quick_exit);
     real_quick_exit(status);
@@ -229,7 +225,7 @@ PUBLIC void quick_exit(int status)
 PUBLIC void _exit(int status)
 {
     lanes_ending(ABANDONED_PROCESS_EXIT);
-    signals_leave();
+    panic_leave();
     if (real_exit_now)
         real_exit_now(status);
     for (;;)

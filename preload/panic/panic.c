@@ -21,6 +21,7 @@
 #include "preload/records/trampolines.h"
 #include "preload/signals/actions.h"
 #include "preload/signals/cramped.h"
+#include "preload/signals/notes.h"
 #include "preload/signals/relocated.h"
 #include "preload/signals/sender.h"
 #include "preload/threads/altstack.h"

@@ -1,19 +1,14 @@
 #include "preload/signals/actions.h"
 
+#include <dlfcn.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <ucontext.h>
 
 #include "preload/machine/kernel_action.h"
 #include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
-#include "preload/panic/abort.h"
-#include "preload/panic/panic.h"
 #include "preload/records/lane.h"
 #include "preload/signals/masks.h"
-#include "preload/signals/relocated.h"
-#include "preload/signals/sender.h"
-#include "preload/threads/altstack.h"
 
 enum {
     READS_MAX = 1000,
@@ -27,7 +22,19 @@ static _Atomic uint64_t lock_owner;     /* pid << 32 | tid */
 static uintptr_t restorer;              /* libc's */
 static uint64_t known_flags;            /* those that the kernel keeps */
 static unsigned spawning;
+static int (*real_sigaction)(int, const struct sigaction *, struct sigaction *);
 static uint64_t released; /* were claimed; the lock is held */
+static signals_entry *entry;
+
+void signals_init(signals_entry *given)
+{
+    entry = given;
+}
+
+void signals_find_libc(void)
+{
+    *(void **)&real_sigaction = dlsym(RTLD_NEXT, "sigaction");
+}
 
 uintptr_t signals_restorer(void)
 {
@@ -39,11 +46,6 @@ bool signals_is_claimed(int signal)
     return signal > 0 && signal < KERNEL_SIGNALS && (atomic_load(&claimed) & SIGNAL_BIT(signal));
 }
 
-static bool is_function(uintptr_t handler)
-{
-    return handler != (uintptr_t)SIG_DFL && handler != (uintptr_t)SIG_IGN;
-}
-
 /* The kernel raises these itself, and abort(3) its own: ignoring them does not keep the program alive. */
 static bool is_forced(int signal)
 {
@@ -53,8 +55,6 @@ static bool is_forced(int signal)
 
 /* The kernel's actions ----------------------------------------------------------------------------------------------
  */
-
-static void entry(int signal, siginfo_t *info, void *context);
 
 static void kernel_set(int signal, const struct kernel_action *action)
 {
@@ -89,7 +89,7 @@ static struct kernel_action action_for_kernel(int signal, const struct kernel_ac
         .restorer = restorer,
     };
 
-    if (is_function(action->handler)) {
+    if (signals_is_function(action->handler)) {
         kernel.flags = (action->flags & ~(uint64_t)(uint32_t)SA_RESETHAND) | SA_SIGINFO | KERNEL_RESTORER_FLAG;
         kernel.mask = action->mask;
     } else if (action->handler == (uintptr_t)SIG_IGN) {
@@ -145,8 +145,8 @@ static void action_store(int signal, const struct kernel_action *action)
         kernel_set(signal, &kernel);
 }
 
-/* In a handler, which may have interrupted a change; it then takes what there is. */
-static struct kernel_action action_load(int signal)
+/* What was interrupted may be a change; a handler then takes what there is. */
+struct kernel_action signals_action(int signal)
 {
     struct kernel_action action;
 
@@ -162,7 +162,7 @@ static struct kernel_action action_load(int signal)
 
 bool signals_has_default(int signal)
 {
-    return action_load(signal).handler == (uintptr_t)SIG_DFL;
+    return signals_action(signal).handler == (uintptr_t)SIG_DFL;
 }
 
 static void action_from_program(const struct sigaction *from, struct kernel_action *ret_action)
@@ -190,7 +190,7 @@ static void change_kernels(int signal, const struct kernel_action *next, struct 
 {
     kernel_get(signal, ret_before);
     if (ret_before->handler == (uintptr_t)entry)
-        *ret_before = action_load(signal);
+        *ret_before = signals_action(signal);
     if (next)
         kernel_set(signal, next);
 }
@@ -217,8 +217,7 @@ int signals_change(int signal, const struct sigaction *given, struct sigaction *
     return 0;
 }
 
-/* The kernel's SA_RESETHAND. false: another thread's signal was faster. */
-static bool take_handler(int signal, uintptr_t handler)
+bool signals_take_handler(int signal, uintptr_t handler)
 {
     struct kernel_action next;
     uint64_t mask;
@@ -236,6 +235,13 @@ static bool take_handler(int signal, uintptr_t handler)
         action_store(signal, &next);
     unlock(&mask);
     return is_mine;
+}
+
+int signals_real_action(int signal, const struct sigaction *action, struct sigaction *ret_old)
+{
+    if (!real_sigaction)
+        signals_find_libc();
+    return real_sigaction(signal, action, ret_old);
 }
 
 /* Learns libc's restorer, and which flags the kernel keeps. false: something between us and libc has it otherwise. */
@@ -304,117 +310,6 @@ void signals_reclaim(void)
     for (uint64_t left = released; left; left &= left - 1)
         action_store(__builtin_ctzll(left) + 1, &actions[__builtin_ctzll(left) + 1]);
     unlock(&mask);
-}
-
-/* Delivery ----------------------------------------------------------------------------------------------------------
- */
-
-/* Not inlined: what follows it in `entry` may run on a stack that has no room for this. */
-static __attribute__((noinline)) void call_handler(int signal, siginfo_t *info, void *context,
-                                                   const struct kernel_action *action)
-{
-    uint64_t blocked = action->mask | (action->flags & SA_NODEFER ? 0 : SIGNAL_BIT(signal));
-    stack_t *stack = &((ucontext_t *)context)->uc_stack;
-    stack_t own_stack = *stack;
-    bool is_stack_hidden;
-    bool is_hiding = !lane_is_borrowed();
-    uint64_t before = 0;
-    struct relocated relocated;
-    struct signals_note note = {
-        .self = &note,
-        .outer = signals_thread.note,
-        .info = info,
-        .context = context,
-        .signal = signal,
-        .pid = cpu_own_pid(),
-    };
-
-    if (sender_is_outside(info))
-        signals_thread.sent = signals_place_of(signal, context);
-    relocated_hide(context, &relocated);
-    note.ip = signals_place_of(signal, context).ip;
-    signals_thread.note = &note;
-    is_stack_hidden = altstack_hide(stack);
-    if (is_hiding)
-        before = masks_begin(context, blocked);
-    ((void (*)(int, siginfo_t *, void *))action->handler)(signal, info, context);
-    if (is_hiding)
-        masks_end(context, before);
-    signals_thread.note = note.outer;
-    note.self = NULL;
-    if (is_stack_hidden)
-        *stack = own_stack;
-    relocated_show(context, &relocated);
-}
-
-/* abort(3) goes on when its signal came to nothing, and ends the program where nobody sees it. */
-static void check_abort(int signal, siginfo_t *info, ucontext_t *context)
-{
-    if (signal == SIGABRT && abort_is_caller(info, context))
-        panic_end(signal, info, context);
-}
-
-/* The program's handler cannot be called: the kernel ends the program then. */
-static void take_overflow(ucontext_t *context)
-{
-    siginfo_t info = {.si_signo = SIGSEGV, .si_code = SI_KERNEL};
-
-    panic_take(SIGSEGV, &info, context);
-}
-
-/* The stack that the thread got from us is for what the program has no handler for: without us, its handler would have
- * been called on the stack that the signal came on. The kernel's frame is moved there, and all begins again. true: it
- * has no room there, and the program ends. */
-static bool move_to_program_stack(int signal, const siginfo_t *info, ucontext_t *context)
-{
-    const stack_t *stack = &context->uc_stack;
-    uintptr_t low = (uintptr_t)stack->ss_sp;
-    uintptr_t sp = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
-    uintptr_t distance;
-
-    if ((uintptr_t)context - low >= stack->ss_size || sp - low < stack->ss_size || !altstack_is_own(stack))
-        return false;
-    distance = cpu_move_signal_frame(context, sp);
-    if (distance != 0)
-        cpu_resume_handler(signal, (uintptr_t)info + distance, (uintptr_t)context + distance, (uintptr_t)entry);
-    take_overflow(context);
-    return true;
-}
-
-/* Hardware that reports a page it has found broken, which nobody has touched, is no fault. */
-static bool is_fault(int signal, const siginfo_t *info)
-{
-    return info->si_code > 0 && !(signal == SIGBUS && info->si_code == BUS_MCEERR_AO);
-}
-
-static void entry(int signal, siginfo_t *info, void *context)
-{
-    struct kernel_action action;
-
-    cpu_allow_unaligned();
-    if (panic_is_own(signal, info, context))
-        return;
-    if (masks_is_hidden(signal)) {
-        if (is_fault(signal, info))
-            panic_take_blocked(signal, info, context);
-        else
-            masks_postpone(signal, info, context);
-        return;
-    }
-    action = action_load(signal);
-    if (is_function(action.handler) && move_to_program_stack(signal, info, context))
-        return;
-    if (is_function(action.handler) && (action.flags & (uint64_t)(uint32_t)SA_RESETHAND) &&
-        !take_handler(signal, action.handler))
-        action.handler = (uintptr_t)SIG_DFL;
-    if (is_function(action.handler)) {
-        call_handler(signal, info, context, &action);
-        check_abort(signal, info, context);
-    } else if (action.handler == (uintptr_t)SIG_IGN && info->si_code <= 0) {
-        check_abort(signal, info, context);
-    } else {
-        panic_take(signal, info, context);
-    }
 }
 
 /* exec --------------------------------------------------------------------------------------------------------------

@@ -17,12 +17,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "preload/signals/notes.h"
+#include "preload/machine/kernel_action.h"
 
-/* Finds libc's functions behind the interposers (signals_calls.c). Context: startup. */
-void signals_resolve(void);
+/* What the kernel calls. */
+typedef void signals_entry(int signal, siginfo_t *info, void *context);
 
-/* libc's sigaction. Context: any, once it is found. */
+/* The kernel's handler of whatever is claimed from here on. Context: startup, once. */
+void signals_init(signals_entry *entry);
+
+/* Looks up libc's sigaction, behind the interposers. Context: startup. */
+void signals_find_libc(void);
+
+/* libc's sigaction. Context: any. */
 int signals_real_action(int signal, const struct sigaction *action, struct sigaction *ret_old);
 
 /* From here on the program's action for the signal is virtual. false: it is ignored now, and stays the program's.
@@ -38,21 +44,26 @@ void signals_reclaim(void);
 /* sigaction(2) of a claimed signal, which cannot fail: 0. Either may be NULL. Context: any. */
 int signals_change(int signal, const struct sigaction *action, struct sigaction *ret_old);
 
+static inline bool signals_is_function(uintptr_t handler)
+{
+    return handler != (uintptr_t)SIG_DFL && handler != (uintptr_t)SIG_IGN;
+}
+
+/* The program's action of a claimed signal. Context: signal. */
+struct kernel_action signals_action(int signal);
+
+/* The kernel's SA_RESETHAND: the program's action, which has that handler, becomes the default. false: it has another
+ * one by now, another thread's signal was faster. Context: signal. */
+bool signals_take_handler(int signal, uintptr_t handler);
+
 /* The program has no handler for it, and does not ignore it. Context: any. */
 bool signals_has_default(int signal);
 
 /* What libc has in every action: where handlers return to. 0: not known yet. Context: any. */
 uintptr_t signals_restorer(void);
 
-/* The program exits. If it does so in its handler of a claimed signal, that has ended it. Context: any. */
-void signals_leave(void);
-
 /* Puts the default action in the kernel. Context: signal. */
 void signals_set_default(int signal);
-
-/* True if the program's handler of a signal that was sent from outside has raised this one, so that the program dies of
- * it after all. Context: signal. */
-bool signals_is_sent_on(int signal, const siginfo_t *info, const void *context);
 
 /* Around exec: what the program ignores is ignored by the next one as well. The second is for an exec that failed.
  * Context: any, a child of vfork too. */

@@ -4,7 +4,6 @@
 #include <ucontext.h>
 
 #include "preload/machine/x86_64/cpu.h"
-#include "preload/panic/panic.h"
 #include "preload/signals/actions.h"
 #include "preload/signals/sender.h"
 
@@ -19,8 +18,7 @@ struct signals_place signals_place_of(int signal, const void *context)
     return (struct signals_place){(uintptr_t)(*registers)[REG_RIP], (uintptr_t)(*registers)[REG_RSP], signal};
 }
 
-/* Is the thread, whose stack pointer is `sp`, still in the handler of the note? */
-static bool is_in_handler(const struct signals_note *note, uintptr_t sp)
+bool signals_is_in_handler(const struct signals_note *note, uintptr_t sp)
 {
     uintptr_t at = (uintptr_t)note;
     const ucontext_t *context;
@@ -50,16 +48,5 @@ bool signals_is_sent_on(int signal, const siginfo_t *info, const void *context)
     if (info->si_code > 0 || sent->signal != signal)
         return false;
     return (sent->ip == place.ip && sent->sp == place.sp) ||
-           (note && note->signal == signal && is_in_handler(note, place.sp) && sender_is_outside(note->info));
-}
-
-void signals_leave(void)
-{
-    struct signals_note *note = signals_thread.note;
-
-    if (!note || signals_thread.is_ending)
-        return;
-    signals_thread.note = NULL;
-    if (is_in_handler(note, (uintptr_t)__builtin_frame_address(0)) && note->pid == cpu_own_pid())
-        panic_end(note->signal, note->info, note->context);
+           (note && note->signal == signal && signals_is_in_handler(note, place.sp) && sender_is_outside(note->info));
 }

@@ -44,6 +44,13 @@ extern __thread struct signals_thread signals_thread __attribute__((tls_model("i
 /* Where `context`, of a signal's frame, was interrupted. Context: signal. */
 struct signals_place signals_place_of(int signal, const void *context);
 
+/* Is the thread, whose stack pointer is `sp`, still in the handler of the note? Context: any. */
+bool signals_is_in_handler(const struct signals_note *note, uintptr_t sp);
+
+/* True if the program's handler of a signal that was sent from outside has raised this one, so that the program dies of
+ * it after all. Context: signal. */
+bool signals_is_sent_on(int signal, const siginfo_t *info, const void *context);
+
 /* The thread jumps to `target`, a stack pointer: handlers below it are left. With the mask that was saved there, or
  * with the one that it has. Context: hot. */
 static inline void signals_jumped(uintptr_t target, bool is_mask_restored)
