@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "preload/calls/tuples.h"
+#include "preload/control/segment/space.h"
 #include "preload/control/segment/writer.h"
 #include "preload/control/state/file.h"
 #include "preload/control/state/layout_hash.h"
@@ -519,7 +520,7 @@ static int leave_file(const char *directory, bool is_user)
         header.users[3] = (uint32_t)getpid();
     assert_int_equal(0, statefile_open(&file, directory, "stem", count_error, errors));
     assert_string_equal("stem.state", file.name);
-    assert_int_equal(0, statefile_reserve(file.fresh, 65536, 4096));
+    assert_int_equal(0, space_reserve(file.fresh, 65536, 4096));
     assert_int_equal(sizeof(header), pwrite(file.fresh, &header, sizeof(header), 0));
     fd = dup(file.fresh);
     assert_int_equal(0, statefile_publish(&file));

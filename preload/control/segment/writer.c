@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 
 #include "preload/control/memory/memory_limits.h"
-#include "preload/control/state/file.h"
+#include "preload/control/segment/space.h"
 
 enum {
     BLOCKS_MAX = 32768,
@@ -62,7 +62,7 @@ static int map(const struct segment_header *header, int fd, void **ret_memory)
     if (header->segment_bytes > MAPPING_MAX)
         return -ENOMEM;
     if (fd >= 0)
-        result = statefile_reserve(fd, header->segment_bytes, header->blocks + header->block_bytes);
+        result = space_reserve(fd, header->segment_bytes, header->blocks + header->block_bytes);
     if (result != 0)
         return result;
     memory = mmap(NULL, header->segment_bytes, PROT_NONE, flags, fd, 0);

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -393,21 +392,4 @@ void statefile_close(struct statefile *file)
     shut(&file->old);
     shut(&file->lock);
     shut(&file->directory);
-}
-
-/* Beyond RLIMIT_FSIZE the kernel raises SIGXFSZ, which kills. */
-static bool is_within_limit(uint64_t bytes)
-{
-    struct rlimit limit;
-
-    return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || bytes <= limit.rlim_cur;
-}
-
-int statefile_reserve(int fd, uint64_t bytes, uint64_t reserved_bytes)
-{
-    if (!is_within_limit(bytes))
-        return -EFBIG;
-    if (ftruncate(fd, (off_t)bytes) != 0)
-        return -errno;
-    return -posix_fallocate(fd, 0, (off_t)reserved_bytes);
 }

@@ -49,8 +49,4 @@ int statefile_publish(struct statefile *file);
 /* Gives back the descriptors and the lock; a fresh file that was not published goes. */
 void statefile_close(struct statefile *file);
 
-/* Makes the fresh file so long, with space on the disk for the first `reserved_bytes`. -errno; no signal is raised
- * (SIGXFSZ). */
-int statefile_reserve(int fd, uint64_t bytes, uint64_t reserved_bytes);
-
 #endif
