@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "preload/control/late/arrivals.h"
+#include "preload/control/late/late.h"
 #include "preload/control/memory/memory.h"
 #include "preload/control/objects/loaded.h"
 #include "preload/control/objects/unwinders.h"

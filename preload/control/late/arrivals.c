@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "preload/control/late/late.h"
 #include "preload/control/late/watch.h"
 #include "preload/control/objects/objects.h"
 #include "preload/control/objects/span.h"
@@ -17,6 +18,7 @@
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/shim.h"
 #include "symbols/manifest/manifest.h"
+#include "symbols/resolve/resolution.h"
 
 enum {
     VISITS = 2,            /* of one object: all but its IFUNCs, and these */

@@ -6,7 +6,9 @@
 #ifndef CALLMETER_PRELOAD_CONTROL_LATE_ARRIVALS_H
 #define CALLMETER_PRELOAD_CONTROL_LATE_ARRIVALS_H
 
-#include "preload/control/late/late.h"
+#include "preload/control/late/library.h"
+
+struct resolution;
 
 /* From now on. The resolution is that of the start. What cannot be done is logged. Context: startup, on the thread that
  * runs the constructor. */

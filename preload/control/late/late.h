@@ -8,47 +8,10 @@
 #ifndef CALLMETER_PRELOAD_CONTROL_LATE_LATE_H
 #define CALLMETER_PRELOAD_CONTROL_LATE_LATE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "preload/control/patching/stub_map.h"
-#include "preload/control/segment/clock.h"
-#include "preload/control/tracking/track.h"
-#include "preload/panic/recover.h"
-#include "symbols/elf/object.h"
+#include "preload/control/late/library.h"
+#include "preload/control/tracking/tracked.h"
 
 struct late_visit;
-
-/* Stays valid for ever. */
-struct late_config {
-    const struct shim *shim;
-    const struct manifest *manifest;
-    const struct clock *clock;
-    struct segment_header *segment;
-    struct recover_value *recover; /* by row, function_capacity of them; NULL: nothing is recovered */
-    struct stub_map *places;       /* of the start: that of each visit follows it */
-    bool has_shadow_stack;
-    bool is_data_scanned; /* runtime.h */
-    enum plan_mode limit; /* what a runtime in the process leaves of all plans */
-    const char *limit_reason;
-};
-
-/* A library in memory. */
-struct late_object {
-    const char *path;
-    const char *soname; /* or NULL */
-    uintptr_t load_bias;
-    bool is_elsewhere; /* in another namespace: its errno is not ours */
-    bool is_relocated; /* else its IFUNCs cannot be asked, and no thread can be running it */
-};
-
-/* Which functions of it are meant: IFUNCs have to wait until the library is relocated. */
-enum late_pass {
-    LATE_ALL,
-    LATE_BUT_IFUNCS,
-    LATE_IFUNCS,
-};
 
 /* How much room to make. Context: startup. */
 struct track_reserve late_reserve(const struct manifest *manifest, const struct resolution *resolution);

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "preload/control/late/late.h"
+#include "preload/control/late/library.h"
 #include "symbols/manifest/manifest.h"
 
 /* Embedded by the caller. */

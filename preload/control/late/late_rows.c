@@ -7,6 +7,7 @@
 #include "preload/control/segment/rows.h"
 #include "preload/control/segment/writer.h"
 #include "preload/control/tracking/track_build.h"
+#include "preload/panic/recover.h"
 #include "preload/shim.h"
 
 static const struct late_config *config;

@@ -3,7 +3,12 @@
 #ifndef CALLMETER_PRELOAD_CONTROL_LATE_LATE_ROWS_H
 #define CALLMETER_PRELOAD_CONTROL_LATE_LATE_ROWS_H
 
-#include "preload/control/late/late.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "preload/control/late/library.h"
+
+struct track;
 
 /* For those that there is room for without asking (late_reserve). */
 enum {

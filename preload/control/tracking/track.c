@@ -114,16 +114,6 @@ static void count_failures(struct track *track)
  * -------------------------------------------------------------------------------------------------------------------------
  */
 
-bool track_is_foreseen(const struct manifest_function *function)
-{
-    if (function->is_glob)
-        return false;
-    for (size_t i = 0; i < function->dynamic_label_count; i++)
-        if (function->dynamic_labels[i].value.source == MANIFEST_SOURCE_PARAM)
-            return false;
-    return true;
-}
-
 static void assign_layout(const struct track *track, const struct resolve_target *target, struct layout *layout)
 {
     const struct manifest_function *function = track_function(track, target);

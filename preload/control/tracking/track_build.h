@@ -1,5 +1,5 @@
-/* What the parts of track.c share while functions become tracked. Private to track*.c. Context of everything: startup.
- */
+/* What the parts of tracking share while functions become tracked, and what late/ does anew with a library that comes.
+ * Context of everything: startup, or in a call of dlopen. */
 #ifndef CALLMETER_PRELOAD_CONTROL_TRACKING_TRACK_BUILD_H
 #define CALLMETER_PRELOAD_CONTROL_TRACKING_TRACK_BUILD_H
 
@@ -8,8 +8,10 @@
 #include "preload/control/segment/layout.h"
 #include "preload/control/tracking/extras.h"
 #include "preload/control/tracking/hooks.h"
-#include "preload/control/tracking/track.h"
+#include "preload/control/tracking/tracked.h"
 #include "preload/shim.h"
+#include "symbols/manifest/manifest.h"
+#include "symbols/resolve/resolution.h"
 
 /* Memory for stubs. */
 struct track_area {
@@ -88,6 +90,10 @@ void track_build_patch(struct track *track, bool is_live);
 
 /* True if the process has other threads. */
 bool track_has_threads(void);
+
+/* True if the function's entry in the segment is complete before its library is there: it is one function, and all that
+ * is to be counted is known by the manifest. */
+bool track_is_foreseen(const struct manifest_function *function);
 
 /* Makes the segment, with room for all targets' entries and tables. -errno, with the diag. */
 int track_segment_create(struct track *track, struct diag *diag);

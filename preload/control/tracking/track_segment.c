@@ -223,6 +223,16 @@ int track_segment_create(struct track *track, struct diag *diag)
     return 0;
 }
 
+bool track_is_foreseen(const struct manifest_function *function)
+{
+    if (function->is_glob)
+        return false;
+    for (size_t i = 0; i < function->dynamic_label_count; i++)
+        if (function->dynamic_labels[i].value.source == MANIFEST_SOURCE_PARAM)
+            return false;
+    return true;
+}
+
 /* Where the dynamic labels' values are, as far as the manifest says: their types are what the tables need. */
 static void foresee_tables(struct track *track, size_t index)
 {
