@@ -12,9 +12,11 @@
 #include <time.h>
 
 #include "preload/control/segment/clock.h"
+#include "preload/control/segment/sample_interval.h"
 #include "preload/control/serving/cpu_time.h"
 #include "preload/control/serving/intervals.h"
 #include "preload/control/tracking/extras.h"
+#include "server/common/buffer.h"
 #include "server/common/pages.h"
 #include "server/segment/cells.h"
 #include "server/segment/view.h"
@@ -293,7 +295,7 @@ static void publish_intervals(const struct view *view)
         struct segment_sampling *sampling = sampling_of(&view->series[i]);
 
         if (budget.tracked[i].is_known && !load->is_fixed && interval_of(sampling) != load->interval)
-            extras_set_interval(sampling, load->interval);
+            sample_interval_set(sampling, load->interval);
     }
 }
 

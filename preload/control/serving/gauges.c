@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "preload/control/memory/peek.h"
-#include "preload/control/tracking/extras.h"
+#include "preload/control/segment/shown_type.h"
 #include "preload/shim.h"
 #include "server/segment/segment.h"
 #include "symbols/common/diag.h"
@@ -79,7 +79,7 @@ static void add_variable(const struct manifest_gauge *wanted, const char *resour
         shim->log(LOG_LEVEL_WARN, "resource \"%s\": %s is left out: %s", resource, role, diag.text);
         return;
     }
-    shown->type = extras_value_type((uint8_t)wanted->type);
+    shown->type = shown_type_of((uint8_t)wanted->type);
     gauges[gauge_count++] = (struct gauge){
         .shown = shown,
         .what = describe(wanted, resource, role, &variable),

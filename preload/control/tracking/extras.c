@@ -1,35 +1,15 @@
 #include "preload/control/tracking/extras.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "preload/control/segment/sample_interval.h"
+#include "preload/control/segment/shown_type.h"
 #include "preload/control/segment/writer.h"
 #include "symbols/common/diag.h"
 #include "symbols/resolve/resolution.h"
-
-enum segment_value_type extras_value_type(uint8_t type)
-{
-    switch (type) {
-    case VALUE_BOOL:
-        return SEGMENT_VALUE_BOOL;
-    case VALUE_INT32:
-    case VALUE_INT64:
-        return SEGMENT_VALUE_INT64;
-    case VALUE_POINTER:
-        return SEGMENT_VALUE_POINTER;
-    case VALUE_FLOAT:
-        return SEGMENT_VALUE_FLOAT;
-    case VALUE_DOUBLE:
-        return SEGMENT_VALUE_DOUBLE;
-    case VALUE_CSTRING:
-        return SEGMENT_VALUE_STRING;
-    default:
-        return SEGMENT_VALUE_UINT64;
-    }
-}
 
 static uint32_t field_bytes(const struct value_location *location)
 {
@@ -141,7 +121,7 @@ static void write_label_tables(struct segment_header *segment, const struct mani
         values[i] = (struct segment_value){
             .name = writer_text(segment, label->name),
             .map = write_map(segment, label),
-            .type = extras_value_type(locations[positions[i]].type),
+            .type = shown_type_of(locations[positions[i]].type),
             .key_offset = bytes,
         };
         bytes += field_bytes(&locations[positions[i]]);
@@ -164,17 +144,6 @@ static struct value_location result_location(enum value_type type)
     return location;
 }
 
-void extras_set_interval(struct segment_sampling *sampling, double interval)
-{
-    const double one = 4294967296.0;
-    uint64_t scale = 0;
-
-    if (interval > 1)
-        scale = (uint64_t)(one / -log2(1 - 1 / interval));
-    __atomic_store_n(&sampling->scale, scale, __ATOMIC_RELAXED);
-    __atomic_store_n(&sampling->interval, (uint64_t)(interval * one), __ATOMIC_RELAXED);
-}
-
 void extras_write_tables(struct segment_header *segment, const struct manifest_function *function,
                          const struct layout *layout, const struct value_location *values, struct extras_tables *ret)
 {
@@ -185,7 +154,7 @@ void extras_write_tables(struct segment_header *segment, const struct manifest_f
         struct value_location location = result_location(function->returns);
         struct segment_value value = {
             .name = writer_text(segment, "error_type"),
-            .type = extras_value_type(location.type),
+            .type = shown_type_of(location.type),
         };
 
         ret->error_values = write_table(segment, layout->capacity, &value, 1, SEGMENT_SCALAR_FIELD_BYTES);
@@ -193,7 +162,7 @@ void extras_write_tables(struct segment_header *segment, const struct manifest_f
     if (layout->is_sampled) {
         struct segment_sampling sampling;
 
-        extras_set_interval(&sampling, 1 / function->sample_rate);
+        sample_interval_set(&sampling, 1 / function->sample_rate);
         ret->sampling = writer_bytes(segment, &sampling, sizeof(sampling));
     }
 }
@@ -243,7 +212,7 @@ static void add_gauge(struct extra *extra, const struct value_location *location
 {
     if (extra->gauge_count == EXTRA_GAUGES_MAX || location->type == VALUE_VOID)
         return; /* what could not be located stays unknown */
-    gauge->type = extras_value_type(location->type);
+    gauge->type = shown_type_of(location->type);
     extra->gauges[extra->gauge_count++] = (struct extra_gauge){*location, gauge};
 }
 

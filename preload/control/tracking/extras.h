@@ -6,9 +6,6 @@
 #include "preload/control/segment/layout.h"
 #include "preload/control/tracking/hooks.h"
 
-/* How the segment calls an enum value_type, as struct value_location holds it. */
-enum segment_value_type extras_value_type(uint8_t type);
-
 /* What one function has in the segment. Offsets, as in struct segment_series; 0 where there is none. */
 struct extras_tables {
     uint64_t values;
@@ -23,10 +20,6 @@ uint64_t extras_tables_bytes(const struct manifest_function *function, const str
 /* Makes the tables, empty. Context: startup. */
 void extras_write_tables(struct segment_header *segment, const struct manifest_function *function,
                          const struct layout *layout, const struct value_location *values, struct extras_tables *ret);
-
-/* The same for a sampling interval: both words of struct segment_sampling. `interval` is 1 or more. Context: startup,
- * server thread. */
-void extras_set_interval(struct segment_sampling *sampling, double interval);
 
 /* Bytes that the arena must have for it. */
 size_t extras_bytes(void);
