@@ -83,3 +83,29 @@ examples() {
   done
   ((number > 0)) || fail 'no rules were found'
 }
+
+@test "the gdb session in CONTRIBUTING.md shows the stub, the hook, the backtrace and the record" {
+  command -v gdb >/dev/null || skip 'gdb is not installed'
+  cd "$BATS_TEST_TMPDIR"
+  ln -s "$build" build
+  manifest_of greet nap
+  sed -n '/^```gdb$/,/^```$/{/^```/!p}' "$root/CONTRIBUTING.md" >session
+  [[ -s session ]] || fail 'there is no session'
+  CALLMETER_LISTEN=none run -0 gdb -q -nx -batch -x session "$(target greeter)"
+  assert_match 'nap>:[[:space:]]+jmp' "$output"
+  assert_match 'push[[:space:]]+%rbx' "$output"
+  assert_match '\$1 = \(void \*\) 0x' "$output"
+  assert_match '#1 .*nap \(.*#2 .*hot_entry_tsc.*#3 .*main \(' "${output//$'\n'/ }"
+  assert_match 'return_address = 0x[0-9a-f]+ <main\+' "$output"
+}
+
+# Placeholders are in capitals; what the build makes is not looked for.
+@test "each path of the project that a document names is there" {
+  local path count=0
+  while read -r path; do
+    count=$((count + 1))
+    compgen -G "$root/$path" >/dev/null || fail "there is no $path, which is named in:" "$(grep -lF -- "$path" "$root"/*.md "$root"/docs/*.md)"
+  done < <(grep -rohE '\b(preload|symbols|server|tests|scripts|docs)/[A-Za-z0-9_/.*-]*[A-Za-z0-9_*/]' "$root"/*.md "$root"/docs/*.md |
+    grep -v '[A-Z]' | grep -v '^preload/libcallmeter.so$' | sort -u)
+  ((count > 50)) || fail "only $count paths were found"
+}

@@ -6,6 +6,7 @@ CHECK is one of
   includes   a line of #include that the rules do not allow
   calls      an object file that needs a symbol which only a room defines that its own may not know
   circles    modules (a .c and its .h) that include or call each other in a circle of more than three
+  excused    a pair of files that is let pass, but does not need to be
   exports    a function with default visibility outside of preload/interpose/
   private    a header that says "Private to" or "Part of", and is included from another folder
   folders    a folder of code that has no rule, or a rule without a folder
@@ -149,8 +150,10 @@ def check_circles(root, build):
     for path in source_files(root):
         for other in includes_of(root, path):
             graph[module_of(path)].add(module_of(other))
+    excused = Rules(root).excused
     for path, _, other in calls_of(build):
-        graph[module_of(path)].add(module_of(other))
+        if (path, other) not in excused:
+            graph[module_of(path)].add(module_of(other))
     for circle in strong_components(graph):
         if len(circle) > 3:
             yield f'{len(circle)}: ' + ' '.join(sorted(circle))
@@ -193,6 +196,13 @@ def strong_components(graph):
                             break
                     result.append(component)
     return result
+
+
+def check_excused(root, build):
+    pairs = {(path, other) for path in source_files(root) for other in includes_of(root, path)}
+    pairs |= {(path, other) for path, _, other in calls_of(build)}
+    for path, other in sorted(Rules(root).excused - pairs):
+        yield f'{path} does not need {other}'
 
 
 def check_exports(root, build):
