@@ -9,7 +9,7 @@
 #include "symbols/resolve/function_label.h"
 #include "symbols/resolve/idle.h"
 #include "symbols/resolve/plan_targets.h"
-#include "symbols/resolve/resolver.h"
+#include "symbols/resolve/search.h"
 #include "symbols/resolve/target_values.h"
 #include "symbols/resolve/targets.h"
 
@@ -44,17 +44,17 @@ static void resolve_limit_objects(struct object *const *objects, size_t object_c
 int resolve_manifest(const struct manifest *manifest, struct object *const *objects, size_t object_count,
                      const struct resolve_options *options, struct resolution *ret_resolution, struct diag *diag)
 {
-    struct resolver resolver = {.manifest = manifest, .options = options};
+    struct resolve_search search = {.manifest = manifest, .options = options};
     struct resolution resolution = {0};
     struct resolve_place *places = NULL;
     struct resolve_values values = {.manifest = manifest};
-    int result = resolver_init(&resolver, objects, object_count);
+    int result = resolve_search_init(&search, objects, object_count);
 
     resolve_limit_objects(objects, object_count);
     if (result == 0)
-        result = resolver_find_all(&resolver);
+        result = resolve_search_all(&search);
     if (result == 0)
-        result = resolver_join(&resolver, &resolution.targets, &places, &resolution.count);
+        result = resolve_search_join(&search, &resolution.targets, &places, &resolution.count);
     if (result == 0)
         result = name_targets(manifest, &resolution, places);
     if (result == 0)
@@ -65,7 +65,7 @@ int resolve_manifest(const struct manifest *manifest, struct object *const *obje
         result = resolve_note_inlined(&values, options->inlined_bytes_max, &resolution);
     resolve_values_finish(&values);
     bulk_free(places);
-    resolver_finish(&resolver);
+    resolve_search_finish(&search);
     if (result < 0) {
         diag_set(diag, "resolving the manifest's functions: %s", strerror(-result));
         resolution_finish(&resolution);

@@ -1,6 +1,6 @@
 /* Searches the objects for what the manifest's functions name. Part of resolve. Context: startup. */
-#ifndef CALLMETER_SYMBOLS_RESOLVE_RESOLVER_H
-#define CALLMETER_SYMBOLS_RESOLVE_RESOLVER_H
+#ifndef CALLMETER_SYMBOLS_RESOLVE_SEARCH_H
+#define CALLMETER_SYMBOLS_RESOLVE_SEARCH_H
 
 #include <stddef.h>
 
@@ -12,7 +12,7 @@ struct manifest;
 struct resolve_object;
 
 /* A search in all objects. Zeroed but for manifest and options, it may be finished. */
-struct resolver {
+struct resolve_search {
     const struct manifest *manifest;
     const struct resolve_options *options;
     struct resolve_object *objects;
@@ -23,16 +23,16 @@ struct resolver {
 };
 
 /* -ENOMEM. */
-int resolver_init(struct resolver *resolver, struct object *const *objects, size_t object_count);
+int resolve_search_init(struct resolve_search *search, struct object *const *objects, size_t object_count);
 
 /* Fills `lists`: the targets of each function, or one that says why there is none. -ENOMEM. */
-int resolver_find_all(struct resolver *resolver);
+int resolve_search_all(struct resolve_search *search);
 
 /* Joins the lists in the manifest's order; *ret_targets and *ret_places are then the only owners. Their lookups are the
- * resolver's still. -ENOMEM. */
-int resolver_join(struct resolver *resolver, struct resolve_target **ret_targets, struct resolve_place **ret_places,
-                  size_t *ret_count);
+ * search's still. -ENOMEM. */
+int resolve_search_join(struct resolve_search *search, struct resolve_target **ret_targets,
+                        struct resolve_place **ret_places, size_t *ret_count);
 
-void resolver_finish(struct resolver *resolver);
+void resolve_search_finish(struct resolve_search *search);
 
 #endif

@@ -1,4 +1,4 @@
-#include "symbols/resolve/resolver.h"
+#include "symbols/resolve/search.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ struct resolve_object {
 
 /* C++ and Rust names hold the characters of a glob where there are parameters, templates and operators: such a pattern
  * may be a symbol's very name, and then means that symbol. */
-static bool resolve_may_be_exact(const struct manifest_function *function)
+static bool may_be_exact(const struct manifest_function *function)
 {
     const char *symbol = function->symbol;
 
@@ -29,22 +29,22 @@ static bool resolve_may_be_exact(const struct manifest_function *function)
     return !function->is_glob || strpbrk(symbol, "(<") || strstr(symbol, "operator") || strstr(symbol, "[abi:");
 }
 
-void resolver_finish(struct resolver *resolver)
+void resolve_search_finish(struct resolve_search *search)
 {
-    for (size_t i = 0; i < resolver->object_count && resolver->objects; i++) {
-        free(resolver->objects[i].real_name);
-        bulk_free(resolver->objects[i].is_taken);
-        lookup_destroy(resolver->objects[i].lookup);
+    for (size_t i = 0; i < search->object_count && search->objects; i++) {
+        free(search->objects[i].real_name);
+        bulk_free(search->objects[i].is_taken);
+        lookup_destroy(search->objects[i].lookup);
     }
-    for (size_t i = 0; i < resolver->manifest->function_count && resolver->lists; i++)
-        resolve_list_finish(&resolver->lists[i]);
-    free(resolver->objects);
-    bulk_free(resolver->lists);
-    lookup_wanted_finish(&resolver->wanted);
-    lookup_result_finish(&resolver->found);
+    for (size_t i = 0; i < search->manifest->function_count && search->lists; i++)
+        resolve_list_finish(&search->lists[i]);
+    free(search->objects);
+    bulk_free(search->lists);
+    lookup_wanted_finish(&search->wanted);
+    lookup_result_finish(&search->found);
 }
 
-static char *resolve_real_name(const char *path)
+static char *real_name_of(const char *path)
 {
     char *real = realpath(path, NULL);
     char *name = real ? strdup(strrchr(real, '/') + 1) : NULL;
@@ -53,37 +53,37 @@ static char *resolve_real_name(const char *path)
     return name;
 }
 
-int resolver_init(struct resolver *resolver, struct object *const *objects, size_t object_count)
+int resolve_search_init(struct resolve_search *search, struct object *const *objects, size_t object_count)
 {
-    const struct manifest *manifest = resolver->manifest;
+    const struct manifest *manifest = search->manifest;
 
-    resolver->lists = bulk_calloc(manifest->function_count + 1, sizeof(*resolver->lists));
-    resolver->objects = calloc(object_count + 1, sizeof(*resolver->objects));
-    if (!resolver->lists || !resolver->objects || lookup_wanted_init(&resolver->wanted, manifest->function_count) < 0)
+    search->lists = bulk_calloc(manifest->function_count + 1, sizeof(*search->lists));
+    search->objects = calloc(object_count + 1, sizeof(*search->objects));
+    if (!search->lists || !search->objects || lookup_wanted_init(&search->wanted, manifest->function_count) < 0)
         return -ENOMEM;
-    resolver->object_count = object_count;
+    search->object_count = object_count;
     for (size_t i = 0; i < object_count; i++) {
-        resolver->objects[i].object = objects[i];
-        resolver->objects[i].real_name = resolve_real_name(objects[i]->path);
+        search->objects[i].object = objects[i];
+        search->objects[i].real_name = real_name_of(objects[i]->path);
     }
     for (size_t i = 0; i < manifest->function_count; i++) {
-        if (resolve_may_be_exact(&manifest->functions[i]))
-            lookup_wanted_add(&resolver->wanted, manifest->functions[i].symbol);
+        if (may_be_exact(&manifest->functions[i]))
+            lookup_wanted_add(&search->wanted, manifest->functions[i].symbol);
     }
     return 0;
 }
 
-static int resolver_prepare(struct resolver *resolver, struct resolve_object *object)
+static int prepare(struct resolve_search *search, struct resolve_object *object)
 {
     if (object->lookup)
         return 0;
     object->is_taken = bulk_calloc(object->object->symbol_count + 1, sizeof(*object->is_taken));
     if (!object->is_taken)
         return -ENOMEM;
-    return lookup_create(object->object, &resolver->wanted, &object->lookup);
+    return lookup_create(object->object, &search->wanted, &object->lookup);
 }
 
-static bool resolve_is_meant(const struct manifest_function *function, const struct resolve_object *object)
+static bool is_meant(const struct manifest_function *function, const struct resolve_object *object)
 {
     const char *pattern = function->object;
 
@@ -92,21 +92,20 @@ static bool resolve_is_meant(const struct manifest_function *function, const str
 }
 
 /* Finds the code of an IFUNC: what its resolver picks, where that can be told. */
-static void resolver_set_ifunc(const struct resolver *resolver, struct resolve_target *target,
-                               struct resolve_place *place)
+static void set_ifunc(const struct resolve_search *search, struct resolve_target *target, struct resolve_place *place)
 {
     const struct object *object = target->object;
     const struct object_symbol *code;
     size_t bytes;
     uint64_t address;
 
-    if (!resolver->options->ifunc) {
+    if (!search->options->ifunc) {
         place->is_unplanned = true;
         target->plan.mode = PLAN_FULL;
         resolve_add_reason(target, "an IFUNC: which code it stands for is chosen when the program runs");
         return;
     }
-    address = resolver->options->ifunc(object, target->symbol, resolver->options->context);
+    address = search->options->ifunc(object, target->symbol, search->options->context);
     if (address == 0 || !object_code(object, address - object->load_bias, &bytes)) {
         place->is_unplanned = true;
         target->plan.mode = PLAN_REFUSED;
@@ -120,10 +119,10 @@ static void resolver_set_ifunc(const struct resolver *resolver, struct resolve_t
     target->size = code && code->size ? code->size : resolve_place_size(object, target->address);
 }
 
-static int resolver_add(struct resolver *resolver, size_t function, struct resolve_object *object, uint32_t position)
+static int add_symbol(struct resolve_search *search, size_t function, struct resolve_object *object, uint32_t position)
 {
     const struct object_symbol *symbol = &object->object->symbols[position];
-    struct resolve_list *list = &resolver->lists[function];
+    struct resolve_list *list = &search->lists[function];
     struct resolve_target *target = resolve_list_append(list, function, object->lookup);
 
     if (!target)
@@ -136,23 +135,23 @@ static int resolver_add(struct resolver *resolver, size_t function, struct resol
     target->address = symbol->address;
     target->size = symbol->size ? symbol->size : resolve_place_size(object->object, symbol->address);
     if (symbol->is_ifunc)
-        resolver_set_ifunc(resolver, target, &list->places[list->count - 1]);
+        set_ifunc(search, target, &list->places[list->count - 1]);
     return 0;
 }
 
 /* Looks in one object. *ret_is_found: it has a match, even if other entries have taken it. */
-static int resolver_search_object(struct resolver *resolver, size_t function, bool is_exact,
-                                  struct resolve_object *object, bool *ret_is_found)
+static int search_object(struct resolve_search *search, size_t function, bool is_exact, struct resolve_object *object,
+                         bool *ret_is_found)
 {
-    const char *symbol = resolver->manifest->functions[function].symbol;
-    struct lookup_result *found = &resolver->found;
-    int result = resolver_prepare(resolver, object);
+    const char *symbol = search->manifest->functions[function].symbol;
+    struct lookup_result *found = &search->found;
+    int result = prepare(search, object);
 
     if (result == 0)
         result = is_exact ? lookup_exact(object->lookup, symbol, found) : lookup_glob(object->lookup, symbol, found);
     for (size_t i = 0; i < found->count && result == 0; i++) {
         if (is_exact || !object->is_taken[found->positions[i]])
-            result = resolver_add(resolver, function, object, found->positions[i]);
+            result = add_symbol(search, function, object, found->positions[i]);
     }
     *ret_is_found = result == 0 && found->count > 0;
     return result;
@@ -160,19 +159,19 @@ static int resolver_search_object(struct resolver *resolver, size_t function, bo
 
 /* The place that an entry names by build id and offset, in the first object that has the id. *ret_is_found: there is
  * such an object. */
-static int resolver_add_place(struct resolver *resolver, size_t function, bool *ret_is_found)
+static int add_place(struct resolve_search *search, size_t function, bool *ret_is_found)
 {
-    const struct manifest_function *wanted = &resolver->manifest->functions[function];
-    struct resolve_list *list = &resolver->lists[function];
+    const struct manifest_function *wanted = &search->manifest->functions[function];
+    struct resolve_list *list = &search->lists[function];
 
-    for (size_t i = 0; i < resolver->object_count; i++) {
-        struct resolve_object *object = &resolver->objects[i];
+    for (size_t i = 0; i < search->object_count; i++) {
+        struct resolve_object *object = &search->objects[i];
         struct resolve_target *target;
         int result;
 
         if (!object->object->build_id || strcmp(object->object->build_id, wanted->build_id) != 0)
             continue;
-        if (resolver_prepare(resolver, object) < 0)
+        if (prepare(search, object) < 0)
             return -ENOMEM;
         target = resolve_list_append(list, function, object->lookup);
         if (!target)
@@ -195,24 +194,24 @@ struct resolve_trace {
 };
 
 /* One pass over the objects that are meant, ld.so or the others. */
-static int resolver_search(struct resolver *resolver, size_t function, bool is_exact, bool is_loader,
-                           struct resolve_trace *trace)
+static int search_objects(struct resolve_search *search, size_t function, bool is_exact, bool is_loader,
+                          struct resolve_trace *trace)
 {
-    const struct manifest_function *wanted = &resolver->manifest->functions[function];
+    const struct manifest_function *wanted = &search->manifest->functions[function];
     int result = 0;
 
-    for (size_t i = 0; i < resolver->object_count && result == 0; i++) {
-        struct resolve_object *object = &resolver->objects[i];
+    for (size_t i = 0; i < search->object_count && result == 0; i++) {
+        struct resolve_object *object = &search->objects[i];
         bool is_found = false;
 
-        if (object->object->is_loader != is_loader || !resolve_is_meant(wanted, object))
+        if (object->object->is_loader != is_loader || !is_meant(wanted, object))
             continue;
-        result = resolver_search_object(resolver, function, is_exact, object, &is_found);
+        result = search_object(search, function, is_exact, object, &is_found);
         trace->is_found |= is_found;
         trace->searched++;
         trace->is_stripped |= object->object->is_stripped && (wanted->object || object->object->is_executable);
-        if (result == 0 && resolver->found.left_out != HASH_END && !trace->left)
-            trace->left = &object->object->symbols[resolver->found.left_out];
+        if (result == 0 && search->found.left_out != HASH_END && !trace->left)
+            trace->left = &object->object->symbols[search->found.left_out];
         if (is_found && !wanted->object)
             break;
     }
@@ -220,25 +219,25 @@ static int resolver_search(struct resolver *resolver, size_t function, bool is_e
 }
 
 /* No object has the build id: most often the program is another build than the manifest was made for. */
-static void resolver_explain_place(const struct resolver *resolver, struct resolve_target *target)
+static void explain_place(const struct resolve_search *search, struct resolve_target *target)
 {
-    const struct object *program = resolver->object_count ? resolver->objects[0].object : NULL;
+    const struct object *program = search->object_count ? search->objects[0].object : NULL;
 
     target->state = RESOLVE_MISSING;
     resolve_add_reason(target, "no object with build id %s is loaded",
-                       resolver->manifest->functions[target->function].build_id);
+                       search->manifest->functions[target->function].build_id);
     if (program)
         resolve_add_reason(target, "%s has %s", program->base_name, program->build_id ? program->build_id : "none");
 }
 
-static void resolver_explain(const struct resolver *resolver, const struct resolve_trace *trace,
-                             struct resolve_target *target)
+static void explain(const struct resolve_search *search, const struct resolve_trace *trace,
+                    struct resolve_target *target)
 {
-    const struct manifest_function *function = &resolver->manifest->functions[target->function];
+    const struct manifest_function *function = &search->manifest->functions[target->function];
     const char *what = function->is_glob ? "no function matches" : "no function of that name";
 
     if (function->build_id) {
-        resolver_explain_place(resolver, target);
+        explain_place(search, target);
         return;
     }
     if (function->object && trace->searched == 0) {
@@ -251,44 +250,44 @@ static void resolver_explain(const struct resolver *resolver, const struct resol
         resolve_add_reason(target, "only %s is left of it, the rest was inlined into its callers", trace->left->name);
     else if (function->object)
         resolve_add_reason(target, "%s in %s", what, function->object);
-    else if (resolver->object_count > 1)
-        resolve_add_reason(target, "%s in %s or its %zu %s", what, resolver->objects[0].object->base_name,
-                           resolver->object_count - 1, resolver->object_count == 2 ? "library" : "libraries");
+    else if (search->object_count > 1)
+        resolve_add_reason(target, "%s in %s or its %zu %s", what, search->objects[0].object->base_name,
+                           search->object_count - 1, search->object_count == 2 ? "library" : "libraries");
     else
         resolve_add_reason(target, "%s in %s", what,
-                           resolver->object_count ? resolver->objects[0].object->base_name : "the program");
+                           search->object_count ? search->objects[0].object->base_name : "the program");
     if (trace->is_stripped)
         resolve_add_reason(target,
                            "%s is stripped and shows only what it exports: a package with its debug symbols helps",
-                           function->object ? "it" : resolver->objects[0].object->base_name);
+                           function->object ? "it" : search->objects[0].object->base_name);
 }
 
-static int resolver_resolve(struct resolver *resolver, size_t function, bool is_exact, struct resolve_trace *trace)
+static int search_function(struct resolve_search *search, size_t function, bool is_exact, struct resolve_trace *trace)
 {
-    int result = resolver_search(resolver, function, is_exact, false, trace);
+    int result = search_objects(search, function, is_exact, false, trace);
 
     if (result == 0 && !trace->is_found)
-        result = resolver_search(resolver, function, is_exact, true, trace);
+        result = search_objects(search, function, is_exact, true, trace);
     return result;
 }
 
 /* Exact names and places first, so that globs find what is taken. */
-int resolver_find_all(struct resolver *resolver)
+int resolve_search_all(struct resolve_search *search)
 {
-    const struct manifest *manifest = resolver->manifest;
+    const struct manifest *manifest = search->manifest;
     struct resolve_trace *traces = bulk_calloc(manifest->function_count + 1, sizeof(*traces));
     int result = traces ? 0 : -ENOMEM;
 
     for (size_t i = 0; i < manifest->function_count && result == 0; i++) {
         if (!manifest->functions[i].symbol)
-            result = resolver_add_place(resolver, i, &traces[i].is_found);
-        else if (resolve_may_be_exact(&manifest->functions[i]))
-            result = resolver_resolve(resolver, i, true, &traces[i]);
+            result = add_place(search, i, &traces[i].is_found);
+        else if (may_be_exact(&manifest->functions[i]))
+            result = search_function(search, i, true, &traces[i]);
     }
     for (size_t i = 0; i < manifest->function_count && result == 0; i++) {
         if (manifest->functions[i].is_glob && !traces[i].is_found) {
             traces[i] = (struct resolve_trace){0};
-            result = resolver_resolve(resolver, i, false, &traces[i]);
+            result = search_function(search, i, false, &traces[i]);
         }
     }
     for (size_t i = 0; i < manifest->function_count && result == 0; i++) {
@@ -296,9 +295,9 @@ int resolver_find_all(struct resolver *resolver)
 
         if (traces[i].is_found)
             continue;
-        target = resolve_list_append(&resolver->lists[i], i, NULL);
+        target = resolve_list_append(&search->lists[i], i, NULL);
         if (target)
-            resolver_explain(resolver, &traces[i], target);
+            explain(search, &traces[i], target);
         else
             result = -ENOMEM;
     }
@@ -306,16 +305,16 @@ int resolver_find_all(struct resolver *resolver)
     return result;
 }
 
-int resolver_join(struct resolver *resolver, struct resolve_target **ret_targets, struct resolve_place **ret_places,
-                  size_t *ret_count)
+int resolve_search_join(struct resolve_search *search, struct resolve_target **ret_targets,
+                        struct resolve_place **ret_places, size_t *ret_count)
 {
     struct resolve_target *targets;
     struct resolve_place *places;
     size_t count = 0;
     size_t used = 0;
 
-    for (size_t i = 0; i < resolver->manifest->function_count; i++)
-        count += resolver->lists[i].count;
+    for (size_t i = 0; i < search->manifest->function_count; i++)
+        count += search->lists[i].count;
     targets = bulk_calloc(count + 1, sizeof(*targets));
     places = bulk_calloc(count + 1, sizeof(*places));
     if (!targets || !places) {
@@ -323,8 +322,8 @@ int resolver_join(struct resolver *resolver, struct resolve_target **ret_targets
         bulk_free(places);
         return -ENOMEM;
     }
-    for (size_t i = 0; i < resolver->manifest->function_count; i++) {
-        struct resolve_list *list = &resolver->lists[i];
+    for (size_t i = 0; i < search->manifest->function_count; i++) {
+        struct resolve_list *list = &search->lists[i];
 
         if (list->count == 0)
             continue;
