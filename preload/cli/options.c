@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "symbols/common/diag.h"
-#include "symbols/manifest/check.h"
 #include "symbols/manifest/manifest.h"
 
 enum {

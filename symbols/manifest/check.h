@@ -1,4 +1,4 @@
-/* What single strings of a manifest may hold: names, globs, addresses. Context: startup. */
+/* What names of a manifest may hold. Private to symbols/manifest/. Context: startup. */
 #ifndef CALLMETER_SYMBOLS_MANIFEST_CHECK_H
 #define CALLMETER_SYMBOLS_MANIFEST_CHECK_H
 
@@ -17,9 +17,5 @@ bool manifest_check_is_name(const char *text);
  * callmeter's for its endpoint alone: a function's label may have this name, a constant label, which is on all series,
  * may not. */
 int manifest_check_label_name(const char *name, bool is_constant, struct diag *diag);
-
-/* Says whether the text is a glob of fnmatch(3): it has `*`, `?`, a closed `[...]` or a `\`. An empty `[]`, as in
- * "operator[]", means itself. -EINVAL: a `[` that nothing closes, or a `\` at the end. */
-int manifest_check_glob(const char *text, bool *ret_is_glob, struct diag *diag);
 
 #endif

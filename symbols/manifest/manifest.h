@@ -179,6 +179,10 @@ int manifest_load(const char *paths, struct manifest **ret_manifest, struct diag
  * expected. Context: startup. */
 int manifest_check_listen(const char *listen, struct diag *diag);
 
+/* Says whether the text is a glob of fnmatch(3): it has `*`, `?`, a closed `[...]` or a `\`. An empty `[]`, as in
+ * "operator[]", means itself. -EINVAL: a `[` that nothing closes, or a `\` at the end. Context: startup. */
+int manifest_check_glob(const char *text, bool *ret_is_glob, struct diag *diag);
+
 /* Takes NULL. */
 void manifest_destroy(struct manifest *manifest);
 

@@ -10,7 +10,7 @@
 
 #include "symbols/common/diag.h"
 #include "symbols/common/suggest.h"
-#include "symbols/manifest/check.h"
+#include "symbols/manifest/manifest.h"
 
 enum {
     BUCKETS_MAX = 100,
