@@ -1,5 +1,5 @@
-/* How types of C and C++ are passed to functions on x86-64, told from DWARF. Part of debuginfo; nobody else includes
- * it. Context: startup. */
+/* How types of C and C++ are passed to functions on x86-64, told from DWARF. Private to symbols/debuginfo/. Context:
+ * startup. */
 #ifndef CALLMETER_SYMBOLS_DEBUGINFO_PASS_H
 #define CALLMETER_SYMBOLS_DEBUGINFO_PASS_H
 

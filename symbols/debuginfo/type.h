@@ -1,5 +1,5 @@
-/* How types of C and C++ are passed to functions on x86-64, told from DWARF. Part of debuginfo; nobody else includes
- * it. Context: startup. */
+/* What DWARF says of types of C and C++: what they stand for, how large they are, where their members lie. Private to
+ * symbols/debuginfo/. Context: startup. */
 #ifndef CALLMETER_SYMBOLS_DEBUGINFO_TYPE_H
 #define CALLMETER_SYMBOLS_DEBUGINFO_TYPE_H
 

@@ -1,4 +1,4 @@
-/* What kind of value a type of C or C++ is. Part of debuginfo; nobody else includes it. Context: startup. */
+/* What kind of value a type of C or C++ is. Private to symbols/debuginfo/. Context: startup. */
 #ifndef CALLMETER_SYMBOLS_DEBUGINFO_TYPE_VALUE_H
 #define CALLMETER_SYMBOLS_DEBUGINFO_TYPE_VALUE_H
 

@@ -1,4 +1,4 @@
-/* An open debuginfo, and finding functions in it. Part of debuginfo; nobody else includes it. Context: startup. */
+/* An open debuginfo, and finding functions in it. Private to symbols/debuginfo/. Context: startup. */
 #ifndef CALLMETER_SYMBOLS_DEBUGINFO_UNITS_H
 #define CALLMETER_SYMBOLS_DEBUGINFO_UNITS_H
 

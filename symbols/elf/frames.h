@@ -1,4 +1,5 @@
-/* Where functions begin and end, as .eh_frame has it: the one list of them that stripping leaves. */
+/* Where functions begin and end, as .eh_frame has it: the one list of them that stripping leaves. Private to
+ * symbols/elf/. */
 #ifndef CALLMETER_SYMBOLS_ELF_FRAMES_H
 #define CALLMETER_SYMBOLS_ELF_FRAMES_H
 

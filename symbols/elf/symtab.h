@@ -1,5 +1,5 @@
 /* Symbols of ELF symbol tables, of functions or of variables, with their versions and source files, in one sorted list.
- */
+ * Private to symbols/elf/. */
 #ifndef CALLMETER_SYMBOLS_ELF_SYMTAB_H
 #define CALLMETER_SYMBOLS_ELF_SYMTAB_H
 

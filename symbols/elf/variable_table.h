@@ -1,4 +1,4 @@
-/* The variables of one object, from its symbol tables and its debug file. Part of variable. */
+/* The variables of one object, from its symbol tables and its debug file. Private to symbols/elf/. */
 #ifndef CALLMETER_SYMBOLS_ELF_VARIABLE_TABLE_H
 #define CALLMETER_SYMBOLS_ELF_VARIABLE_TABLE_H
 

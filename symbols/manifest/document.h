@@ -1,4 +1,4 @@
-/* Reads one JSON document into a manifest that is being made. Private to manifest.c. Context: startup. */
+/* Reads one JSON document into a manifest that is being made. Private to symbols/manifest/. Context: startup. */
 #ifndef CALLMETER_SYMBOLS_MANIFEST_DOCUMENT_H
 #define CALLMETER_SYMBOLS_MANIFEST_DOCUMENT_H
 

@@ -1,4 +1,4 @@
-/* Reads one entry of `functions`. Private to manifest_*.c. Context: startup. */
+/* Reads one entry of `functions`. Private to symbols/manifest/. Context: startup. */
 #ifndef CALLMETER_SYMBOLS_MANIFEST_FUNCTION_H
 #define CALLMETER_SYMBOLS_MANIFEST_FUNCTION_H
 
@@ -18,7 +18,7 @@ struct manifest_defaults {
 };
 
 /* Fills a zeroed function but for its line. Whatever it returns, manifest_function_finish has to be called. Failures as
- * in manifest_reader.h. */
+ * in reader.h. */
 int manifest_function_read(const struct manifest_reader *reader, const struct json_path *path, json_t *value,
                            const struct manifest_defaults *defaults, struct manifest_function *function);
 

@@ -1,4 +1,5 @@
 /* Where in a JSON text a value stands. jansson keeps no positions, so messages find them by walking the text again.
+ * Private to symbols/manifest/.
  *
  * The text is one that jansson accepted, or accepted up to the place of an error; other text gives a wrong place, never
  * an access outside of it. Nothing is allocated but for keys that hold escapes. Context: startup. */

@@ -1,5 +1,5 @@
 /* What the kinds of functions are: their names, the labels they require, their default buckets. Private to
- * manifest_*.c. Context: startup. */
+ * symbols/manifest/. Context: startup. */
 #ifndef CALLMETER_SYMBOLS_MANIFEST_KIND_H
 #define CALLMETER_SYMBOLS_MANIFEST_KIND_H
 
@@ -12,7 +12,7 @@
 struct json_path;
 struct manifest_reader;
 
-/* Reads the word that stands for a kind. Failures as in manifest_reader.h. */
+/* Reads the word that stands for a kind. Failures as in reader.h. */
 int manifest_kind_read(const struct manifest_reader *reader, const struct json_path *path, const json_t *value,
                        enum manifest_kind *ret_kind);
 

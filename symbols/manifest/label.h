@@ -1,5 +1,5 @@
-/* Reads labels: constant ones of the manifest, static and dynamic ones of functions. Private to manifest_*.c. Context:
- * startup. Failures as in manifest_reader.h. */
+/* Reads labels: constant ones of the manifest, static and dynamic ones of functions. Private to symbols/manifest/.
+ * Context: startup. Failures as in reader.h. */
 #ifndef CALLMETER_SYMBOLS_MANIFEST_LABEL_H
 #define CALLMETER_SYMBOLS_MANIFEST_LABEL_H
 

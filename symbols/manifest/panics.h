@@ -1,4 +1,4 @@
-/* Reads what is to be done about fatal signals: `panics`, and `recover` of a function. Private to manifest_*.c.
+/* Reads what is to be done about fatal signals: `panics`, and `recover` of a function. Private to symbols/manifest/.
  * Context: startup. */
 #ifndef CALLMETER_SYMBOLS_MANIFEST_PANICS_H
 #define CALLMETER_SYMBOLS_MANIFEST_PANICS_H
@@ -14,7 +14,7 @@ struct manifest_reader;
 int manifest_panics_init(struct manifest_panics *panics);
 
 /* Replaces all of *panics: what the object does not give is the default, whatever was there. Failures as in
- * manifest_reader.h. */
+ * reader.h. */
 int manifest_panics_read(const struct manifest_reader *reader, const struct json_path *path, json_t *value,
                          struct manifest_panics *panics);
 

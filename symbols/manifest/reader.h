@@ -1,4 +1,4 @@
-/* Reads single values of a JSON document, with errors that say where. Private to manifest_*.c. Context: startup.
+/* Reads single values of a JSON document, with errors that say where. Private to symbols/manifest/. Context: startup.
  *
  * Failures are -EINVAL, with `FILE:LINE:COLUMN: JSON.PATH: what, and what was expected` in the diag, or -ENOMEM. */
 #ifndef CALLMETER_SYMBOLS_MANIFEST_READER_H

@@ -1,4 +1,4 @@
-/* Reads the list `resources` of a document. Private to manifest_*.c. Context: startup. */
+/* Reads the list `resources` of a document. Private to symbols/manifest/. Context: startup. */
 #ifndef CALLMETER_SYMBOLS_MANIFEST_RESOURCE_H
 #define CALLMETER_SYMBOLS_MANIFEST_RESOURCE_H
 
@@ -10,7 +10,7 @@ struct manifest_reader;
 struct manifest_resource;
 
 /* Appends the resources of a document to those of the documents before it. Its functions have been read already.
- * Failures as in manifest_reader.h. */
+ * Failures as in reader.h. */
 int manifest_resource_read(const struct manifest_reader *reader, const struct json_path *path, json_t *value,
                            struct manifest *manifest);
 

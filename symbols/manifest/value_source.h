@@ -1,4 +1,4 @@
-/* Reads where a value of a call comes from: `{"arg": 2, "type": "cstring"}` and its like. Private to manifest_*.c.
+/* Reads where a value of a call comes from: `{"arg": 2, "type": "cstring"}` and its like. Private to symbols/manifest/.
  * Context: startup. */
 #ifndef CALLMETER_SYMBOLS_MANIFEST_VALUE_SOURCE_H
 #define CALLMETER_SYMBOLS_MANIFEST_VALUE_SOURCE_H
@@ -28,7 +28,7 @@ struct manifest_value_use {
 
 /* Reads the keys `arg`, `farg`, `ret`, `param`, `field` and `type` of an object whose keys have been checked. The type
  * of a result is set in any case. Whatever it returns, manifest_value_finish has to be called. Failures as in
- * manifest_reader.h. */
+ * reader.h. */
 int manifest_value_read(const struct manifest_reader *reader, const struct json_path *path, const json_t *object,
                         const struct manifest_value_use *use, struct manifest_value *value);
 

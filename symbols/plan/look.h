@@ -1,5 +1,5 @@
 /* A look at one instruction: how long it is, where it may lead, which registers it may touch. For scans of whole
- * functions.
+ * functions. Private to symbols/plan/.
  *
  * A full decoding by Zydis takes 0.1 to 0.2 us, which is too much for every instruction of a large program. The plain
  * encodings that make up nine tenths of compiled code are read from two tables here; for all others Zydis is asked.

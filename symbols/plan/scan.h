@@ -1,5 +1,5 @@
 /* A scan of a whole function, for what would make a patch at its entry unsafe: branches into the window, uses of rbx,
- * uses of the return address. Part of the planner; nobody else includes it. */
+ * uses of the return address. Private to symbols/plan/. */
 #ifndef CALLMETER_SYMBOLS_PLAN_SCAN_H
 #define CALLMETER_SYMBOLS_PLAN_SCAN_H
 

@@ -1,4 +1,4 @@
-/* Functions that are known by name to be no ordinary ones. Part of the planner; nobody else includes it. */
+/* Functions that are known by name to be no ordinary ones. Private to symbols/plan/. */
 #ifndef CALLMETER_SYMBOLS_PLAN_SPECIAL_H
 #define CALLMETER_SYMBOLS_PLAN_SPECIAL_H
 

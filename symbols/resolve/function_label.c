@@ -72,7 +72,7 @@ static bool resolve_name_has_file(const struct object_symbol *symbol)
     return symbol->name[base] == '\0' && !demangle_rust_hash(symbol->name, base);
 }
 
-/* What tells a target from others of its name; see resolve.h. */
+/* What tells a target from others of its name; see resolution.h. */
 static char *resolve_name_suffix(const struct manifest *manifest, const struct resolve_target *target)
 {
     const struct object_symbol *symbol = target->symbol;

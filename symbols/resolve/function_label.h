@@ -1,4 +1,5 @@
-/* Which `function` label each target gets, and which targets would be the same series twice. Part of resolve. */
+/* Which `function` label each target gets, and which targets would be the same series twice. Private to
+ * symbols/resolve/. */
 #ifndef CALLMETER_SYMBOLS_RESOLVE_FUNCTION_LABEL_H
 #define CALLMETER_SYMBOLS_RESOLVE_FUNCTION_LABEL_H
 

@@ -1,4 +1,4 @@
-/* Targets that are not worth a line of their own. Part of resolve. */
+/* Targets that are not worth a line of their own. Private to symbols/resolve/. */
 #ifndef CALLMETER_SYMBOLS_RESOLVE_IDLE_H
 #define CALLMETER_SYMBOLS_RESOLVE_IDLE_H
 

@@ -1,4 +1,4 @@
-/* Entries that name a place, not a name: by build id and offset. Part of resolve. */
+/* Entries that name a place, not a name: by build id and offset. Private to symbols/resolve/. */
 #ifndef CALLMETER_SYMBOLS_RESOLVE_PLACE_H
 #define CALLMETER_SYMBOLS_RESOLVE_PLACE_H
 

@@ -1,4 +1,5 @@
-/* What can be done at each place that was found: asks the planner, and settles who shares a hook. Part of resolve. */
+/* What can be done at each place that was found: asks the planner, and settles who shares a hook. Private to
+ * symbols/resolve/. */
 #ifndef CALLMETER_SYMBOLS_RESOLVE_PLAN_TARGETS_H
 #define CALLMETER_SYMBOLS_RESOLVE_PLAN_TARGETS_H
 

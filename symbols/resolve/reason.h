@@ -1,4 +1,5 @@
-/* Why a target is missing, pending, refused or only counted, as text for people. Part of resolve. Context: startup. */
+/* Why a target is missing, pending, refused or only counted, as text for people. Private to symbols/resolve/. Context:
+ * startup. */
 #ifndef CALLMETER_SYMBOLS_RESOLVE_REASON_H
 #define CALLMETER_SYMBOLS_RESOLVE_REASON_H
 

@@ -1,4 +1,4 @@
-/* Searches the objects for what the manifest's functions name. Part of resolve. Context: startup. */
+/* Searches the objects for what the manifest's functions name. Private to symbols/resolve/. Context: startup. */
 #ifndef CALLMETER_SYMBOLS_RESOLVE_SEARCH_H
 #define CALLMETER_SYMBOLS_RESOLVE_SEARCH_H
 

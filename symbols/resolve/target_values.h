@@ -1,5 +1,5 @@
-/* Where the values are that the manifest asks of each target, and what else debug information tells. Part of resolve.
- */
+/* Where the values are that the manifest asks of each target, and what else debug information tells. Private to
+ * symbols/resolve/. */
 #ifndef CALLMETER_SYMBOLS_RESOLVE_TARGET_VALUES_H
 #define CALLMETER_SYMBOLS_RESOLVE_TARGET_VALUES_H
 

@@ -1,5 +1,5 @@
-/* Targets while they are resolved: lists that grow, and what is known of each only until the end. Part of resolve.
- * Context: startup. */
+/* Targets while they are resolved: lists that grow, and what is known of each only until the end. Private to
+ * symbols/resolve/. Context: startup. */
 #ifndef CALLMETER_SYMBOLS_RESOLVE_TARGETS_H
 #define CALLMETER_SYMBOLS_RESOLVE_TARGETS_H
 

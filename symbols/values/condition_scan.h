@@ -1,4 +1,4 @@
-/* Reads the words and constants of a condition. Private to condition.c. Context: startup. */
+/* Reads the words and constants of a condition. Private to symbols/values/. Context: startup. */
 #ifndef CALLMETER_SYMBOLS_VALUES_CONDITION_SCAN_H
 #define CALLMETER_SYMBOLS_VALUES_CONDITION_SCAN_H
 
