@@ -1,5 +1,7 @@
 /* The families of functions in the text format: one line after the other of a series's name, its labels, which are
  * rendered once, and what differs. There may be very many. */
+#include "server/formats/series.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -20,7 +22,7 @@ struct bound_text {
 };
 
 struct series_writer {
-    struct text_writer *writer;
+    struct writer *writer;
     const struct snapshot *snapshot;
     struct buffer labels; /* of all series: function="...",module="...", ... */
     size_t *label_at;     /* series i: labels.data[label_at[i]] up to label_at[i + 1] */
@@ -46,15 +48,15 @@ static bool render_labels(struct series_writer *writer)
         return false;
     for (size_t i = 0; i < snapshot->series_count; i++) {
         const struct snapshot_series *series = &snapshot->series[i];
-        const struct text_pair pairs[] = {{"function", series->function},
-                                          {"module", series->module},
-                                          {"kind", series->kind},
-                                          {"outcome", ""},
-                                          {"reason", ""},
-                                          {"error_type", ""},
-                                          {"le", ""}};
+        const struct writer_pair pairs[] = {{"function", series->function},
+                                            {"module", series->module},
+                                            {"kind", series->kind},
+                                            {"outcome", ""},
+                                            {"reason", ""},
+                                            {"error_type", ""},
+                                            {"le", ""}};
 
-        text_add_labels(&writer->labels, pairs, 3, sizeof(pairs) / sizeof(*pairs), series->labels);
+        writer_add_labels(&writer->labels, pairs, 3, sizeof(pairs) / sizeof(*pairs), series->labels);
         writer->label_at[i + 1] = writer->labels.used_bytes;
     }
     return writer->labels.error == 0;
@@ -133,7 +135,7 @@ static void write_double(struct series_writer *writer, size_t index, const char 
 static void begin_once(struct series_writer *writer, enum metric metric, bool *is_begun)
 {
     if (!*is_begun)
-        text_begin_family(writer->writer, metric);
+        writer_begin_family(writer->writer, metric);
     *is_begun = true;
 }
 
@@ -208,7 +210,7 @@ static struct tail error_tail(struct buffer *scratch, const char *type)
 {
     scratch->used_bytes = 0;
     buffer_add_text(scratch, ",error_type=\"");
-    text_add_escaped(scratch, type, true);
+    writer_add_escaped(scratch, type, true);
     buffer_add(scratch, "\"", 1);
     return (struct tail){.text = scratch->data, .length = scratch->error ? 0 : scratch->used_bytes};
 }
@@ -317,7 +319,7 @@ static void write_gauges(struct series_writer *writer, enum metric metric, size_
     }
 }
 
-bool text_write_series(struct text_writer *writer)
+bool series_write(struct writer *writer)
 {
     struct series_writer series = {.writer = writer, .snapshot = writer->snapshot};
     bool has_memory = render_labels(&series);
