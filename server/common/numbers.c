@@ -41,12 +41,12 @@ static size_t put_digits(char *text, uint64_t value)
     return count;
 }
 
-size_t format_uint64(uint64_t value, char text[FORMAT_BYTES])
+size_t numbers_format_uint64(uint64_t value, char text[NUMBERS_BYTES])
 {
     return put_digits(text, value);
 }
 
-size_t format_int64(int64_t value, char text[FORMAT_BYTES])
+size_t numbers_format_int64(int64_t value, char text[NUMBERS_BYTES])
 {
     if (value >= 0)
         return put_digits(text, (uint64_t)value);
@@ -54,7 +54,7 @@ size_t format_int64(int64_t value, char text[FORMAT_BYTES])
     return 1 + put_digits(text + 1, 0 - (uint64_t)value);
 }
 
-size_t format_hexadecimal(uint64_t value, char text[FORMAT_BYTES])
+size_t numbers_format_hexadecimal(uint64_t value, char text[NUMBERS_BYTES])
 {
     size_t length = 2;
     int shift = 60;
@@ -206,20 +206,20 @@ static size_t format_number(double value, bool is_float, char *text)
         return format_special(value, text);
     if (!is_whole(value))
         return format_shortest(value, is_float, text);
-    return format_int64((int64_t)value, text);
+    return numbers_format_int64((int64_t)value, text);
 }
 
-size_t format_double(double value, char text[FORMAT_BYTES])
+size_t numbers_format_double(double value, char text[NUMBERS_BYTES])
 {
     return format_number(value, false, text);
 }
 
-size_t format_float(float value, char text[FORMAT_BYTES])
+size_t numbers_format_float(float value, char text[NUMBERS_BYTES])
 {
     return format_number((double)value, true, text);
 }
 
-size_t format_bound(double value, char text[FORMAT_BYTES])
+size_t numbers_format_bound(double value, char text[NUMBERS_BYTES])
 {
     size_t length;
 
@@ -254,7 +254,7 @@ static struct civil_date civil_date(int64_t days)
                                .day = (int)(day_of_year - (153 * month + 2) / 5 + 1)};
 }
 
-size_t format_http_date(int64_t unix_time, char text[FORMAT_BYTES])
+size_t numbers_format_http_date(int64_t unix_time, char text[NUMBERS_BYTES])
 {
     static const char weekdays[7][4] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
     static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -264,6 +264,6 @@ size_t format_http_date(int64_t unix_time, char text[FORMAT_BYTES])
     int second = (int)(seconds % 86400);
     struct civil_date date = civil_date(days);
 
-    return (size_t)snprintf(text, FORMAT_BYTES, "%s, %02d %s %04d %02d:%02d:%02d GMT", weekdays[days % 7], date.day,
+    return (size_t)snprintf(text, NUMBERS_BYTES, "%s, %02d %s %04d %02d:%02d:%02d GMT", weekdays[days % 7], date.day,
                             months[date.month - 1], (int)date.year, second / 3600, second / 60 % 60, second % 60);
 }

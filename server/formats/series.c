@@ -18,7 +18,7 @@ enum {
 struct bound_text {
     uint64_t bits;
     size_t length; /* 0: unused */
-    char text[FORMAT_BYTES];
+    char text[NUMBERS_BYTES];
 };
 
 struct series_writer {
@@ -90,7 +90,7 @@ static char *begin_line(struct series_writer *writer, struct tail tail)
 {
     const struct buffer *start = &writer->start;
     struct buffer *out = writer->writer->out;
-    char *line = buffer_reserve(out, start->used_bytes + tail.length + FORMAT_BYTES + 3);
+    char *line = buffer_reserve(out, start->used_bytes + tail.length + NUMBERS_BYTES + 3);
 
     if (!line)
         return NULL;
@@ -112,7 +112,7 @@ static void add_uint64(struct series_writer *writer, struct tail tail, uint64_t 
     char *number = begin_line(writer, tail);
 
     if (number)
-        end_line(writer, number + format_uint64(value, number));
+        end_line(writer, number + numbers_format_uint64(value, number));
 }
 
 static void write_uint64(struct series_writer *writer, size_t index, const char *suffix, uint64_t value)
@@ -128,7 +128,7 @@ static void write_double(struct series_writer *writer, size_t index, const char 
     begin_lines(writer, index, suffix);
     number = begin_line(writer, no_tail);
     if (number)
-        end_line(writer, number + format_double(value, number));
+        end_line(writer, number + numbers_format_double(value, number));
 }
 
 /* Begins the family before its first sample. */
@@ -243,14 +243,14 @@ static const struct bound_text *bound_text(struct series_writer *writer, double 
     cached = &writer->bounds[bits * UINT64_C(0x9E3779B97F4A7C15) >> 56];
     if (!cached->length || cached->bits != bits) {
         cached->bits = bits;
-        cached->length = format_bound(bound, cached->text);
+        cached->length = numbers_format_bound(bound, cached->text);
     }
     return cached;
 }
 
 static void write_bucket(struct series_writer *writer, const char *bound, size_t bound_length, uint64_t count)
 {
-    char text[FORMAT_BYTES + 8];
+    char text[NUMBERS_BYTES + 8];
     char *cursor = put(text, ",le=\"", 5);
 
     cursor = put(cursor, bound, bound_length);

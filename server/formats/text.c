@@ -154,10 +154,10 @@ static void write_endpoint(struct writer *writer, const struct text_endpoint *en
     if (endpoint->scrapes_count)
         writer_begin_family(writer, METRIC_SCRAPES);
     for (size_t i = 0; i < endpoint->scrapes_count; i++) {
-        char code[FORMAT_BYTES];
+        char code[NUMBERS_BYTES];
         const struct writer_pair pair = {"code", code};
 
-        format_uint64(endpoint->scrapes[i].code, code);
+        numbers_format_uint64(endpoint->scrapes[i].code, code);
         writer_begin_sample(writer, &pair, 1);
         writer_end_uint64(writer, endpoint->scrapes[i].count);
     }

@@ -145,14 +145,14 @@ static void end_sample(struct writer *writer, const char *number, size_t length)
 
 void writer_end_uint64(struct writer *writer, uint64_t value)
 {
-    char number[FORMAT_BYTES];
+    char number[NUMBERS_BYTES];
 
-    end_sample(writer, number, format_uint64(value, number));
+    end_sample(writer, number, numbers_format_uint64(value, number));
 }
 
 void writer_end_double(struct writer *writer, double value)
 {
-    char number[FORMAT_BYTES];
+    char number[NUMBERS_BYTES];
 
-    end_sample(writer, number, format_double(value, number));
+    end_sample(writer, number, numbers_format_double(value, number));
 }

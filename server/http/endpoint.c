@@ -191,7 +191,7 @@ static int start_daemon(struct endpoint *endpoint)
     int error;
 
     errno = 0;
-    /* Its own Date header would make the libc read TZ: see format_http_date. */
+    /* Its own Date header would make the libc read TZ: see numbers_format_http_date. */
     endpoint->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_SUPPRESS_DATE_NO_CLOCK, 0, NULL, NULL, answer, endpoint,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)ENDPOINT_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,

@@ -54,10 +54,10 @@ void routes_init(struct routes *routes, const struct http_config *config, struct
 static bool add_headers(struct MHD_Response *response, unsigned code, const char *type)
 {
     struct timespec now = {0};
-    char date[FORMAT_BYTES];
+    char date[NUMBERS_BYTES];
 
     clock_gettime(CLOCK_REALTIME, &now);
-    format_http_date(now.tv_sec, date);
+    numbers_format_http_date(now.tv_sec, date);
     return MHD_add_response_header(response, MHD_HTTP_HEADER_DATE, date) == MHD_YES &&
            MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type) == MHD_YES &&
            (code != MHD_HTTP_METHOD_NOT_ALLOWED ||

@@ -9,7 +9,7 @@
 #include "server/segment/segment.h"
 #include "server/segment/view.h"
 
-size_t value_sanitize(const char *bytes, size_t count, char text[VALUE_TEXT_BYTES])
+size_t values_sanitize(const char *bytes, size_t count, char text[VALUE_TEXT_BYTES])
 {
     size_t length = 0;
 
@@ -31,7 +31,7 @@ size_t value_sanitize(const char *bytes, size_t count, char text[VALUE_TEXT_BYTE
 
 /* Values ----------------------------------------------------------------------------------------------------------- */
 
-_Static_assert((int)FORMAT_BYTES <= (int)VALUE_TEXT_BYTES, "numbers fit");
+_Static_assert((int)NUMBERS_BYTES <= (int)VALUE_TEXT_BYTES, "numbers fit");
 
 static void set_word(char *text, const char *word)
 {
@@ -49,15 +49,15 @@ static void format_scalar(enum segment_value_type type, uint64_t word, char *tex
     if (type == SEGMENT_VALUE_BOOL)
         set_word(text, word ? "true" : "false");
     else if (type == SEGMENT_VALUE_INT64)
-        format_int64((int64_t)word, text);
+        numbers_format_int64((int64_t)word, text);
     else if (type == SEGMENT_VALUE_UINT64)
-        format_uint64(word, text);
+        numbers_format_uint64(word, text);
     else if (type == SEGMENT_VALUE_FLOAT)
-        format_float(single, text);
+        numbers_format_float(single, text);
     else if (type == SEGMENT_VALUE_DOUBLE)
-        format_double(number, text);
+        numbers_format_double(number, text);
     else if (word)
-        format_hexadecimal(word, text);
+        numbers_format_hexadecimal(word, text);
     else
         set_word(text, "null");
 }
@@ -72,15 +72,15 @@ static void format_raw(const struct segment_value *label, const char *field, cha
     if (length == SEGMENT_VALUE_INVALID) {
         set_word(text, "invalid");
     } else if (label->type == SEGMENT_VALUE_STRING) {
-        value_sanitize(field + sizeof(length), length < SEGMENT_STRING_BYTES ? length : SEGMENT_STRING_BYTES, text);
+        values_sanitize(field + sizeof(length), length < SEGMENT_STRING_BYTES ? length : SEGMENT_STRING_BYTES, text);
     } else {
         memcpy(&word, field + sizeof(length), sizeof(word));
         format_scalar((enum segment_value_type)label->type, word, text);
     }
 }
 
-void value_format(const struct view *view, const struct view_values *values, uint32_t place, uint32_t label,
-                  char text[VALUE_TEXT_BYTES])
+void values_format(const struct view *view, const struct view_values *values, uint32_t place, uint32_t label,
+                   char text[VALUE_TEXT_BYTES])
 {
     const struct segment_value *source = &values->labels[label];
     const char *replacement;
@@ -92,12 +92,12 @@ void value_format(const struct view *view, const struct view_values *values, uin
     format_raw(source, values->keys + (size_t)place * values->key_bytes + source->key_offset, text);
     replacement = source->map ? view_mapped(view, source->map, text) : NULL;
     if (replacement)
-        value_sanitize(replacement, strlen(replacement), text);
+        values_sanitize(replacement, strlen(replacement), text);
 }
 
 /* Labels ----------------------------------------------------------------------------------------------------------- */
 
-size_t labels_bytes_max(const struct view *view, const struct view_values *values, size_t static_length)
+size_t values_labels_bytes_max(const struct view *view, const struct view_values *values, size_t static_length)
 {
     size_t bytes = static_length + 1;
 
@@ -154,8 +154,8 @@ static const char *put_pairs(char **cursor, const char *pairs, const char *name)
     return pairs;
 }
 
-size_t labels_write(const struct view *view, const struct view_values *values, uint32_t place,
-                    const char *static_labels, char *text)
+size_t values_write_labels(const struct view *view, const struct view_values *values, uint32_t place,
+                           const char *static_labels, char *text)
 {
     const char *rest = static_labels;
     char *cursor = text;
@@ -167,7 +167,7 @@ size_t labels_write(const struct view *view, const struct view_values *values, u
             continue;
         rest = put_pairs(&cursor, rest, name);
         cursor = put_text(cursor, name);
-        value_format(view, values, place, i, cursor);
+        values_format(view, values, place, i, cursor);
         cursor += strlen(cursor) + 1;
     }
     put_pairs(&cursor, rest, NULL);

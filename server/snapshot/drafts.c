@@ -46,7 +46,7 @@ static void add_room(const struct view *view, const struct view_series *origin, 
     room->places += places;
     room->buckets += places * (source->bucket_count + 1) * (source->interval_word ? 2 : 1);
     if (values->label_count)
-        room->text_bytes += places * labels_bytes_max(view, values, length);
+        room->text_bytes += places * values_labels_bytes_max(view, values, length);
 }
 
 static int allocate_result(struct drafts *drafts, const struct room *room)
@@ -81,7 +81,7 @@ static const char *read_place_labels(struct drafts *drafts, const struct place *
 
     if (!place->values->label_count)
         return labels;
-    *ret_length = labels_write(drafts->view, place->values, place->number, labels, text);
+    *ret_length = values_write_labels(drafts->view, place->values, place->number, labels, text);
     drafts->text += *ret_length + 1;
     return text;
 }
@@ -140,7 +140,7 @@ static struct draft *begin_draft(struct drafts *drafts, const struct place *plac
 
 /* Numbers ---------------------------------------------------------------------------------------------------------- */
 
-uint64_t draft_count_finished(const struct view_series *origin, const struct cell *cell)
+uint64_t drafts_count_finished(const struct view_series *origin, const struct cell *cell)
 {
     uint64_t count = word_of(cell, origin->source->skipped_word) + cell->words[CELL_SUCCESS] + cell->words[CELL_ERROR] +
                      cell->words[CELL_THROTTLED] + cell->words[CELL_PANIC];
@@ -226,7 +226,7 @@ static void add_active(struct draft *draft, struct snapshot_series *series, cons
     if (source->skipped_word && interval > 1)
         draft->is_active_hidden = true;
     draft->started += cell->words[CELL_STARTED];
-    draft->finished += draft_count_finished(place->origin, cell) - word_of(cell, source->skipped_word);
+    draft->finished += drafts_count_finished(place->origin, cell) - word_of(cell, source->skipped_word);
 }
 
 static void keep_latest(uint64_t *latest, const struct cell *cell, uint32_t word)
@@ -253,7 +253,7 @@ static void add_numbers(struct drafts *drafts, struct draft *first, const struct
     double interval = sample_interval(drafts->view, source);
 
     add_active(first, series, place, cell, interval);
-    if (place->is_entry && !draft_count_finished(place->origin, cell))
+    if (place->is_entry && !drafts_count_finished(place->origin, cell))
         return;
     series->has_outcomes = true;
     add_outcomes(series, source, cell);
@@ -274,7 +274,7 @@ static void add_numbers(struct drafts *drafts, struct draft *first, const struct
 
 static bool is_used(const struct view_series *origin, const struct cell *cell)
 {
-    return cell->words[CELL_STARTED] || draft_count_finished(origin, cell);
+    return cell->words[CELL_STARTED] || drafts_count_finished(origin, cell);
 }
 
 /* Does the place appear before it has counted anything? The only one of a series does; so do calls in progress with

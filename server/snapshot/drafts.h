@@ -55,6 +55,6 @@ int drafts_make(const struct view *view, const struct view_series *origins, size
 void drafts_finish(struct drafts *drafts);
 
 /* Calls that ended: all outcomes, those that were not looked at included. */
-uint64_t draft_count_finished(const struct view_series *origin, const struct cell *cell);
+uint64_t drafts_count_finished(const struct view_series *origin, const struct cell *cell);
 
 #endif

@@ -207,9 +207,9 @@ static int take(struct work *work)
         error = drafts_make(&work->view, work->series, work->series_count, &work->cells, work->clock, work->snapshot,
                             &work->drafts);
     if (!error)
-        error = tally_errors(&work->drafts, work->snapshot);
+        error = tallies_read_errors(&work->drafts, work->snapshot);
     if (!error)
-        error = tally_overflows(&work->view, work->series, work->series_count, &work->cells, work->snapshot);
+        error = tallies_read_overflows(&work->view, work->series, work->series_count, &work->cells, work->snapshot);
     if (!error)
         error = faults_read(&work->view, work->series, work->series_count, work->snapshot);
     if (!error)

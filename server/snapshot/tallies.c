@@ -64,7 +64,7 @@ static const char *error_type(const struct drafts *drafts, const struct draft *d
 
     if (!values->label_count)
         return errno_name(number);
-    value_format(drafts->view, values, number, 0, *text);
+    values_format(drafts->view, values, number, 0, *text);
     *text += strlen(*text) + 1;
     return type;
 }
@@ -90,7 +90,7 @@ static void add_errors(const struct drafts *drafts, const struct draft *draft, s
     }
 }
 
-int tally_errors(const struct drafts *drafts, struct snapshot *snapshot)
+int tallies_read_errors(const struct drafts *drafts, struct snapshot *snapshot)
 {
     size_t count = count_error_rows(drafts);
     struct keyset rows = {0};
@@ -157,7 +157,7 @@ static void add_label_overflows(struct overflows *overflows, const struct view_s
 
     if (!values->label_count)
         return;
-    count = draft_count_finished(series, cell_at(overflows, series, cell, values->capacity));
+    count = drafts_count_finished(series, cell_at(overflows, series, cell, values->capacity));
     for (uint32_t i = 0; i < values->label_count; i++)
         add_overflow(overflows, series, view_text(overflows->view, values->labels[i].name), count);
 }
@@ -193,7 +193,7 @@ static bool is_seen(struct overflows *overflows, const struct view_series *serie
     const struct cell *cell = cell_at(overflows, series, source->cell, series->values.capacity);
 
     return !source->is_from_glob || series->values.count || series->entry_values.count || cell->words[CELL_STARTED] ||
-           draft_count_finished(series, cell);
+           drafts_count_finished(series, cell);
 }
 
 /* Two entries of one name for one address share their cells: nothing is to be counted twice. */
@@ -229,8 +229,8 @@ static void add_series(struct overflows *overflows, const struct view_series *se
     add_error_overflows(overflows, series);
 }
 
-int tally_overflows(const struct view *view, const struct view_series *series, size_t series_count, struct cells *cells,
-                    struct snapshot *snapshot)
+int tallies_read_overflows(const struct view *view, const struct view_series *series, size_t series_count,
+                           struct cells *cells, struct snapshot *snapshot)
 {
     struct overflows overflows = {.view = view, .cells = cells, .snapshot = snapshot};
     size_t count = count_overflow_rows(series, series_count);

@@ -12,10 +12,10 @@ struct view;
 struct view_series;
 
 /* Fills in snapshot->errors. -ENOMEM. Context of all here: server thread. */
-int tally_errors(const struct drafts *drafts, struct snapshot *snapshot);
+int tallies_read_errors(const struct drafts *drafts, struct snapshot *snapshot);
 
 /* Fills in snapshot->overflows. -ENOMEM. */
-int tally_overflows(const struct view *view, const struct view_series *series, size_t series_count, struct cells *cells,
-                    struct snapshot *snapshot);
+int tallies_read_overflows(const struct view *view, const struct view_series *series, size_t series_count,
+                           struct cells *cells, struct snapshot *snapshot);
 
 #endif

@@ -56,12 +56,12 @@ static void strings_become_valid_and_short(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(sanitized) / sizeof(*sanitized); i++) {
-        assert_int_equal(value_sanitize(sanitized[i].bytes, strlen(sanitized[i].bytes), text),
+        assert_int_equal(values_sanitize(sanitized[i].bytes, strlen(sanitized[i].bytes), text),
                          strlen(sanitized[i].text));
         assert_string_equal(text, sanitized[i].text);
     }
-    assert_int_equal(value_sanitize("abc\0def", 7, text), 3);
-    assert_int_equal(value_sanitize("abcdef", 4, text), 4);
+    assert_int_equal(values_sanitize("abc\0def", 7, text), 3);
+    assert_int_equal(values_sanitize("abcdef", 4, text), 4);
 }
 
 static uint64_t double_bits(double value)
@@ -96,7 +96,7 @@ static void format_one(const struct segment_builder_label *label, const struct s
     segment_builder_add_tuple(&builder, values, value);
     assert_int_equal(view_init(builder.segment, &view), 0);
     assert_true(view_read_series(&view, &view.series[0], &series));
-    value_format(&view, &series.values, 0, 0, text);
+    values_format(&view, &series.values, 0, 0, text);
     segment_builder_finish(&builder);
 }
 
@@ -218,8 +218,8 @@ static void labels_are_one_sorted_text(void **state)
         segment_builder_add_tuple(&builder, values, tuple);
         assert_int_equal(view_init(builder.segment, &view), 0);
         assert_true(view_read_series(&view, &view.series[0], &series));
-        assert_true(labels_bytes_max(&view, &series.values, 40) <= sizeof(text));
-        assert_int_equal(labels_write(&view, &series.values, 0, cases[i].static_labels, text), cases[i].length);
+        assert_true(values_labels_bytes_max(&view, &series.values, 40) <= sizeof(text));
+        assert_int_equal(values_write_labels(&view, &series.values, 0, cases[i].static_labels, text), cases[i].length);
         assert_memory_equal(text, cases[i].labels, cases[i].length + 1);
         segment_builder_finish(&builder);
     }

@@ -67,11 +67,11 @@ static const struct {
 static void check_numbers(void)
 {
     for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
-        char text[FORMAT_BYTES];
+        char text[NUMBERS_BYTES];
 
-        assert_int_equal(format_double(numbers[i].value, text), strlen(numbers[i].text));
+        assert_int_equal(numbers_format_double(numbers[i].value, text), strlen(numbers[i].text));
         assert_string_equal(text, numbers[i].text);
-        assert_int_equal(format_bound(numbers[i].value, text), strlen(numbers[i].bound));
+        assert_int_equal(numbers_format_bound(numbers[i].value, text), strlen(numbers[i].bound));
         assert_string_equal(text, numbers[i].bound);
     }
 }
@@ -86,7 +86,7 @@ static void numbers_are_canonical(void **state)
 static void the_locale_does_not_matter(void **state)
 {
     static const char *const names[] = {"de_DE.ISO-8859-1", "ps_AF.UTF-8"};
-    char folder[] = "/tmp/test_format.XXXXXX";
+    char folder[] = "/tmp/test_numbers.XXXXXX";
 
     (void)state;
     assert_non_null(mkdtemp(folder));
@@ -113,14 +113,14 @@ static void the_locale_does_not_matter(void **state)
 
 static void whole_numbers_are_exact(void **state)
 {
-    char text[FORMAT_BYTES];
+    char text[NUMBERS_BYTES];
 
     (void)state;
-    format_uint64(0, text);
+    numbers_format_uint64(0, text);
     assert_string_equal(text, "0");
-    assert_int_equal(format_uint64(UINT64_MAX, text), 20);
+    assert_int_equal(numbers_format_uint64(UINT64_MAX, text), 20);
     assert_string_equal(text, "18446744073709551615");
-    format_uint64((UINT64_C(1) << 53) + 1, text);
+    numbers_format_uint64((UINT64_C(1) << 53) + 1, text);
     assert_string_equal(text, "9007199254740993");
 }
 
@@ -130,7 +130,7 @@ static void any_double_reads_back(void **state)
 
     (void)state;
     for (int i = 0; i < 100000; i++) {
-        char text[FORMAT_BYTES];
+        char text[NUMBERS_BYTES];
         double value;
         double read;
 
@@ -138,10 +138,10 @@ static void any_double_reads_back(void **state)
         memcpy(&value, &bits, sizeof(value));
         if (!isfinite(value))
             continue;
-        assert_true(format_double(value, text) < FORMAT_BYTES);
+        assert_true(numbers_format_double(value, text) < NUMBERS_BYTES);
         read = strtod(text, NULL);
         assert_memory_equal(&read, &value, sizeof(value));
-        assert_true(format_bound(value, text) < FORMAT_BYTES);
+        assert_true(numbers_format_bound(value, text) < NUMBERS_BYTES);
         read = strtod(text, NULL);
         assert_memory_equal(&read, &value, sizeof(value));
     }
@@ -149,20 +149,20 @@ static void any_double_reads_back(void **state)
 
 static void integers_are_whole(void **state)
 {
-    char text[FORMAT_BYTES];
+    char text[NUMBERS_BYTES];
 
     (void)state;
-    assert_int_equal(format_int64(INT64_MIN, text), 20);
+    assert_int_equal(numbers_format_int64(INT64_MIN, text), 20);
     assert_string_equal(text, "-9223372036854775808");
-    assert_int_equal(format_int64(INT64_MAX, text), 19);
+    assert_int_equal(numbers_format_int64(INT64_MAX, text), 19);
     assert_string_equal(text, "9223372036854775807");
-    assert_int_equal(format_int64(0, text), 1);
+    assert_int_equal(numbers_format_int64(0, text), 1);
     assert_string_equal(text, "0");
-    assert_int_equal(format_hexadecimal(UINT64_MAX, text), 18);
+    assert_int_equal(numbers_format_hexadecimal(UINT64_MAX, text), 18);
     assert_string_equal(text, "0xffffffffffffffff");
-    assert_int_equal(format_hexadecimal(0x10, text), 4);
+    assert_int_equal(numbers_format_hexadecimal(0x10, text), 4);
     assert_string_equal(text, "0x10");
-    assert_int_equal(format_hexadecimal(0, text), 3);
+    assert_int_equal(numbers_format_hexadecimal(0, text), 3);
     assert_string_equal(text, "0x0");
 }
 
@@ -172,14 +172,14 @@ static void any_float_reads_back(void **state)
     (void)state;
     for (uint64_t bits = 0; bits <= UINT32_MAX; bits += 20011) {
         uint32_t low = (uint32_t)bits;
-        char text[FORMAT_BYTES];
+        char text[NUMBERS_BYTES];
         float value;
         float read;
 
         memcpy(&value, &low, sizeof(value));
         if (!isfinite(value))
             continue;
-        assert_true(format_float(value, text) < FORMAT_BYTES);
+        assert_true(numbers_format_float(value, text) < NUMBERS_BYTES);
         read = strtof(text, NULL);
         if (read < value || read > value)
             fail_msg("%a became %s", (double)value, text);
@@ -205,21 +205,21 @@ static const struct {
 
 static void dates_are_those_of_http(void **state)
 {
-    char text[FORMAT_BYTES];
+    char text[NUMBERS_BYTES];
 
     (void)state;
     for (size_t i = 0; i < sizeof(dates) / sizeof(*dates); i++) {
-        assert_int_equal(format_http_date(dates[i].time, text), 29);
+        assert_int_equal(numbers_format_http_date(dates[i].time, text), 29);
         assert_string_equal(text, dates[i].text);
     }
     for (time_t day = 0; day < 50000; day++) {
-        char expected[FORMAT_BYTES];
+        char expected[NUMBERS_BYTES];
         time_t now = day * 86400 + day;
         struct tm fields;
 
         gmtime_r(&now, &fields);
         strftime(expected, sizeof(expected), "%a, %d %b %Y %H:%M:%S GMT", &fields);
-        format_http_date(now, text);
+        numbers_format_http_date(now, text);
         assert_string_equal(text, expected);
     }
 }
