@@ -10,6 +10,9 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "preload/calls/extra.h"
+#include "preload/calls/sampling.h"
+#include "preload/calls/slow.h"
 #include "preload/host/environment.h"
 #include "preload/host/executables.h"
 #include "preload/host/foreign.h"
@@ -28,11 +31,13 @@
 #include "preload/processes/companion.h"
 #include "preload/processes/confined.h"
 #include "preload/records/chain.h"
+#include "preload/records/counters.h"
 #include "preload/records/trampolines.h"
 #include "preload/shim.h"
 #include "preload/signals/actions.h"
 #include "preload/signals/masks.h"
 #include "preload/threads/altstack.h"
+#include "preload/threads/attach.h"
 #include "preload/version.h"
 
 static uint64_t clock_unset(void)
@@ -47,6 +52,15 @@ static char **arguments;           /* the program's */
 static char **initial_environment; /* as the kernel made it */
 
 void signals_resolve(void);
+
+static int data_plane_init(const struct lane_config *config)
+{
+    counters_init(config->segment, config->errno_offset);
+    slow_init(config->now);
+    extra_init(config->now, config->errno_offset);
+    sampling_init();
+    return lanes_init(config);
+}
 
 static void enter_thread(void)
 {
@@ -139,7 +153,7 @@ static void shim_fill(struct shim *shim)
     shim->has_foreign_descriptors = foreign_has_descriptors();
     shim->bind_thread = trampolines_bind;
     shim->code_map = code_map;
-    shim->lanes_init = lanes_init;
+    shim->data_plane_init = data_plane_init;
     shim->keep_address = environment_keep_address;
     shim->lanes_reap_threads = lanes_reap_threads;
     shim->lanes_reap = lanes_reap;

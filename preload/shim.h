@@ -61,7 +61,9 @@ struct shim {
     /* Data plane. */
     int (*bind_thread)(ptrdiff_t);                        /* trampolines.h */
     int (*code_map)(void *address, const void *, size_t); /* code_map.h */
-    int (*lanes_init)(const struct lane_config *);
+    /* Before the first function is patched, once. -errno if memory for the first lanes cannot be had: nothing may be
+     * patched then. Context: startup. */
+    int (*data_plane_init)(const struct lane_config *);
     void (*keep_address)(const char *address); /* environment.h */
     void (*lanes_reap_threads)(void);
     void (*lanes_reap)(void);

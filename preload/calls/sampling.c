@@ -10,6 +10,7 @@
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/records/counters.h"
 #include "preload/records/lane.h"
+#include "preload/threads/attach.h"
 
 #define INTERVAL_ONE (UINT64_C(1) << 32)
 

@@ -7,6 +7,7 @@
 #include "preload/records/counters.h"
 #include "preload/records/lane.h"
 #include "preload/signals/notes.h"
+#include "preload/threads/attach.h"
 
 static uint64_t (*now_ticks)(void);
 

@@ -53,7 +53,7 @@ static int lanes_start(const struct shim *shim, const struct clock *clock, const
         .main_thread_pointer = cpu_thread_pointer(),
         .main_stack = getauxval(AT_RANDOM),
     };
-    int result = shim->lanes_init(&config);
+    int result = shim->data_plane_init(&config);
 
     if (result != 0)
         return result;

@@ -15,8 +15,8 @@
 #include "preload/host/environment.h"
 #include "preload/host/successor.h"
 #include "preload/processes/address_limit.h"
-#include "preload/records/lane.h"
 #include "preload/signals/actions.h"
+#include "preload/threads/attach.h"
 
 static int (*real_execve)(const char *, char *const[], char *const[]);
 static int (*real_execvpe)(const char *, char *const[], char *const[]);

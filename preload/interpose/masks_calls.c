@@ -10,6 +10,7 @@
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/records/lane.h"
 #include "preload/signals/masks.h"
+#include "preload/threads/attach.h"
 
 typedef int (*mask_function)(int, const sigset_t *, sigset_t *);
 

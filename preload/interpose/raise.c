@@ -9,11 +9,11 @@
 #include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/panic/panic.h"
-#include "preload/records/lane.h"
 #include "preload/signals/actions.h"
 #include "preload/signals/cramped.h"
 #include "preload/signals/masks.h"
 #include "preload/signals/notes.h"
+#include "preload/threads/attach.h"
 
 /* libc's, for raise.S. */
 #define DEFINE(name)                                                                                                   \

@@ -13,8 +13,8 @@
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/panic/delivery.h"
 #include "preload/panic/recover.h"
-#include "preload/records/lane.h"
 #include "preload/signals/actions.h"
+#include "preload/threads/attach.h"
 
 static uint64_t interrupting; /* siginterrupt(3); libc's own set of these is not to be seen */
 

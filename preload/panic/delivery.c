@@ -8,13 +8,13 @@
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/panic/abort.h"
 #include "preload/panic/panic.h"
-#include "preload/records/lane.h"
 #include "preload/signals/actions.h"
 #include "preload/signals/masks.h"
 #include "preload/signals/notes.h"
 #include "preload/signals/relocated.h"
 #include "preload/signals/sender.h"
 #include "preload/threads/altstack.h"
+#include "preload/threads/attach.h"
 
 static void entry(int signal, siginfo_t *info, void *context);
 

@@ -25,6 +25,7 @@
 #include "preload/signals/relocated.h"
 #include "preload/signals/sender.h"
 #include "preload/threads/altstack.h"
+#include "preload/threads/attach.h"
 
 #define FAULTS (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGILL))
 

@@ -6,6 +6,7 @@
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/records/chain.h"
 #include "preload/records/lane.h"
+#include "preload/threads/attach.h"
 
 #define NEAR_STACK_BYTES UINT64_C(69632) /* a frame is rarely larger; and the guard page */
 

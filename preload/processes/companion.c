@@ -18,6 +18,7 @@
 #include "preload/processes/interrupted.h"
 #include "preload/records/lane.h"
 #include "preload/signals/masks.h"
+#include "preload/threads/attach.h"
 
 #define PUBLIC __attribute__((visibility("default")))
 

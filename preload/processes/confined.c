@@ -10,8 +10,8 @@
 #include "preload/machine/filter.h"
 #include "preload/machine/forbidden.h"
 #include "preload/processes/companion.h"
-#include "preload/records/lane.h"
 #include "preload/signals/actions.h"
+#include "preload/threads/attach.h"
 
 #define PUBLIC __attribute__((visibility("default")))
 

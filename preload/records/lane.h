@@ -15,7 +15,7 @@ extern struct lane lane_shared; /* of two tasks: nobody writes to it */
 extern struct record lane_bottom;
 extern struct chunk lane_no_chunk[CHUNK_BYTES / sizeof(struct chunk)]; /* one that is full, of threads that have none */
 
-/* What the control plane gives the data plane before the first function is patched. */
+/* What the control plane gives the data plane before the first function is patched (data_plane_init). */
 struct lane_config {
     struct segment_header *segment;
     uint64_t (*now)(void);  /* ticks, as the trampoline in use reads them; general registers only */
@@ -31,32 +31,9 @@ struct lane_config {
 struct lane *lane_enter(void);
 void lane_leave(struct lane *before);
 
-/* Context: startup, once. -errno if memory for the first lanes cannot be had: nothing may be patched then. */
-int lanes_init(const struct lane_config *config);
-
-/* Gives back the lanes of threads of this process that are gone; what they had in progress becomes abandoned.
- * lanes_reap: also the blocks of processes that are gone. Context: any thread of ours. */
-void lanes_reap_threads(void);
-void lanes_reap(void);
-
-/* In a forked child, on the thread that forked. Context: pthread_atfork child handler. */
-void lanes_forked(void);
-
 /* Another task is about to run on the calling thread's storage, at the same time. From here on the calls of both are
  * counted one by one and not timed, which needs no lane. Context: any. */
 void lane_share(void);
-
-/* The process is about to leave all calls that it has in progress, for this reason; or it is not any more. What is
- * counted so in the end is known when it is gone. In a child of vfork nothing happens. Context: any. */
-void lanes_ending(enum segment_abandoned_reason reason);
-void lanes_not_ending(void);
-
-/* The lane to count in, whatever the thread was before: attaches it if it is new. Context: hot. */
-struct lane *lane_here(void);
-
-/* The calling thread is about to be confined to a few system calls: it gets its lane, and what else takes some.
- * Context: any. */
-void lane_prepare(void);
 
 /* The thread's own stack, asked of the kernel once; empty where it cannot be told. Context: hot. */
 struct stack_range lane_stack(struct lane *lane);
@@ -64,8 +41,5 @@ struct stack_range lane_stack(struct lane *lane);
 /* The lanes there are, one after the other, attached or not; NULL behind the last one. They never go away. Another
  * thread may be changing what is read. Context: signal. */
 const struct lane *lane_at(size_t index);
-
-/* True in a child of vfork, which runs on its parent's memory. Context: any. */
-bool lane_is_borrowed(void);
 
 #endif

@@ -7,8 +7,8 @@
 #include "preload/machine/kernel_action.h"
 #include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
-#include "preload/records/lane.h"
 #include "preload/signals/masks.h"
+#include "preload/threads/attach.h"
 
 enum {
     READS_MAX = 1000,

@@ -8,6 +8,7 @@
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/records/lane.h"
 #include "preload/signals/cramped.h"
+#include "preload/threads/attach.h"
 
 _Static_assert(offsetof(struct signals_thread, hidden) == MASKS_HIDDEN, "thread");
 
