@@ -19,17 +19,14 @@
 #include "preload/host/module.h"
 #include "preload/host/self.h"
 #include "preload/host/successor.h"
-#include "preload/interpose/exec.h"
+#include "preload/interpose/interpose.h"
 #include "preload/interpose/loader.h"
-#include "preload/interpose/raise.h"
-#include "preload/interpose/start.h"
 #include "preload/machine/code_map.h"
 #include "preload/machine/log.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/panic/delivery.h"
 #include "preload/processes/address_limit.h"
 #include "preload/processes/companion.h"
-#include "preload/processes/confined.h"
 #include "preload/records/chain.h"
 #include "preload/records/counters.h"
 #include "preload/records/trampolines.h"
@@ -50,8 +47,6 @@ uint64_t (*hot_clock)(void) __attribute__((visibility("hidden"))) = clock_unset;
 static struct shim own_shim;
 static char **arguments;           /* the program's */
 static char **initial_environment; /* as the kernel made it */
-
-void signals_resolve(void);
 
 static int data_plane_init(const struct lane_config *config)
 {
@@ -269,14 +264,6 @@ __attribute__((constructor)) static void gate(int argc, char **argv, char **vari
     executables_init(argc > 0 ? argv[0] : NULL);
     initial_environment = variables;
     interpose_init();
-    exec_resolve();
-    companion_resolve();
-    confined_resolve();
-    signals_resolve();
-    masks_resolve();
-    altstack_resolve();
-    address_limit_resolve();
-    raise_resolve();
     if (is_asked_for()) {
         foreign = foreign_reason();
         if ((foreign || !is_captured()) && is_meant(self_environment("CALLMETER_MANIFEST"))) {

@@ -4,21 +4,22 @@
 #include <signal.h>
 #include <stddef.h>
 
+#include "preload/interpose/interpose.h"
 #include "preload/threads/altstack.h"
 
 static int (*real_sigaltstack)(const stack_t *, stack_t *);
 
-void altstack_resolve(void)
+void altstack_calls_resolve(void)
 {
     *(void **)&real_sigaltstack = dlsym(RTLD_NEXT, "sigaltstack");
 }
 
-__attribute__((visibility("default"))) int sigaltstack(const stack_t *restrict stack, stack_t *restrict old)
+INTERPOSE(int, sigaltstack)(const stack_t *restrict stack, stack_t *restrict old)
 {
     int result;
 
     if (!real_sigaltstack)
-        altstack_resolve();
+        altstack_calls_resolve();
     result = real_sigaltstack(stack, old);
     if (result == 0 && old)
         altstack_hide(old);

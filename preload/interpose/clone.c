@@ -6,10 +6,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+#include "preload/interpose/interpose.h"
 #include "preload/records/lane.h"
 #include "preload/signals/masks.h"
-
-#define PUBLIC __attribute__((visibility("default")))
 
 typedef int (*clone_function)(int (*)(void *), void *, int, void *, ...);
 
@@ -44,7 +43,7 @@ static void resolve(void)
     lane_leave(before);
 }
 
-PUBLIC int clone(int (*function)(void *), void *stack, int flags, void *argument, ...)
+INTERPOSE(int, clone)(int (*function)(void *), void *stack, int flags, void *argument, ...)
 {
     va_list rest;
     void *parent_id;

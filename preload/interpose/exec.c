@@ -1,7 +1,7 @@
 /* The exec family, which the preload object stands in for. An instrumented program has no trace of the shim in its
  * environment; only a program that is wanted (successor.h) gets it back, at the moment when it is exec'ed. Everything
  * here may run in a child of vfork or in a signal handler: no allocation but by mmap, no lock. */
-#include "preload/interpose/exec.h"
+#include "preload/interpose/interpose.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -100,29 +100,27 @@ static int exec_name(const char *name, char *const *arguments, char *const *vari
 /* The interposers ---------------------------------------------------------------------------------------------------
  */
 
-#define PUBLIC __attribute__((visibility("default")))
-
-PUBLIC int execve(const char *path, char *const arguments[], char *const variables[])
+INTERPOSE(int, execve)(const char *path, char *const arguments[], char *const variables[])
 {
     return exec_path(path, arguments, variables);
 }
 
-PUBLIC int execv(const char *path, char *const arguments[])
+INTERPOSE(int, execv)(const char *path, char *const arguments[])
 {
     return exec_path(path, arguments, environ);
 }
 
-PUBLIC int execvpe(const char *name, char *const arguments[], char *const variables[])
+INTERPOSE(int, execvpe)(const char *name, char *const arguments[], char *const variables[])
 {
     return exec_name(name, arguments, variables);
 }
 
-PUBLIC int execvp(const char *name, char *const arguments[])
+INTERPOSE(int, execvp)(const char *name, char *const arguments[])
 {
     return exec_name(name, arguments, environ);
 }
 
-PUBLIC int fexecve(int fd, char *const arguments[], char *const variables[])
+INTERPOSE(int, fexecve)(int fd, char *const arguments[], char *const variables[])
 {
     struct environment environment;
 
@@ -131,7 +129,7 @@ PUBLIC int fexecve(int fd, char *const arguments[], char *const variables[])
     return exec_end(&environment, real_fexecve(fd, arguments, environment.variables));
 }
 
-PUBLIC int execveat(int fd, const char *path, char *const arguments[], char *const variables[], int flags)
+INTERPOSE(int, execveat)(int fd, const char *path, char *const arguments[], char *const variables[], int flags)
 {
     struct environment environment;
 
@@ -140,9 +138,9 @@ PUBLIC int execveat(int fd, const char *path, char *const arguments[], char *con
     return exec_end(&environment, real_execveat(fd, path, arguments, environment.variables, flags));
 }
 
-PUBLIC int posix_spawn(pid_t *restrict pid, const char *restrict path,
-                       const posix_spawn_file_actions_t *restrict actions, const posix_spawnattr_t *restrict attributes,
-                       char *const arguments[restrict], char *const variables[restrict])
+INTERPOSE(int, posix_spawn)
+(pid_t *restrict pid, const char *restrict path, const posix_spawn_file_actions_t *restrict actions,
+ const posix_spawnattr_t *restrict attributes, char *const arguments[restrict], char *const variables[restrict])
 {
     struct environment environment;
 
@@ -151,10 +149,9 @@ PUBLIC int posix_spawn(pid_t *restrict pid, const char *restrict path,
     return spawn_end(&environment, real_posix_spawn(pid, path, actions, attributes, arguments, environment.variables));
 }
 
-PUBLIC int posix_spawnp(pid_t *restrict pid, const char *restrict name,
-                        const posix_spawn_file_actions_t *restrict actions,
-                        const posix_spawnattr_t *restrict attributes, char *const arguments[restrict],
-                        char *const variables[restrict])
+INTERPOSE(int, posix_spawnp)
+(pid_t *restrict pid, const char *restrict name, const posix_spawn_file_actions_t *restrict actions,
+ const posix_spawnattr_t *restrict attributes, char *const arguments[restrict], char *const variables[restrict])
 {
     struct environment environment;
 
@@ -198,7 +195,7 @@ static int list_end(const struct list *list, int result)
     return result;
 }
 
-PUBLIC int execl(const char *path, const char *first, ...)
+INTERPOSE(int, execl)(const char *path, const char *first, ...)
 {
     struct list list;
     va_list rest;
@@ -210,7 +207,7 @@ PUBLIC int execl(const char *path, const char *first, ...)
     return is_made ? list_end(&list, exec_path(path, list.arguments, environ)) : -1;
 }
 
-PUBLIC int execlp(const char *name, const char *first, ...)
+INTERPOSE(int, execlp)(const char *name, const char *first, ...)
 {
     struct list list;
     va_list rest;
@@ -222,7 +219,7 @@ PUBLIC int execlp(const char *name, const char *first, ...)
     return is_made ? list_end(&list, exec_name(name, list.arguments, environ)) : -1;
 }
 
-PUBLIC int execle(const char *path, const char *first, ...)
+INTERPOSE(int, execle)(const char *path, const char *first, ...)
 {
     struct list list;
     char *const *variables = NULL;

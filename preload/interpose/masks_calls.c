@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "preload/interpose/interpose.h"
 #include "preload/interpose/masks_names.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/records/lane.h"
@@ -26,7 +27,7 @@ MASKS_SETTLED(DEFINE)
 
 #define RESOLVE(name, pointer) *(void **)&masks_real_##pointer = dlsym(RTLD_NEXT, #name);
 
-void masks_resolve(void)
+void masks_calls_resolve(void)
 {
     *(void **)&real_sigprocmask = dlsym(RTLD_NEXT, "sigprocmask");
     *(void **)&real_pthread_sigmask = dlsym(RTLD_NEXT, "pthread_sigmask");
@@ -72,21 +73,19 @@ static int change(mask_function real, int how, const sigset_t *set, sigset_t *ol
     return result;
 }
 
-#define PUBLIC __attribute__((visibility("default")))
-
-PUBLIC int sigprocmask(int how, const sigset_t *restrict set, sigset_t *restrict old)
+INTERPOSE(int, sigprocmask)(int how, const sigset_t *restrict set, sigset_t *restrict old)
 {
     if (!real_sigprocmask)
-        masks_resolve();
+        masks_calls_resolve();
     if (is_asked())
         return change(real_sigprocmask, how, set, old);
     return real_sigprocmask(how, set, old);
 }
 
-PUBLIC int pthread_sigmask(int how, const sigset_t *restrict set, sigset_t *restrict old)
+INTERPOSE(int, pthread_sigmask)(int how, const sigset_t *restrict set, sigset_t *restrict old)
 {
     if (!real_pthread_sigmask)
-        masks_resolve();
+        masks_calls_resolve();
     if (is_asked())
         return change(real_pthread_sigmask, how, set, old);
     return real_pthread_sigmask(how, set, old);

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
+#include "preload/interpose/interpose.h"
 #include "preload/interpose/raise_names.h"
 #include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"

@@ -20,7 +20,4 @@ struct raise_call {
     uintptr_t return_address;
 };
 
-/* Finds libc's functions behind the interposers. Context: startup. */
-void raise_resolve(void);
-
 #endif

@@ -1,20 +1,15 @@
-/* The functions of libc that set actions or end the program, which the preload object stands in for. What each does for
- * a claimed signal is what glibc's does, over sigaction(2). */
+/* The functions of libc that set actions, which the preload object stands in for. What each does for a claimed signal
+ * is what glibc's does, over sigaction(2). */
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
+#include "preload/interpose/interpose.h"
 #include "preload/machine/own_mask.h"
-#include "preload/machine/x86_64/cpu.h"
-#include "preload/panic/delivery.h"
-#include "preload/panic/recover.h"
 #include "preload/signals/actions.h"
-#include "preload/threads/attach.h"
 
 static uint64_t interrupting; /* siginterrupt(3); libc's own set of these is not to be seen */
 
@@ -25,13 +20,8 @@ static int (*real_sigignore)(int);
 static int (*real_siginterrupt)(int, int);
 static int (*real_system)(const char *);
 static FILE *(*real_popen)(const char *, const char *);
-static void (*real_exit)(int);
-static void (*real_quick_exit)(int);
-static void (*real_exit_now)(int);
 
-void signals_resolve(void);
-
-void signals_resolve(void)
+void signals_calls_resolve(void)
 {
     *(void **)&real_signal = dlsym(RTLD_NEXT, "signal");
     *(void **)&real_sysv_signal = dlsym(RTLD_NEXT, "__sysv_signal");
@@ -40,32 +30,27 @@ void signals_resolve(void)
     *(void **)&real_siginterrupt = dlsym(RTLD_NEXT, "siginterrupt");
     *(void **)&real_system = dlsym(RTLD_NEXT, "system");
     *(void **)&real_popen = dlsym(RTLD_NEXT, "popen");
-    *(void **)&real_exit = dlsym(RTLD_NEXT, "exit");
-    *(void **)&real_quick_exit = dlsym(RTLD_NEXT, "quick_exit");
-    *(void **)&real_exit_now = dlsym(RTLD_NEXT, "_exit");
     signals_find_libc();
 }
 
 static void resolve_first(const void *real)
 {
     if (!real)
-        signals_resolve();
+        signals_calls_resolve();
 }
 
-#define PUBLIC __attribute__((visibility("default")))
+int __sigaction(int signal, const struct sigaction *action, struct sigaction *old);
+__sighandler_t bsd_signal(int signal, __sighandler_t handler);
+__sighandler_t sysv_signal(int signal, __sighandler_t handler);
 
-PUBLIC int __sigaction(int signal, const struct sigaction *action, struct sigaction *old);
-PUBLIC __sighandler_t bsd_signal(int signal, __sighandler_t handler);
-PUBLIC __sighandler_t sysv_signal(int signal, __sighandler_t handler);
-
-PUBLIC int sigaction(int signal, const struct sigaction *restrict action, struct sigaction *restrict old)
+INTERPOSE(int, sigaction)(int signal, const struct sigaction *restrict action, struct sigaction *restrict old)
 {
     if (signals_is_claimed(signal))
         return signals_change(signal, action, old);
     return signals_real_action(signal, action, old);
 }
 
-PUBLIC int __sigaction(int signal, const struct sigaction *action, struct sigaction *old)
+INTERPOSE(int, __sigaction)(int signal, const struct sigaction *action, struct sigaction *old)
 {
     return sigaction(signal, action, old);
 }
@@ -87,7 +72,7 @@ static __sighandler_t set_handler(int signal, __sighandler_t handler, int flags,
     return old.sa_handler;
 }
 
-PUBLIC __sighandler_t signal(int number, __sighandler_t handler)
+INTERPOSE(__sighandler_t, signal)(int number, __sighandler_t handler)
 {
     if (signals_is_claimed(number) && handler == SIG_ERR)
         return refuse();
@@ -99,17 +84,17 @@ PUBLIC __sighandler_t signal(int number, __sighandler_t handler)
     return real_signal(number, handler);
 }
 
-PUBLIC __sighandler_t bsd_signal(int number, __sighandler_t handler)
+INTERPOSE(__sighandler_t, bsd_signal)(int number, __sighandler_t handler)
 {
     return signal(number, handler);
 }
 
-PUBLIC __sighandler_t ssignal(int number, __sighandler_t handler)
+INTERPOSE(__sighandler_t, ssignal)(int number, __sighandler_t handler)
 {
     return signal(number, handler);
 }
 
-PUBLIC __sighandler_t __sysv_signal(int number, __sighandler_t handler)
+INTERPOSE(__sighandler_t, __sysv_signal)(int number, __sighandler_t handler)
 {
     if (signals_is_claimed(number) && handler == SIG_ERR)
         return refuse();
@@ -119,12 +104,12 @@ PUBLIC __sighandler_t __sysv_signal(int number, __sighandler_t handler)
     return real_sysv_signal(number, handler);
 }
 
-PUBLIC __sighandler_t sysv_signal(int number, __sighandler_t handler)
+INTERPOSE(__sighandler_t, sysv_signal)(int number, __sighandler_t handler)
 {
     return __sysv_signal(number, handler);
 }
 
-PUBLIC __sighandler_t sigset(int number, __sighandler_t handler)
+INTERPOSE(__sighandler_t, sigset)(int number, __sighandler_t handler)
 {
     __sighandler_t before;
     struct sigaction current;
@@ -149,7 +134,7 @@ PUBLIC __sighandler_t sigset(int number, __sighandler_t handler)
     return sigismember(&old, number) ? SIG_HOLD : before;
 }
 
-PUBLIC int sigignore(int number)
+INTERPOSE(int, sigignore)(int number)
 {
     if (signals_is_claimed(number)) {
         set_handler(number, SIG_IGN, 0, 0);
@@ -159,7 +144,7 @@ PUBLIC int sigignore(int number)
     return real_sigignore(number);
 }
 
-PUBLIC int siginterrupt(int number, int is_interrupting)
+INTERPOSE(int, siginterrupt)(int number, int is_interrupting)
 {
     struct sigaction action;
 
@@ -179,7 +164,7 @@ PUBLIC int siginterrupt(int number, int is_interrupting)
 }
 
 /* Their children are made in libc. */
-PUBLIC int system(const char *command)
+INTERPOSE(int, system)(const char *command)
 {
     int result;
 
@@ -190,7 +175,7 @@ PUBLIC int system(const char *command)
     return result;
 }
 
-PUBLIC FILE *popen(const char *command, const char *modes)
+INTERPOSE(FILE *, popen)(const char *command, const char *modes)
 {
     FILE *result;
 
@@ -199,40 +184,4 @@ PUBLIC FILE *popen(const char *command, const char *modes)
     result = real_popen(command, modes);
     signals_spawn_end();
     return result;
-}
-
-PUBLIC void exit(int status)
-{
-    lanes_ending(ABANDONED_PROCESS_EXIT);
-    panic_leave();
-    recover_end();
-    resolve_first(*(void **)&real_exit);
-    real_exit(status);
-    __builtin_unreachable();
-}
-
-PUBLIC void quick_exit(int status)
-{
-    lanes_ending(ABANDONED_PROCESS_EXIT);
-    panic_leave();
-    recover_end();
-    resolve_first(*(void **)&real_quick_exit);
-    real_quick_exit(status);
-    __builtin_unreachable();
-}
-
-/* May be a child of vfork, or any handler: not the place to look for libc's. */
-PUBLIC void _exit(int status)
-{
-    lanes_ending(ABANDONED_PROCESS_EXIT);
-    panic_leave();
-    if (real_exit_now)
-        real_exit_now(status);
-    for (;;)
-        cpu_syscall(SYS_exit_group, status, 0, 0, 0, 0, 0);
-}
-
-PUBLIC void _Exit(int status)
-{
-    _exit(status);
 }

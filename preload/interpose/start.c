@@ -1,4 +1,4 @@
-#include "preload/interpose/start.h"
+#include "preload/interpose/interpose.h"
 
 #include <dlfcn.h>
 #include <setjmp.h>
@@ -14,7 +14,6 @@ extern void (*interpose_longjmp)(void);
 extern void (*interpose_longjmp_chk)(void);
 void interpose_first_longjmp(void);
 void interpose_first_longjmp_chk(void);
-void interpose_resolve(void);
 
 void (*interpose_longjmp)(void) = interpose_first_longjmp;
 void (*interpose_longjmp_chk)(void) = interpose_first_longjmp_chk;
@@ -27,10 +26,6 @@ typedef int (*start_main_function)(main_function, int, char **, void (*)(void), 
 
 static main_function program_main;
 
-__attribute__((visibility("default"))) int __libc_start_main(main_function main, int argc, char **argv,
-                                                             void (*init)(void), void (*fini)(void),
-                                                             void (*rtld_fini)(void), void *stack_end);
-
 void interpose_resolve(void)
 {
     *(void **)&interpose_longjmp = dlsym(RTLD_NEXT, "longjmp");
@@ -40,6 +35,16 @@ void interpose_resolve(void)
 void interpose_init(void)
 {
     interpose_resolve();
+    altstack_calls_resolve();
+    credential_calls_resolve();
+    exec_resolve();
+    exit_calls_resolve();
+    filter_calls_resolve();
+    fork_calls_resolve();
+    limit_calls_resolve();
+    masks_calls_resolve();
+    raise_resolve();
+    signals_calls_resolve();
 }
 
 static int watched_main(int argc, char **argv, char **envp)
@@ -65,9 +70,13 @@ static int before_main(int argc, char **argv, char **envp)
     return program_main(argc, argv, envp);
 }
 
-/* As glibc's sysdeps/generic/libc-start.h has it. Both of its symbol versions are one function. */
 int __libc_start_main(main_function main, int argc, char **argv, void (*init)(void), void (*fini)(void),
-                      void (*rtld_fini)(void), void *stack_end)
+                      void (*rtld_fini)(void), void *stack_end);
+
+/* As glibc's sysdeps/generic/libc-start.h has it. Both of its symbol versions are one function. */
+INTERPOSE(int, __libc_start_main)
+(main_function main, int argc, char **argv, void (*init)(void), void (*fini)(void), void (*rtld_fini)(void),
+ void *stack_end)
 {
     struct lane *before = lane_enter();
     start_main_function real;

@@ -1,9 +1,5 @@
-/* The functions are to be defined by their own names. */
-#undef _FILE_OFFSET_BITS
-
 #include "preload/processes/address_limit.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -14,7 +10,6 @@
 
 #include "preload/machine/x86_64/cpu.h"
 
-#define PUBLIC     __attribute__((visibility("default")))
 #define MIB        (UINT64_C(1) << 20)
 #define PAGE_BYTES 4096
 
@@ -23,10 +18,6 @@ enum {
     STATM_SIZE = 0, /* fields of /proc/self/statm, proc(5) */
     STATM_DATA = 5,
 };
-
-static int (*real_getrlimit)(__rlimit_resource_t, struct rlimit *);
-static int (*real_setrlimit)(__rlimit_resource_t, const struct rlimit *);
-static int (*real_prlimit)(pid_t, enum __rlimit_resource, const struct rlimit *, struct rlimit *);
 
 /* One of the two limits. `asked` is what the program asked for last, `given` what the kernel was given for it. Where
  * the kernel says something else it was another process that asked (a child of vfork), or nobody did by these
@@ -46,13 +37,6 @@ static struct hidden {
 };
 
 #define LIMITS (sizeof(limits) / sizeof(limits[0]))
-
-void address_limit_resolve(void)
-{
-    *(void **)&real_getrlimit = dlsym(RTLD_NEXT, "getrlimit");
-    *(void **)&real_setrlimit = dlsym(RTLD_NEXT, "setrlimit");
-    *(void **)&real_prlimit = dlsym(RTLD_NEXT, "prlimit");
-}
 
 /* In bytes; 0: it cannot be read. By system calls, since functions of libc may be tracked already. */
 static rlim_t statm(unsigned field)
@@ -151,9 +135,22 @@ static int limit_set(struct hidden *limit, const struct rlimit *asked, const str
     return 0;
 }
 
-/* NULL for both is as the kernel has it: nothing is asked, nothing is told. */
-static int limit_change(struct hidden *limit, const struct rlimit *asked, struct rlimit *old)
+static struct hidden *hidden_of(int resource)
 {
+    for (size_t i = 0; i < LIMITS; i++)
+        if (limits[i].resource == resource && limits[i].ours > 0)
+            return &limits[i];
+    return NULL;
+}
+
+bool address_limit_is_hidden(int resource)
+{
+    return hidden_of(resource) != NULL;
+}
+
+int address_limit_change(int resource, const struct rlimit *asked, struct rlimit *old)
+{
+    struct hidden *limit = hidden_of(resource);
     struct rlimit wanted;
     struct rlimit kernel;
     struct rlimit before;
@@ -204,46 +201,3 @@ void address_limit_exec_failed(void)
     }
     errno = saved_errno;
 }
-
-/* The interposers ---------------------------------------------------------------------------------------------------
- */
-
-/* NULL: it is the kernel's business. */
-static struct hidden *hidden_of(int resource)
-{
-    if (!real_prlimit)
-        address_limit_resolve();
-    for (size_t i = 0; i < LIMITS; i++)
-        if (limits[i].resource == resource && limits[i].ours > 0)
-            return &limits[i];
-    return NULL;
-}
-
-PUBLIC int getrlimit(__rlimit_resource_t resource, struct rlimit *value)
-{
-    struct hidden *limit = hidden_of((int)resource);
-
-    return limit ? limit_change(limit, NULL, value) : real_getrlimit(resource, value);
-}
-
-PUBLIC int setrlimit(__rlimit_resource_t resource, const struct rlimit *value)
-{
-    struct hidden *limit = hidden_of((int)resource);
-
-    return limit ? limit_change(limit, value, NULL) : real_setrlimit(resource, value);
-}
-
-PUBLIC int prlimit(pid_t pid, enum __rlimit_resource resource, const struct rlimit *value, struct rlimit *old)
-{
-    struct hidden *limit = pid == 0 || pid == cpu_own_pid() ? hidden_of((int)resource) : NULL;
-
-    if (!real_prlimit)
-        address_limit_resolve();
-    return limit ? limit_change(limit, value, old) : real_prlimit(pid, resource, value, old);
-}
-
-/* rlim_t has 64 bits here. */
-PUBLIC int getrlimit64(__rlimit_resource_t resource, struct rlimit64 *limit) __attribute__((alias("getrlimit")));
-PUBLIC int setrlimit64(__rlimit_resource_t resource, const struct rlimit64 *limit) __attribute__((alias("setrlimit")));
-PUBLIC int prlimit64(pid_t pid, enum __rlimit_resource resource, const struct rlimit64 *limit, struct rlimit64 *old)
-    __attribute__((alias("prlimit")));

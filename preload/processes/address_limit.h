@@ -4,12 +4,19 @@
 #ifndef CALLMETER_PRELOAD_PROCESSES_ADDRESS_LIMIT_H
 #define CALLMETER_PRELOAD_PROCESSES_ADDRESS_LIMIT_H
 
-/* Finds the real functions, while it is safe to ask. Context: startup. */
-void address_limit_resolve(void);
+#include <stdbool.h>
+#include <sys/resource.h>
 
 /* What is mapped between the two is callmeter's. May be called several times. Context: startup, one thread. */
 void address_limit_ours_begin(void);
 void address_limit_ours_end(void);
+
+/* The program is shown its own limit of the resource, and not the kernel's. Context: any. */
+bool address_limit_is_hidden(int resource);
+
+/* prlimit(2) of such a limit, of the calling process: -1 and errno. Either may be NULL; NULL for both is as the kernel
+ * has it: nothing is asked, nothing is told. Context: any. */
+int address_limit_change(int resource, const struct rlimit *asked, struct rlimit *old);
 
 /* The process is about to become another program, whose address space has nothing of ours: it gets the limit that was
  * asked for (the hard one cannot be given back, should exec fail, and stays). Context: signal. */

@@ -17,9 +17,6 @@ struct companion_calls {
     void (*let_go)(void);
 };
 
-/* Finds the functions that are stood in for, while it is safe to ask. Context: startup. */
-void companion_resolve(void);
-
 /* From here on: this process has its thread. The calls are copied. Context: startup. */
 void companion_init(const struct companion_calls *calls);
 
@@ -28,10 +25,30 @@ void companion_init(const struct companion_calls *calls);
 bool companion_stop(void);
 void companion_start(void);
 
-/* Around a system call that changes credentials of the calling thread alone (capabilities, PR_SET_KEEPCAPS), with what
- * the first has returned for the second. libc ends a program in which setuid and its like succeed in one thread and
- * not in another: so the companion is made anew, with the credentials of the program's one thread. Context: any. */
-bool companion_credentials_begin(void);
-void companion_credentials_end(bool is_stopped);
+/* The program has an endpoint, which somebody is to serve. Context: any. */
+bool companion_is_wanted(void);
+
+/* Around what the program can do only as long as it has one thread, or what libc insists on doing in all threads: some
+ * namespaces are entered by processes of one thread alone, and libc ends a program in which setuid and its like succeed
+ * in one thread and not in another, which they do when a thread has changed its own credentials (capabilities,
+ * PR_SET_KEEPCAPS). So the companion ends, and is made anew, with the credentials of the program's one thread.
+ * companion_come_back takes what the first has returned. Context: any. */
+bool companion_step_aside(void);
+void companion_come_back(bool is_aside);
+
+/* What companion_fork_begin notes for the other two. */
+struct companion_forking {
+    bool is_sound; /* the child may have a thread */
+    bool is_held;
+    int believed; /* what libc believed of its threads; -1: it still does */
+};
+
+/* Around a fork(3): before it; then in the parent, or where there is no child; then in the child. Context: any. */
+void companion_fork_begin(struct companion_forking *ret_forking);
+void companion_fork_end(const struct companion_forking *forking);
+void companion_fork_child(const struct companion_forking *forking);
+
+/* The program has made a thread. Context: any. */
+void companion_follow(void);
 
 #endif

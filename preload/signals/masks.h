@@ -56,8 +56,5 @@ void masks_settle(void);
  * Context: any. */
 uint64_t masks_change(int how, uint64_t *set);
 
-/* Finds libc's functions behind the interposers (masks_calls.c). Context: startup. */
-void masks_resolve(void);
-
 #endif
 #endif

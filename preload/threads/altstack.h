@@ -23,9 +23,6 @@ bool altstack_is_own(const stack_t *stack);
 /* If it is one of those, *stack becomes what a thread without any has; true then. Context: any. */
 bool altstack_hide(stack_t *stack);
 
-/* Finds libc's function behind the interposer (altstack_calls.c). Context: startup. */
-void altstack_resolve(void);
-
 /* Maps a stack, out of bounds below. Its top, or 0. Context: hot. */
 uintptr_t altstack_map(size_t bytes);
 

@@ -4,7 +4,7 @@
 #include "preload/signals/masks.h"
 #include "preload/interpose/masks_names.h"
 
-        .hidden masks_settle, masks_resolve
+        .hidden masks_settle, masks_calls_resolve
 
         .text
 
@@ -44,7 +44,7 @@
         .type   masks_first_\pointer, @function
 masks_first_\pointer:
         .cfi_startproc
-        CALL_BETWEEN masks_resolve
+        CALL_BETWEEN masks_calls_resolve
         jmp     *masks_real_\pointer(%rip)
         .cfi_endproc
         .size   masks_first_\pointer, . - masks_first_\pointer

@@ -1,5 +1,5 @@
 /* syscall(2), which the preload object stands in for: all goes on to libc's at once and leaves no frame, since a system
- * call may return twice; but for seccomp, which is looked at (preload/processes/confined.c). */
+ * call may return twice; but for seccomp, which is looked at (filter_calls.c). */
 #include <sys/syscall.h>
 
         .text
@@ -9,8 +9,8 @@
 syscall:
         .cfi_startproc
         cmpl    $SYS_seccomp, %edi
-        je      confined_seccomp
-        jmp     *confined_syscall(%rip)
+        je      filter_calls_seccomp
+        jmp     *filter_calls_syscall(%rip)
         .cfi_endproc
         .size   syscall, . - syscall
 
