@@ -251,9 +251,83 @@ static int restore(struct segment_header *segment, int fd, enum segment_state_er
     return restore_counts(segment, fd, &now, add_key, ret_error, &diag);
 }
 
+/* Reads that fail
+ * ------------------------------------------------------------------------------------------------------------------
+ */
+
+/* The read that comes after so many others fails so; without an error it gets one word. */
+static struct {
+    bool is_armed;
+    unsigned reads_before;
+    int error;
+} fault;
+
+ssize_t __real_pread64(int fd, void *buffer, size_t bytes, off_t offset);
+ssize_t __wrap_pread64(int fd, void *buffer, size_t bytes, off_t offset);
+
+ssize_t __wrap_pread64(int fd, void *buffer, size_t bytes, off_t offset)
+{
+    if (!fault.is_armed || fault.reads_before-- > 0)
+        return __real_pread64(fd, buffer, bytes, offset);
+    fault.is_armed = false;
+    if (fault.error == 0)
+        return __real_pread64(fd, buffer, bytes < 8 ? bytes : 8, offset);
+    errno = fault.error;
+    return -1;
+}
+
+/* Goes on from the file while its n-th read fails. False: there are no so many reads. */
+static bool restore_with_fault(unsigned n, int error, int expected)
+{
+    int fd = open_file();
+    struct segment_header *segment = make_segment(-1, 1e-9);
+    enum segment_state_error state_error = STATE_ERROR_DAMAGED;
+    bool was_met;
+
+    write_file(fd);
+    fault.reads_before = n;
+    fault.error = error;
+    fault.is_armed = true;
+    assert_int_equal(expected, restore(segment, fd, &state_error));
+    was_met = !fault.is_armed;
+    fault.is_armed = false;
+    if (expected == 0)
+        assert_int_equal(30, cell(segment, 0, PLAIN_CELL)[CELL_STARTED]);
+    else
+        assert_int_equal(STATE_ERROR_IO, state_error);
+    unmake(segment);
+    close(fd);
+    return was_met;
+}
+
+static unsigned count_reads(void)
+{
+    unsigned n = 0;
+
+    while (restore_with_fault(n, EINTR, 0))
+        n++;
+    return n;
+}
+
 /* Tests
  * ------------------------------------------------------------------------------------------------------------------------------
  */
+
+static void test_interrupted_reads(void **state)
+{
+    (void)state;
+    assert_true(count_reads() > 4);
+}
+
+static void test_short_reads(void **state)
+{
+    unsigned n = 0;
+
+    (void)state;
+    while (restore_with_fault(n, 0, 0))
+        n++;
+    assert_true(n > 4);
+}
 
 static void test_carried_over(void **state)
 {
@@ -645,6 +719,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_carried_over),
+        cmocka_unit_test(test_interrupted_reads),
+        cmocka_unit_test(test_short_reads),
         cmocka_unit_test(test_signals_by_number),
         cmocka_unit_test(test_fewer_starts_than_ends),
         cmocka_unit_test(test_moments_of_other_clocks),

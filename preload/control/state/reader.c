@@ -17,20 +17,38 @@ int state_reader_init(struct state_reader *reader, int fd, uint64_t words)
     return reader->window ? 0 : -ENOMEM;
 }
 
+/* Reads until all is there, or the file ends. Returns how many bytes; -errno. */
+static int64_t read_all(int fd, char *to, uint64_t bytes, uint64_t offset)
+{
+    uint64_t read = 0;
+
+    while (read < bytes) {
+        ssize_t got = pread(fd, to + read, bytes - read, (off_t)(offset + read));
+
+        if (got < 0 && errno != EINTR)
+            return -errno;
+        if (got == 0)
+            break;
+        if (got > 0)
+            read += (uint64_t)got;
+    }
+    return (int64_t)read;
+}
+
 /* Moves the window to `offset`, or notes that a hole reaches from there to `end` at least. */
 static int move_window(struct state_reader *reader, uint64_t offset, uint64_t end)
 {
     off_t data = lseek(reader->fd, (off_t)offset, SEEK_DATA);
-    ssize_t got;
+    int64_t got;
 
     if ((data < 0 && errno == ENXIO) || (data >= 0 && (uint64_t)data >= end)) {
         reader->hole_start = offset;
         reader->hole_end = data < 0 ? UINT64_MAX : (uint64_t)data;
         return 0;
     }
-    got = pread(reader->fd, reader->window, reader->room, (off_t)offset);
+    got = read_all(reader->fd, reader->window, reader->room, offset);
     if (got < 0)
-        return -errno;
+        return (int)got;
     reader->start = offset;
     reader->bytes = (uint64_t)got;
     return 0;
@@ -71,20 +89,9 @@ void state_reader_finish(struct state_reader *reader)
 
 int state_reader_copy(int fd, void *buffer, uint64_t bytes, uint64_t offset)
 {
-    char *to = buffer;
+    int64_t got = read_all(fd, buffer, bytes, offset);
 
-    while (bytes > 0) {
-        ssize_t got = pread(fd, to, bytes, (off_t)offset);
-
-        if (got == 0)
-            return -EINVAL;
-        if (got < 0 && errno != EINTR)
-            return -errno;
-        if (got > 0) {
-            to += got;
-            offset += (uint64_t)got;
-            bytes -= (uint64_t)got;
-        }
-    }
-    return 0;
+    if (got < 0)
+        return (int)got;
+    return (uint64_t)got == bytes ? 0 : -EINVAL;
 }
