@@ -329,6 +329,15 @@ static void test_short_reads(void **state)
     assert_true(n > 4);
 }
 
+static void test_failed_reads(void **state)
+{
+    unsigned count = count_reads();
+
+    (void)state;
+    for (unsigned n = 0; n < count; n++)
+        assert_true(restore_with_fault(n, EIO, -EIO));
+}
+
 static void test_carried_over(void **state)
 {
     int fd = open_file();
@@ -721,6 +730,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_carried_over),
         cmocka_unit_test(test_interrupted_reads),
         cmocka_unit_test(test_short_reads),
+        cmocka_unit_test(test_failed_reads),
         cmocka_unit_test(test_signals_by_number),
         cmocka_unit_test(test_fewer_starts_than_ends),
         cmocka_unit_test(test_moments_of_other_clocks),

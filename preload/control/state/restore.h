@@ -17,7 +17,7 @@ typedef uint32_t (*restore_add)(const struct tuples *tuples, const uint64_t *key
 /* Adds what the file at `fd` has counted to the segment, whose tables are complete and whose functions may be called
  * already: to its shared block. `now` is this moment by the segment's clock. Calls that were in progress become
  * abandoned{process_death}. Nothing is added unless all of it can be used: -EINVAL and *ret_error, with the diag; or
- * -ENOMEM, -EIO (error STATE_ERROR_IO). Context: startup. */
+ * -ENOMEM, or what the file system says (error STATE_ERROR_IO). Context: startup. */
 int restore_counts(struct segment_header *segment, int fd, const struct segment_moment *now, restore_add add,
                    enum segment_state_error *ret_error, struct diag *diag);
 

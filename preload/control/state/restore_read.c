@@ -82,11 +82,13 @@ static int check_header(struct restore *restore)
 {
     const struct segment_header *old = &restore->old;
     struct stat status;
+    int result;
 
     if (fstat(restore->fd, &status) != 0 || status.st_size < (off_t)sizeof(*old))
         return damaged(restore, "it is too short");
-    if (read_at(restore, &restore->old, sizeof(*old), 0) != 0)
-        return -EINVAL;
+    result = read_at(restore, &restore->old, sizeof(*old), 0);
+    if (result != 0)
+        return result;
     if (old->magic != SEGMENT_MAGIC)
         return damaged(restore, "no state of callmeter");
     if (old->version != SEGMENT_VERSION || old->header_bytes != sizeof(*old))
@@ -107,15 +109,17 @@ static int read_panics(struct restore *restore)
     const struct segment_header *fresh = restore->segment;
     uint64_t rows = fresh->function_capacity + UINT64_C(1);
     uint64_t bytes = rows * SEGMENT_SIGNALS_MAX * 8;
+    int result;
 
     if (!fresh->panics)
         return 0;
     restore->panics = calloc(1, bytes + rows * 8);
     if (!restore->panics)
         return no_memory(restore);
-    if (read_at(restore, restore->panics, bytes, fresh->panics) != 0)
-        return -EINVAL;
-    return read_at(restore, restore->panics + bytes / 8, (rows - 1) * 8, fresh->recovered);
+    result = read_at(restore, restore->panics, bytes, fresh->panics);
+    if (result == 0)
+        result = read_at(restore, restore->panics + bytes / 8, (rows - 1) * 8, fresh->recovered);
+    return result;
 }
 
 /* Tables ----------------------------------------------------------------------------------------------------------- */
@@ -161,9 +165,10 @@ static int read_values(struct restore *restore, uint64_t offset)
     struct old_values *values = &restore->values[restore->values_count];
     struct segment_values *fresh = restore_at(restore->segment, offset);
     struct segment_values old;
+    int result = read_at(restore, &old, sizeof(old), offset);
 
-    if (read_at(restore, &old, sizeof(old), offset) != 0)
-        return -EINVAL;
+    if (result != 0)
+        return result;
     if (old.capacity != fresh->capacity || old.value_count != fresh->value_count || old.key_bytes != fresh->key_bytes ||
         old.keys != fresh->keys || old.count > fresh->capacity || fresh->key_bytes / 8 > KEY_WORDS_MAX)
         return damaged(restore, "its tables of labels contradict themselves");
@@ -173,8 +178,9 @@ static int read_values(struct restore *restore, uint64_t offset)
     restore->values_count++;
     if (!values->keys || !values->places)
         return no_memory(restore);
-    if (read_at(restore, values->keys, (uint64_t)old.count * fresh->key_bytes, fresh->keys) != 0)
-        return -EINVAL;
+    result = read_at(restore, values->keys, (uint64_t)old.count * fresh->key_bytes, fresh->keys);
+    if (result != 0)
+        return result;
     return are_keys(restore, values) ? 0 : damaged(restore, "a label's value is none");
 }
 
