@@ -9,6 +9,9 @@ CHECK is one of
   excused    a pair of files that is let pass, but does not need to be
   exports    a function with default visibility outside of preload/interpose/
   private    a header that says "Private to" or "Part of", and is included from another folder
+  sizes      a function of over 57 lines or a file of over 500; all functions, if their median is over 10 lines, or a
+             tenth of them over 21
+  purposes   a room whose meson.build does not begin with what it is for
   folders    a folder of code that has no rule, or a rule without a folder
 Each fault is a line on standard output; the exit status is 0 whatever is found.
 """
@@ -221,6 +224,51 @@ def check_private(root, build):
         for other in includes_of(root, path):
             if other in private and room_of(path) != room_of(other):
                 yield f'{path} includes {other}, which is private'
+
+
+FUNCTION_LINES, MEDIAN_LINES, TENTH_LINES, FILE_LINES = 57, 10, 21, 500
+
+
+def functions_of(lines):
+    """(name line, number of lines) of each function: clang-format puts the braces of functions, and no others, in
+    column 0."""
+    start = None
+    for number, line in enumerate(lines):
+        if line == '{':
+            start = number
+            while start > 0 and lines[start - 1].strip() and not lines[start - 1].startswith('#') \
+                    and not lines[start - 1].endswith((';', '}', '*/', '{')):
+                start -= 1
+        elif line == '}' and start is not None:
+            yield lines[start], number - start + 1
+            start = None
+
+
+def check_sizes(root, build):
+    counts = []
+    for path in source_files(root):
+        lines = text_of(root, path).splitlines()
+        if len(lines) > FILE_LINES:
+            yield f'{path} has {len(lines)} lines'
+        for name, count in functions_of(lines) if path.endswith(('.c', '.h')) else ():
+            counts.append(count)
+            if count > FUNCTION_LINES:
+                yield f'{path} has a function of {count} lines: {name}'
+    counts.sort()
+    if len(counts) < 1000:
+        yield f'only {len(counts)} functions were found'
+    for share, limit in ((0.5, MEDIAN_LINES), (0.9, TENTH_LINES)):
+        if counts[int(len(counts) * share)] > limit:
+            yield f'a share of {1 - share:.1f} of the functions has over {limit} lines'
+
+
+def check_purposes(root, build):
+    for room in Rules(root).rooms:
+        path = os.path.join(room, 'meson.build')
+        if not os.path.exists(os.path.join(root, path)):
+            yield f'{path} is not there'
+        elif not text_of(root, path).startswith('# '):
+            yield f'{path} does not begin with what the room is for'
 
 
 def check_folders(root, build):
