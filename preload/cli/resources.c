@@ -11,6 +11,7 @@
 #include "symbols/elf/object.h"
 #include "symbols/elf/variable.h"
 #include "symbols/manifest/manifest.h"
+#include "symbols/resolve/resolution.h"
 #include "symbols/values/value.h"
 
 /* Where a gauge of a global would be read. */
@@ -26,7 +27,7 @@ static void find_place(struct variable_search *search, const struct manifest_gau
     if (!search)
         diag_set(&place->diag, "%s", strerror(ENOMEM));
     else
-        variable_find(search, gauge, &place->variable, &place->diag);
+        resolve_gauge(search, gauge, &place->variable, &place->diag);
     if (place->variable.object)
         snprintf(place->object, sizeof(place->object), "%s", place->variable.object->base_name);
     demangle_sanitize(place->object);

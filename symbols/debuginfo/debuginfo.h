@@ -6,10 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "symbols/values/value.h"
+
 struct diag;
-struct manifest_value;
 struct object;
-struct value_location;
 
 /* The debug information of one object. It stays open for many questions. */
 struct debuginfo;
@@ -25,12 +25,18 @@ int debuginfo_open(const struct object *object, size_t bytes_max, struct debugin
 /* Takes NULL. */
 void debuginfo_close(struct debuginfo *debuginfo);
 
-/* Finds a parameter by its name, and a member of the struct that it is or points to (value->param and value->field), in
- * the function that begins at `address`, by the types of all its parameters and the calling convention (System V ABI,
- * AMD64 supplement, 3.2.3). The type is value->type, or what DWARF says. -ENOENT: there is no such parameter, member or
- * function (the diag names those that there are); -ENOTSUP: it is in no place that can be read; -EINVAL: the types do
- * not agree. Never crashes, whatever the file holds. Context: startup. */
-int debuginfo_locate(struct debuginfo *debuginfo, uint64_t address, const struct manifest_value *value,
+/* A parameter that is looked for. */
+struct debuginfo_query {
+    const char *param;
+    const char *field;    /* a member of the struct that it is or points to; NULL: the parameter itself */
+    enum value_type type; /* VALUE_VOID: what DWARF says */
+};
+
+/* Finds a parameter by its name, or a member of it, in the function that begins at `address`, by the types of all its
+ * parameters and the calling convention (System V ABI, AMD64 supplement, 3.2.3). -ENOENT: there is no such parameter,
+ * member or function (the diag names those that there are); -ENOTSUP: it is in no place that can be read; -EINVAL: the
+ * types do not agree. Never crashes, whatever the file holds. Context: startup. */
+int debuginfo_locate(struct debuginfo *debuginfo, uint64_t address, const struct debuginfo_query *query,
                      struct value_location *ret_location, struct diag *diag);
 
 /* A function whose inlined copies are counted. */

@@ -9,7 +9,6 @@
 #include "symbols/debuginfo/type.h"
 #include "symbols/debuginfo/type_value.h"
 #include "symbols/debuginfo/units.h"
-#include "symbols/manifest/manifest.h"
 #include "symbols/values/value.h"
 
 enum {
@@ -422,20 +421,20 @@ static int debuginfo_enter(struct debuginfo *debuginfo, Dwarf_Die *type, const c
 }
 
 static int debuginfo_locate_in(struct debuginfo *debuginfo, struct debuginfo_parameter *parameter,
-                               const struct manifest_value *value, struct value_location *location, struct diag *diag)
+                               const struct debuginfo_query *query, struct value_location *location, struct diag *diag)
 {
     Dwarf_Die type = parameter->type;
     uint64_t offset = 0;
     int result = 0;
 
     location->is_memory = parameter->slot.passing.way == DEBUGINFO_BY_REFERENCE;
-    debuginfo_follow(&type, value->field, location);
-    if (value->field)
-        result = debuginfo_enter(debuginfo, &type, value->field, &offset, diag);
+    debuginfo_follow(&type, query->field, location);
+    if (query->field)
+        result = debuginfo_enter(debuginfo, &type, query->field, &offset, diag);
     if (result == 0)
         result = debuginfo_type_value(&type, location, diag);
     if (result == 0)
-        result = debuginfo_apply_type(value->type, location, diag);
+        result = debuginfo_apply_type(query->type, location, diag);
     if (result < 0)
         return result;
     if (offset > INT32_MAX)
@@ -450,20 +449,20 @@ static int debuginfo_locate_in(struct debuginfo *debuginfo, struct debuginfo_par
     return 0;
 }
 
-int debuginfo_locate(struct debuginfo *debuginfo, uint64_t address, const struct manifest_value *value,
+int debuginfo_locate(struct debuginfo *debuginfo, uint64_t address, const struct debuginfo_query *query,
                      struct value_location *ret_location, struct diag *diag)
 {
     struct debuginfo_parameter parameter = {0};
     struct value_location location = {0};
-    int result = debuginfo_find_parameter(debuginfo, address, value->param, &parameter, diag);
+    int result = debuginfo_find_parameter(debuginfo, address, query->param, &parameter, diag);
 
     if (result == 0) {
-        result = debuginfo_locate_in(debuginfo, &parameter, value, &location, diag);
-        if (result < 0 && value->field)
-            diag_wrap(diag, "member \"%s\"", value->field);
+        result = debuginfo_locate_in(debuginfo, &parameter, query, &location, diag);
+        if (result < 0 && query->field)
+            diag_wrap(diag, "member \"%s\"", query->field);
     }
     if (result < 0) {
-        diag_wrap(diag, "parameter \"%s\"", value->param);
+        diag_wrap(diag, "parameter \"%s\"", query->param);
         return result;
     }
     *ret_location = location;

@@ -14,7 +14,6 @@
 #include "symbols/elf/name.h"
 #include "symbols/elf/object.h"
 #include "symbols/elf/variable_table.h"
-#include "symbols/manifest/manifest.h"
 #include "symbols/values/value.h"
 
 enum {
@@ -143,15 +142,15 @@ static struct match match_in(const struct symtab *symtab, const struct wanted *w
  * ------------------------------------------------------------------------------------------------------------------------------
  */
 
-static bool is_meant(const struct manifest_gauge *gauge, const struct object *object)
+static bool is_meant(const struct variable_query *query, const struct object *object)
 {
     char *real;
     bool is_match;
 
-    if (!gauge->object || object_is_called(object, gauge->object))
+    if (!query->object || object_is_called(object, query->object))
         return true;
     real = realpath(object->path, NULL);
-    is_match = real && name_glob(gauge->object, strrchr(real, '/') + 1);
+    is_match = real && name_glob(query->object, strrchr(real, '/') + 1);
     free(real);
     return is_match;
 }
@@ -291,14 +290,14 @@ __attribute__((format(printf, 2, 3))) static void note(struct diag *diag, const 
     diag_set(diag, "%s; %s", diag->text, text);
 }
 
-static int explain(const struct manifest_gauge *gauge, const struct trace *trace, struct diag *diag)
+static int explain(const struct variable_query *query, const struct trace *trace, struct diag *diag)
 {
     char quoted[DIAG_QUOTE_BYTES];
-    const char *name = diag_quote(quoted, gauge->global);
+    const char *name = diag_quote(quoted, query->name);
 
     if (trace->searched == 0) {
         diag_set(diag, "no object that matches %s is loaded when the program starts",
-                 diag_quote(quoted, gauge->object ? gauge->object : "*"));
+                 diag_quote(quoted, query->object ? query->object : "*"));
         return -ENOENT;
     }
     if (trace->per_thread) {
@@ -308,8 +307,8 @@ static int explain(const struct manifest_gauge *gauge, const struct trace *trace
     }
     if (trace->searched == 1)
         diag_set(diag, "no variable called %s in %s", name, trace->first->base_name);
-    else if (gauge->object)
-        diag_set(diag, "no variable called %s in the %zu objects that match %s", name, trace->searched, gauge->object);
+    else if (query->object)
+        diag_set(diag, "no variable called %s in the %zu objects that match %s", name, trace->searched, query->object);
     else
         diag_set(diag, "no variable called %s in %s or its %zu %s", name, trace->first->base_name, trace->searched - 1,
                  trace->searched == 2 ? "library" : "libraries");
@@ -317,7 +316,7 @@ static int explain(const struct manifest_gauge *gauge, const struct trace *trace
         note(diag, "that is a function");
     else if (trace->suggestion.nearest)
         note(diag, "did you mean \"%s\"?", trace->suggestion.nearest);
-    if (trace->stripped && (gauge->object || trace->stripped->is_executable))
+    if (trace->stripped && (query->object || trace->stripped->is_executable))
         note(diag, "%s is stripped and shows only what it exports: a package with its debug symbols helps",
              trace->stripped->base_name);
     return -ENOENT;
@@ -339,18 +338,18 @@ static uint64_t room_behind(const struct variable_search *search, const struct v
     return segment ? segment->bytes - (variable->address - segment->address) : 0;
 }
 
-static int check_bounds(const struct variable_search *search, const struct manifest_gauge *gauge,
+static int check_bounds(const struct variable_search *search, const struct variable_query *query,
                         const struct variable *variable, struct diag *diag)
 {
-    uint64_t offset = gauge->is_deref ? 0 : gauge->offset;
-    uint64_t bytes = gauge->is_deref ? POINTER_BYTES : value_type_bytes(gauge->type);
+    uint64_t offset = query->is_deref ? 0 : query->offset;
+    uint64_t bytes = query->is_deref ? POINTER_BYTES : value_type_bytes(query->type);
     uint64_t room = variable->size ? variable->size : room_behind(search, variable);
     char quoted[DIAG_QUOTE_BYTES];
 
     if (bytes <= room && offset <= room - bytes)
         return 0;
-    diag_quote(quoted, gauge->global);
-    if (gauge->is_deref)
+    diag_quote(quoted, query->name);
+    if (query->is_deref)
         diag_set(diag, "%s has %" PRIu64 " %s, and a pointer has %" PRIu64, quoted, room, room == 1 ? "byte" : "bytes",
                  bytes);
     else
@@ -364,36 +363,36 @@ static int check_bounds(const struct variable_search *search, const struct manif
  * ---------------------------------------------------------------------------------------------------------------------------
  */
 
-static int find(struct variable_search *search, const struct manifest_gauge *gauge, const struct wanted *wanted,
+static int find(struct variable_search *search, const struct variable_query *query, const struct wanted *wanted,
                 struct variable *variable, struct diag *diag)
 {
     struct trace trace = {.suggestion = {.word = wanted->name}};
 
     for (size_t i = 0; i < search->count; i++) {
-        int result = is_meant(gauge, search->objects[i]) ? find_in(search, i, wanted, variable, diag) : -ENOENT;
+        int result = is_meant(query, search->objects[i]) ? find_in(search, i, wanted, variable, diag) : -ENOENT;
 
         if (result != -ENOENT)
             return result;
     }
     for (size_t i = 0; i < search->count; i++)
-        if (is_meant(gauge, search->objects[i]))
+        if (is_meant(query, search->objects[i]))
             trace_add(&trace, search, i, wanted);
-    return explain(gauge, &trace, diag);
+    return explain(query, &trace, diag);
 }
 
-int variable_find(struct variable_search *search, const struct manifest_gauge *gauge, struct variable *ret_variable,
+int variable_find(struct variable_search *search, const struct variable_query *query, struct variable *ret_variable,
                   struct diag *diag)
 {
     struct wanted wanted = {0};
     struct variable variable = {0};
-    int result = wanted_init(&wanted, gauge->global);
+    int result = wanted_init(&wanted, query->name);
 
     if (result == 0)
-        result = find(search, gauge, &wanted, &variable, diag);
+        result = find(search, query, &wanted, &variable, diag);
     if (result == -ENOMEM)
         diag_set(diag, "%s", strerror(ENOMEM));
     if (result == 0)
-        result = check_bounds(search, gauge, &variable, diag);
+        result = check_bounds(search, query, &variable, diag);
     free(wanted.normalized);
     if (result == 0)
         *ret_variable = variable;

@@ -6,8 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "symbols/values/value.h"
+
 struct diag;
-struct manifest_gauge;
 struct object;
 
 /* Where a variable is. Plain data; the object is one of those that were searched. */
@@ -16,6 +17,15 @@ struct variable {
     uint64_t address; /* virtual address in the object */
     uint64_t size;    /* 0: its symbol does not say */
     bool is_copy;     /* the program's own copy of what the library defines that was meant: both use the copy */
+};
+
+/* A variable that is looked for, and what will be read of it. */
+struct variable_query {
+    const char *name;     /* an ELF name, or a demangled one */
+    const char *object;   /* glob of the objects that are searched, or NULL: all */
+    enum value_type type; /* of the value; not a string */
+    uint64_t offset;      /* bytes behind the variable or, with is_deref, behind what it points to */
+    bool is_deref;        /* the variable is a pointer to where the value is */
 };
 
 struct variable_search;
@@ -27,17 +37,16 @@ int variable_search_create(struct object *const *objects, size_t count, struct v
 /* Takes NULL. */
 void variable_search_destroy(struct variable_search *search);
 
-/* Finds the variable that a gauge (of source MANIFEST_GAUGE_GLOBAL) names, and checks that what is read of it lies
- * inside of it.
+/* Finds a variable, and checks that what is read of it lies inside of it.
  *
- * Objects are searched in their order, those alone that `object` matches if it is given; the first that has the name
- * ends the search. In it the first of these that exists is meant: a variable of that ELF name, then one whose demangled
- * name it is; of either first those that are not static. Several static ones of one name are refused, since nothing
- * tells which was meant.
+ * Objects are searched in their order, those alone that query->object matches if it is given; the first that has the
+ * name ends the search. In it the first of these that exists is meant: a variable of that ELF name, then one whose
+ * demangled name it is; of either first those that are not static. Several static ones of one name are refused, since
+ * nothing tells which was meant.
  *
  * -ENOENT: there is none, or the object is not loaded. -EINVAL: it is not to be read so: ambiguous, thread-local,
  * outside of its bounds. -ENOMEM. The diag says what and why. Context: startup. */
-int variable_find(struct variable_search *search, const struct manifest_gauge *gauge, struct variable *ret_variable,
+int variable_find(struct variable_search *search, const struct variable_query *query, struct variable *ret_variable,
                   struct diag *diag);
 
 #endif

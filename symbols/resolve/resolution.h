@@ -36,7 +36,10 @@
 
 struct diag;
 struct manifest;
+struct manifest_gauge;
 struct manifest_value;
+struct variable;
+struct variable_search;
 
 enum resolve_state {
     RESOLVE_FOUND,   /* object and address are set; plan says what can be done there */
@@ -96,8 +99,8 @@ int resolve_manifest(const struct manifest *manifest, struct object *const *obje
 
 void resolution_finish(struct resolution *resolution);
 
-/* True if `name` is one that `pattern` (exact or glob) means: the ELF name, or the demangled one with or without its
- * parameters. */
+/* True if `pattern` (exact or glob) means the symbol: its ELF name, or its demangled one with or without parameters.
+ * Context: startup. */
 bool resolve_matches(const char *pattern, bool is_glob, const struct object_symbol *symbol);
 
 /* The location of a value that is given by number, or is the result: all but MANIFEST_SOURCE_NONE and _PARAM. A result
@@ -105,5 +108,10 @@ bool resolve_matches(const char *pattern, bool is_glob, const struct object_symb
  * with the reason: the type makes no sense there. Context: startup. */
 int resolve_locate_numbered(const struct manifest_value *value, enum value_type returns,
                             struct value_location *ret_location, struct diag *diag);
+
+/* Finds the variable that a gauge of source MANIFEST_GAUGE_GLOBAL names. Returns what variable_find does. Context:
+ * startup. */
+int resolve_gauge(struct variable_search *search, const struct manifest_gauge *gauge, struct variable *ret_variable,
+                  struct diag *diag);
 
 #endif

@@ -54,6 +54,7 @@ void resolve_values_finish(struct resolve_values *values)
 static int resolve_locate_param(struct resolve_values *values, const struct resolve_target *target,
                                 const struct manifest_value *value, struct value_location *location, struct diag *diag)
 {
+    const struct debuginfo_query query = {.param = value->param, .field = value->field, .type = value->type};
     const struct resolve_debuginfo *opened;
     size_t length;
 
@@ -69,7 +70,7 @@ static int resolve_locate_param(struct resolve_values *values, const struct reso
         diag_set(diag, "parameter \"%s\": %s", value->param, opened->diag.text);
         return opened->result;
     }
-    return debuginfo_locate(opened->debuginfo, target->address, value, location, diag);
+    return debuginfo_locate(opened->debuginfo, target->address, &query, location, diag);
 }
 
 static int resolve_locate_value(struct resolve_values *values, const struct resolve_target *target,

@@ -13,7 +13,6 @@
 #include "symbols/debuginfo/debuginfo.h"
 #include "symbols/elf/image.h"
 #include "symbols/elf/object.h"
-#include "symbols/manifest/manifest.h"
 #include "symbols/values/value.h"
 
 enum {
@@ -74,13 +73,12 @@ static void damage(uint8_t *bytes, const struct section *sections, size_t sectio
 
 static void ask(struct debuginfo *debuginfo, uint64_t address, const char *param, const char *field)
 {
-    struct manifest_value value = {
-        .source = MANIFEST_SOURCE_PARAM, .param = (char *)(uintptr_t)param, .field = (char *)(uintptr_t)field};
+    const struct debuginfo_query query = {.param = param, .field = field};
     struct value_location location;
     struct diag diag = {0};
     char text[VALUE_TEXT_BYTES];
 
-    if (debuginfo_locate(debuginfo, address, &value, &location, &diag) < 0) {
+    if (debuginfo_locate(debuginfo, address, &query, &location, &diag) < 0) {
         if (diag.text[0] == '\0')
             abort();
         return;

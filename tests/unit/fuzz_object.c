@@ -83,12 +83,11 @@ static void use_variables(struct object *object)
     if (variable_search_create(&object, 1, &search) < 0)
         abort();
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        const struct manifest_gauge gauge = {
-            .source = MANIFEST_GAUGE_GLOBAL, .global = names[i], .offset = 8, .type = VALUE_UINT64};
+        const struct variable_query query = {.name = names[i], .offset = 8, .type = VALUE_UINT64};
         struct variable variable;
         struct diag diag = {0};
 
-        if (variable_find(search, &gauge, &variable, &diag) == 0 ? variable.object != object : diag.text[0] == '\0')
+        if (variable_find(search, &query, &variable, &diag) == 0 ? variable.object != object : diag.text[0] == '\0')
             abort();
     }
     variable_search_destroy(search);

@@ -18,7 +18,6 @@
 #include "symbols/common/diag.h"
 #include "symbols/debuginfo/debuginfo.h"
 #include "symbols/elf/object.h"
-#include "symbols/manifest/manifest.h"
 #include "symbols/values/value.h"
 
 /* What capture.S fills. */
@@ -89,12 +88,9 @@ static uint64_t address_of(const struct opened *opened, const char *function)
 static int locate(const struct opened *opened, const char *function, const char *param, const char *field,
                   enum value_type type, struct value_location *ret_location, struct diag *diag)
 {
-    struct manifest_value value = {.source = MANIFEST_SOURCE_PARAM,
-                                   .param = (char *)(uintptr_t)param,
-                                   .field = (char *)(uintptr_t)field,
-                                   .type = type};
+    const struct debuginfo_query query = {.param = param, .field = field, .type = type};
 
-    return debuginfo_locate(opened->debuginfo, address_of(opened, function), &value, ret_location, diag);
+    return debuginfo_locate(opened->debuginfo, address_of(opened, function), &query, ret_location, diag);
 }
 
 /* The 8 bytes from `offset` on of a place; what lies behind the place is 0. */

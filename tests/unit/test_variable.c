@@ -14,7 +14,6 @@
 #include "symbols/common/diag.h"
 #include "symbols/elf/object.h"
 #include "symbols/elf/variable.h"
-#include "symbols/manifest/manifest.h"
 
 enum {
     OBJECTS_MAX = 4
@@ -52,19 +51,19 @@ static void fixture_finish(struct fixture *fixture)
         object_close(fixture->objects[i]);
 }
 
-static struct manifest_gauge gauge_of(const char *global, enum value_type type)
+static struct variable_query query_of(const char *name, enum value_type type)
 {
-    return (struct manifest_gauge){.source = MANIFEST_GAUGE_GLOBAL, .global = (char *)(uintptr_t)global, .type = type};
+    return (struct variable_query){.name = name, .type = type};
 }
 
 static struct variable find(const struct fixture *fixture, const char *global, const char *object)
 {
-    struct manifest_gauge gauge = gauge_of(global, VALUE_BOOL);
+    struct variable_query query = query_of(global, VALUE_BOOL);
     struct variable variable = {0};
     struct diag diag = {0};
 
-    gauge.object = (char *)(uintptr_t)object;
-    if (variable_find(fixture->search, &gauge, &variable, &diag) < 0)
+    query.object = object;
+    if (variable_find(fixture->search, &query, &variable, &diag) < 0)
         fail_msg("%s: %s", global, diag.text);
     return variable;
 }
@@ -87,12 +86,12 @@ static int32_t value_of(const struct variable *variable)
     return (int32_t)__builtin_bswap32((uint32_t)strtoul(line, NULL, 16));
 }
 
-static void refuse(const struct fixture *fixture, const struct manifest_gauge *gauge, int result, const char *text)
+static void refuse(const struct fixture *fixture, const struct variable_query *query, int result, const char *text)
 {
     struct variable variable = {.size = 4711};
     struct diag diag = {0};
 
-    assert_int_equal(variable_find(fixture->search, gauge, &variable, &diag), result);
+    assert_int_equal(variable_find(fixture->search, query, &variable, &diag), result);
     assert_string_equal(diag.text, text);
     assert_int_equal(variable.size, 4711);
 }
@@ -100,10 +99,10 @@ static void refuse(const struct fixture *fixture, const struct manifest_gauge *g
 static void refuse_name(const struct fixture *fixture, const char *global, const char *object, int result,
                         const char *text)
 {
-    struct manifest_gauge gauge = gauge_of(global, VALUE_INT32);
+    struct variable_query query = query_of(global, VALUE_INT32);
 
-    gauge.object = (char *)(uintptr_t)object;
-    refuse(fixture, &gauge, result, text);
+    query.object = object;
+    refuse(fixture, &query, result, text);
 }
 
 static void finds_variables_of_every_kind(void **state)
@@ -237,13 +236,13 @@ static void says_why_there_is_none(void **state)
 static void refuses_several_static_ones_of_one_name(void **state)
 {
     struct fixture fixture;
-    struct manifest_gauge gauge = gauge_of("variables_twice", VALUE_INT32);
+    struct variable_query query = query_of("variables_twice", VALUE_INT32);
     struct variable variable;
     struct diag diag = {0};
 
     (void)state;
     fixture_init(&fixture, (const char *[]){"libvariables.so", NULL});
-    assert_int_equal(variable_find(fixture.search, &gauge, &variable, &diag), -EINVAL);
+    assert_int_equal(variable_find(fixture.search, &query, &variable, &diag), -EINVAL);
     assert_non_null(strstr(diag.text, "libvariables.so has 2 variables called \"variables_twice\" (0x"));
     assert_non_null(strstr(diag.text, " of variables.c"));
     assert_non_null(strstr(diag.text, " of variables_more.c"));
@@ -280,15 +279,15 @@ static void refuses_what_lies_outside(void **state)
     (void)state;
     fixture_init(&fixture, (const char *[]){"libvariables.so", NULL});
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        struct manifest_gauge gauge = gauge_of(cases[i].name, cases[i].type);
+        struct variable_query query = query_of(cases[i].name, cases[i].type);
         struct variable variable;
         struct diag diag = {0};
 
-        gauge.offset = cases[i].offset;
-        gauge.is_deref = cases[i].is_deref;
+        query.offset = cases[i].offset;
+        query.is_deref = cases[i].is_deref;
         if (cases[i].text)
-            refuse(&fixture, &gauge, -EINVAL, cases[i].text);
-        else if (variable_find(fixture.search, &gauge, &variable, &diag) < 0)
+            refuse(&fixture, &query, -EINVAL, cases[i].text);
+        else if (variable_find(fixture.search, &query, &variable, &diag) < 0)
             fail_msg("%s", diag.text);
     }
     fixture_finish(&fixture);
@@ -297,14 +296,14 @@ static void refuses_what_lies_outside(void **state)
 static void bounds_what_has_no_size_by_its_segment(void **state)
 {
     struct fixture fixture;
-    struct manifest_gauge gauge = gauge_of("variables_untyped", VALUE_UINT64);
+    struct variable_query query = query_of("variables_untyped", VALUE_UINT64);
     struct variable variable;
     struct diag diag = {0};
 
     (void)state;
     fixture_init(&fixture, (const char *[]){"libvariables.so", NULL});
-    gauge.offset = 1 << 20;
-    assert_int_equal(variable_find(fixture.search, &gauge, &variable, &diag), -EINVAL);
+    query.offset = 1 << 20;
+    assert_int_equal(variable_find(fixture.search, &query, &variable, &diag), -EINVAL);
     fixture_finish(&fixture);
 }
 

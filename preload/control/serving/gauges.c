@@ -14,6 +14,7 @@
 #include "symbols/elf/object.h"
 #include "symbols/elf/variable.h"
 #include "symbols/manifest/manifest.h"
+#include "symbols/resolve/resolution.h"
 #include "symbols/values/value.h"
 
 enum {
@@ -75,7 +76,7 @@ static void add_variable(const struct manifest_gauge *wanted, const char *resour
     struct diag diag = {0};
     struct variable variable;
 
-    if (variable_find(search, wanted, &variable, &diag) < 0) {
+    if (resolve_gauge(search, wanted, &variable, &diag) < 0) {
         shim->log(LOG_LEVEL_WARN, "resource \"%s\": %s is left out: %s", resource, role, diag.text);
         return;
     }
