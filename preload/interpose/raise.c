@@ -57,12 +57,13 @@ static void end(void *context)
     const struct ending *ending = context;
     siginfo_t info = {.si_signo = ending->signal, .si_code = ending->code};
     ucontext_t place = {.uc_link = NULL};
+    struct arrival arrival = {.signal = ending->signal, .info = &info, .context = &place};
 
     info.si_pid = cpu_own_pid();
     info.si_uid = (uid_t)cpu_syscall(SYS_getuid, 0, 0, 0, 0, 0, 0);
     set_registers(ending->call, &place.uc_mcontext);
     if (!signals_is_sent_on(ending->signal, &info, &place))
-        panic_end(ending->signal, &info, &place);
+        panic_end(&arrival);
     signals_set_default(ending->signal);
 }
 

@@ -3,11 +3,16 @@
 #include <stddef.h>
 #include <ucontext.h>
 
+#include "preload/calls/read.h"
 #include "preload/machine/kernel_action.h"
 #include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/panic/abort.h"
+#include "preload/panic/own_thread.h"
 #include "preload/panic/panic.h"
+#include "preload/panic/state_repair.h"
+#include "preload/panic/wait.h"
+#include "preload/records/lane.h"
 #include "preload/signals/actions.h"
 #include "preload/signals/masks.h"
 #include "preload/signals/notes.h"
@@ -18,76 +23,153 @@
 
 static void entry(int signal, siginfo_t *info, void *context);
 
-/* Not inlined: what follows it in `entry` may run on a stack that has no room for this. */
-static __attribute__((noinline)) void call_handler(int signal, siginfo_t *info, void *context,
-                                                   const struct kernel_action *action)
-{
-    uint64_t blocked = action->mask | (action->flags & SA_NODEFER ? 0 : SIGNAL_BIT(signal));
-    stack_t *stack = &((ucontext_t *)context)->uc_stack;
-    stack_t own_stack = *stack;
-    bool is_stack_hidden;
-    bool is_hiding = !lane_is_borrowed();
-    uint64_t before = 0;
+/* What is put around a handler of the program's, in this order, and taken away in the other one:
+ *
+ *   sent        where the signal came, as the kernel says: before the registers are made to look otherwise
+ *   relocated   the registers, as the program knows its code: before the note, whose address is one of those
+ *   note        which handler runs: before any signal is opened, whose handler may ask
+ *   stack       no alternate stack of ours: before the mask, which asks how much room the program's own has
+ *   mask        last, since what it opens comes at once */
+struct around {
     struct relocated relocated;
-    struct signals_note note = {
-        .self = &note,
-        .outer = signals_thread.note,
-        .info = info,
-        .context = context,
-        .signal = signal,
-        .pid = cpu_own_pid(),
-    };
+    struct signals_note note;
+    stack_t own_stack;
+    bool is_stack_hidden;
+    bool is_mask_hidden;
+    uint64_t hidden_before;
+};
 
-    if (sender_is_outside(info))
-        signals_thread.sent = signals_place_of(signal, context);
-    relocated_hide(context, &relocated);
-    note.ip = signals_place_of(signal, context).ip;
-    signals_thread.note = &note;
-    is_stack_hidden = altstack_hide(stack);
-    if (is_hiding)
-        before = masks_begin(context, blocked);
-    ((void (*)(int, siginfo_t *, void *))action->handler)(signal, info, context);
-    if (is_hiding)
-        masks_end(context, before);
-    signals_thread.note = note.outer;
-    note.self = NULL;
-    if (is_stack_hidden)
-        *stack = own_stack;
-    relocated_show(context, &relocated);
+static void around_begin(struct around *around, const struct arrival *arrival, const struct kernel_action *action)
+{
+    ucontext_t *context = arrival->context;
+    uint64_t blocked = action->mask | (action->flags & SA_NODEFER ? 0 : SIGNAL_BIT(arrival->signal));
+
+    if (arrival->is_from_outside)
+        signals_thread.sent = signals_place_of(arrival->signal, context);
+    relocated_hide(context, &around->relocated);
+    around->note = (struct signals_note){
+        .self = &around->note,
+        .outer = signals_thread.note,
+        .info = arrival->info,
+        .context = context,
+        .ip = signals_place_of(arrival->signal, context).ip,
+        .signal = arrival->signal,
+        .pid = cpu_own_pid(),
+        .is_from_outside = arrival->is_from_outside,
+    };
+    signals_thread.note = &around->note;
+    around->own_stack = context->uc_stack;
+    around->is_stack_hidden = altstack_hide(&context->uc_stack);
+    around->is_mask_hidden = !lane_is_borrowed();
+    if (around->is_mask_hidden)
+        around->hidden_before = masks_begin(context, blocked);
+}
+
+static void around_end(struct around *around, ucontext_t *context)
+{
+    if (around->is_mask_hidden)
+        masks_end(context, around->hidden_before);
+    if (around->is_stack_hidden)
+        context->uc_stack = around->own_stack;
+    signals_thread.note = around->note.outer;
+    around->note.self = NULL;
+    relocated_show(context, &around->relocated);
+}
+
+/* Not inlined: `entry` may run on a stack that has no room for what this needs, where it does not come to this. */
+static __attribute__((noinline)) void call_handler(const struct arrival *arrival, const struct kernel_action *action)
+{
+    struct around around;
+
+    around_begin(&around, arrival, action);
+    ((void (*)(int, siginfo_t *, void *))action->handler)(arrival->signal, arrival->info, arrival->context);
+    around_end(&around, arrival->context);
 }
 
 /* abort(3) goes on when its signal came to nothing, and ends the program where nobody sees it. */
-static void check_abort(int signal, siginfo_t *info, ucontext_t *context)
+static void check_abort(const struct arrival *arrival)
 {
-    if (signal == SIGABRT && abort_is_caller(info, context))
-        panic_end(signal, info, context);
+    if (arrival->signal == SIGABRT && abort_is_caller(arrival->info, arrival->context))
+        panic_end(arrival);
 }
 
 /* The program's handler cannot be called: the kernel ends the program then. */
 static void take_overflow(ucontext_t *context)
 {
     siginfo_t info = {.si_signo = SIGSEGV, .si_code = SI_KERNEL};
+    struct arrival overflow = {.signal = SIGSEGV, .info = &info, .context = context, .is_fault = true};
 
-    panic_take(SIGSEGV, &info, context);
+    panic_take(&overflow);
 }
 
 /* The stack that the thread got from us is for what the program has no handler for: without us, its handler would have
  * been called on the stack that the signal came on. The kernel's frame is moved there, and all begins again. true: it
  * has no room there, and the program ends. */
-static bool move_to_program_stack(int signal, const siginfo_t *info, ucontext_t *context)
+static bool move_to_program_stack(const struct arrival *arrival)
 {
-    const stack_t *stack = &context->uc_stack;
+    const stack_t *stack = &arrival->context->uc_stack;
+    uintptr_t context = (uintptr_t)arrival->context;
     uintptr_t low = (uintptr_t)stack->ss_sp;
-    uintptr_t sp = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+    uintptr_t sp = (uintptr_t)arrival->context->uc_mcontext.gregs[REG_RSP];
     uintptr_t distance;
 
-    if ((uintptr_t)context - low >= stack->ss_size || sp - low < stack->ss_size || !altstack_is_own(stack))
+    if (context - low >= stack->ss_size || sp - low < stack->ss_size || !altstack_is_own(stack))
         return false;
-    distance = cpu_move_signal_frame(context, sp);
+    distance = cpu_move_signal_frame(arrival->context, sp);
     if (distance != 0)
-        cpu_resume_handler(signal, (uintptr_t)info + distance, (uintptr_t)context + distance, (uintptr_t)entry);
-    take_overflow(context);
+        cpu_resume_handler(arrival->signal, (uintptr_t)arrival->info + distance, context + distance, (uintptr_t)entry);
+    take_overflow(arrival->context);
     return true;
+}
+
+/* To the program's handler, if it has one for the signal. */
+static void deliver(const struct arrival *arrival)
+{
+    int signal = arrival->signal;
+    struct kernel_action action = signals_action(signal);
+
+    if (signals_is_function(action.handler) && move_to_program_stack(arrival))
+        return;
+    if (signals_is_function(action.handler) && (action.flags & (uint64_t)(uint32_t)SA_RESETHAND) &&
+        !signals_take_handler(signal, action.handler))
+        action.handler = (uintptr_t)SIG_DFL;
+    if (signals_is_function(action.handler)) {
+        call_handler(arrival, &action);
+        check_abort(arrival);
+    } else if (action.handler == (uintptr_t)SIG_IGN && arrival->info->si_code <= 0) {
+        check_abort(arrival);
+    } else {
+        panic_take(arrival);
+    }
+}
+
+static void deliver_blocked(const struct arrival *arrival)
+{
+    if (arrival->is_fault)
+        panic_take_blocked(arrival);
+    else
+        masks_postpone(arrival->signal, arrival->info, arrival->context);
+}
+
+/* A load of an argument's bytes, where the program has just unmapped or forbidden the page (read.c). true: it goes on
+ * behind the load. */
+static bool resume_load(const struct arrival *arrival)
+{
+    greg_t *ip = &arrival->context->uc_mcontext.gregs[REG_RIP];
+    uintptr_t resume;
+
+    if ((arrival->signal != SIGSEGV && arrival->signal != SIGBUS) || arrival->info->si_code <= 0)
+        return false;
+    resume = read_resume((uintptr_t)*ip);
+    if (resume)
+        *ip = (greg_t)resume;
+    return resume != 0;
+}
+
+/* A page of the state file that is not there any more. true: it is there again. */
+static bool repair_page(const struct arrival *arrival)
+{
+    return arrival->signal == SIGBUS && arrival->info->si_code > 0 && state_repair(arrival->info->si_addr);
 }
 
 /* Hardware that reports a page it has found broken, which nobody has touched, is no fault. */
@@ -96,45 +178,49 @@ static bool is_fault(int signal, const siginfo_t *info)
     return info->si_code > 0 && !(signal == SIGBUS && info->si_code == BUS_MCEERR_AO);
 }
 
+/* Five questions, each asked once and here: whose is it? The first two are of faults that nobody is to hear of; the
+ * third comes before any that has to do with the program; who sent it is asked before the fifth, which goes by it. */
 static void entry(int signal, siginfo_t *info, void *context)
 {
-    struct kernel_action action;
+    struct arrival arrival = {.signal = signal, .info = info, .context = context, .is_fault = is_fault(signal, info)};
 
     cpu_allow_unaligned();
-    if (panic_is_own(signal, info, context))
+    if (resume_load(&arrival))
         return;
-    if (masks_is_hidden(signal)) {
-        if (is_fault(signal, info))
-            panic_take_blocked(signal, info, context);
-        else
-            masks_postpone(signal, info, context);
+    if (repair_page(&arrival))
+        return;
+    if (signals_thread.is_own) {
+        own_thread_take(&arrival);
         return;
     }
-    action = signals_action(signal);
-    if (signals_is_function(action.handler) && move_to_program_stack(signal, info, context))
-        return;
-    if (signals_is_function(action.handler) && (action.flags & (uint64_t)(uint32_t)SA_RESETHAND) &&
-        !signals_take_handler(signal, action.handler))
-        action.handler = (uintptr_t)SIG_DFL;
-    if (signals_is_function(action.handler)) {
-        call_handler(signal, info, context, &action);
-        check_abort(signal, info, context);
-    } else if (action.handler == (uintptr_t)SIG_IGN && info->si_code <= 0) {
-        check_abort(signal, info, context);
-    } else {
-        panic_take(signal, info, context);
-    }
+    sender_restore(info);
+    arrival.is_from_outside = sender_is_outside(info);
+    if (panic_wait_is_timers(info))
+        panic_time_is_up(&arrival);
+    else if (panic_is_under_way())
+        panic_take_within(&arrival);
+    else if (masks_is_hidden(signal))
+        deliver_blocked(&arrival);
+    else
+        deliver(&arrival);
 }
 
 void panic_leave(void)
 {
     struct signals_note *note = signals_thread.note;
+    struct arrival arrival;
 
     if (!note || signals_thread.is_ending)
         return;
     signals_thread.note = NULL;
-    if (signals_is_in_handler(note, (uintptr_t)__builtin_frame_address(0)) && note->pid == cpu_own_pid())
-        panic_end(note->signal, note->info, note->context);
+    if (!signals_is_in_handler(note, (uintptr_t)__builtin_frame_address(0)) || note->pid != cpu_own_pid())
+        return;
+    arrival = (struct arrival){.signal = note->signal,
+                               .info = note->info,
+                               .context = note->context,
+                               .is_fault = is_fault(note->signal, note->info),
+                               .is_from_outside = note->is_from_outside};
+    panic_end(&arrival);
 }
 
 void delivery_init(const struct panic_config *config)

@@ -1,20 +1,17 @@
 #include "preload/panic/panic.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "preload/calls/read.h"
 #include "preload/machine/forbidden.h"
 #include "preload/machine/log.h"
 #include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/panic/abort.h"
 #include "preload/panic/line.h"
-#include "preload/panic/state_repair.h"
 #include "preload/panic/wait.h"
 #include "preload/records/counters.h"
 #include "preload/records/lane.h"
@@ -23,7 +20,6 @@
 #include "preload/signals/cramped.h"
 #include "preload/signals/notes.h"
 #include "preload/signals/relocated.h"
-#include "preload/signals/sender.h"
 #include "preload/threads/altstack.h"
 #include "preload/threads/attach.h"
 
@@ -38,9 +34,7 @@ enum {
 
 /* A panic that is being handled. */
 struct panic_frame {
-    int signal;
-    siginfo_t *info;
-    ucontext_t *context;
+    const struct arrival *arrival;
     struct recover_plan plan;
     const char *refusal; /* NULL: the call is left */
     bool is_recoverable; /* the signal can be taken back: it has not been the program's own handler's */
@@ -119,10 +113,12 @@ static void count_panic(int signal, const struct hook *hook)
 
 static void count(struct panic_frame *frame)
 {
-    struct record *record = innermost(frame->context);
+    const struct arrival *arrival = frame->arrival;
+    struct record *record = innermost(arrival->context);
 
-    frame->plan = (struct recover_plan){frame->signal, frame->info, frame->context, record, 0, 0, 0, 0, 0, 0};
-    count_panic(frame->signal, record ? record->hook : NULL);
+    frame->plan = (struct recover_plan){
+        .signal = arrival->signal, .info = arrival->info, .context = arrival->context, .record = record};
+    count_panic(arrival->signal, record ? record->hook : NULL);
     if (record)
         count_call(record);
 }
@@ -147,11 +143,12 @@ static bool is_in_callmeter(uintptr_t ip)
 static void report(void *context)
 {
     struct panic_frame *frame = context;
-    uintptr_t ip = (uintptr_t)frame->context->uc_mcontext.gregs[REG_RIP];
+    const struct arrival *arrival = frame->arrival;
+    uintptr_t ip = (uintptr_t)arrival->context->uc_mcontext.gregs[REG_RIP];
     struct panic_event event = {
-        .signal = frame->signal,
-        .info = frame->info,
-        .context = frame->context,
+        .signal = arrival->signal,
+        .info = arrival->info,
+        .context = arrival->context,
         .hook = frame->plan.record ? frame->plan.record->hook : NULL,
         .is_in_callmeter = is_in_callmeter(ip),
         .write_line = write_error,
@@ -197,8 +194,8 @@ static bool is_pending(int signal)
  * the program's handler has raised again waits for its end. */
 static void block_signals(struct panic_frame *frame)
 {
-    uint64_t mask =
-        ~(FAULTS | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGSETXID) | SIGNAL_BIT(frame->signal));
+    uint64_t mask = ~(FAULTS | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGSYS) | SIGNAL_BIT(SIGSETXID) |
+                      SIGNAL_BIT(frame->arrival->signal));
 
     own_mask_change(SIG_BLOCK, &mask, &frame->mask);
 }
@@ -206,8 +203,8 @@ static void block_signals(struct panic_frame *frame)
 /* One of ours that is not blocked; 0: none. */
 static int signal_of_timer(const struct panic_frame *frame)
 {
-    if (!(frame->mask & SIGNAL_BIT(frame->signal)))
-        return frame->signal;
+    if (!(frame->mask & SIGNAL_BIT(frame->arrival->signal)))
+        return frame->arrival->signal;
     for (uint32_t i = 0; i < segment->signal_count && i < SEGMENT_SIGNALS_MAX; i++)
         if (FAULTS & ~frame->mask & SIGNAL_BIT(segment->signals[i]))
             return (int)segment->signals[i];
@@ -248,11 +245,11 @@ static void recover(struct panic_frame *frame)
     if (segment->recovered)
         __atomic_fetch_add(&recovered[frame->plan.record->hook->index], 1, __ATOMIC_RELAXED);
     __atomic_store_n(&segment->is_tainted, 1, __ATOMIC_RELAXED);
-    recover_apply(&frame->plan, frame->context);
+    recover_apply(&frame->plan, frame->arrival->context);
 }
 
 /* true: the program goes on. Comes back into the middle when callmeter itself faults, or takes too long: see
- * panic_is_own. Who reports a panic that ends the program keeps the lock. */
+ * give_up. Who reports a panic that ends the program keeps the lock. */
 static bool handle(struct panic_frame *frame)
 {
     bool was_pending = is_pending(SIGPIPE);
@@ -284,9 +281,7 @@ static bool handle(struct panic_frame *frame)
 }
 
 struct handling {
-    int signal;
-    siginfo_t *info;
-    ucontext_t *context;
+    const struct arrival *arrival;
     const char *refusal;
     bool is_recovered;
 };
@@ -294,19 +289,16 @@ struct handling {
 static void handle_there(void *context)
 {
     struct handling *handling = context;
-    struct panic_frame frame = {.signal = handling->signal,
-                                .info = handling->info,
-                                .context = handling->context,
-                                .refusal = handling->refusal,
-                                .is_recoverable = !handling->refusal};
+    struct panic_frame frame = {
+        .arrival = handling->arrival, .refusal = handling->refusal, .is_recoverable = !handling->refusal};
 
     handling->is_recovered = handle(&frame);
 }
 
 /* `refusal`: why the call cannot be left; NULL if that is to be seen. true: it was. */
-static bool handle_with_room(int signal, siginfo_t *info, ucontext_t *context, const char *refusal)
+static bool handle_with_room(const struct arrival *arrival, const char *refusal)
 {
-    struct handling handling = {signal, info, context, refusal, false};
+    struct handling handling = {arrival, refusal, false};
 
     cramped_call(handle_there, &handling);
     return handling.is_recovered;
@@ -329,27 +321,27 @@ static void redeliver(int signal, siginfo_t *info, ucontext_t *context)
         cpu_syscall(SYS_tgkill, pid, tid, signal, 0, 0, 0);
 }
 
-void panic_take(int signal, siginfo_t *info, ucontext_t *context)
+void panic_take(const struct arrival *arrival)
 {
-    if (position_of(signal) >= 0 && !sender_is_outside(info) && !signals_thread.is_ending &&
-        !signals_is_sent_on(signal, info, context) && handle_with_room(signal, info, context, NULL))
+    if (position_of(arrival->signal) >= 0 && !arrival->is_from_outside && !signals_thread.is_ending &&
+        !signals_is_sent_on(arrival->signal, arrival->info, arrival->context) && handle_with_room(arrival, NULL))
         return;
-    redeliver(signal, info, context);
+    redeliver(arrival->signal, arrival->info, arrival->context);
 }
 
-void panic_take_blocked(int signal, siginfo_t *info, ucontext_t *context)
+void panic_take_blocked(const struct arrival *arrival)
 {
-    if (position_of(signal) >= 0 && !signals_thread.is_ending)
-        handle_with_room(signal, info, context, "the program has the signal blocked");
-    redeliver(signal, info, context);
+    if (position_of(arrival->signal) >= 0 && !signals_thread.is_ending)
+        handle_with_room(arrival, "the program has the signal blocked");
+    redeliver(arrival->signal, arrival->info, arrival->context);
 }
 
-void panic_end(int signal, siginfo_t *info, ucontext_t *context)
+void panic_end(const struct arrival *arrival)
 {
-    if (position_of(signal) < 0 || sender_is_outside(info) || signals_thread.is_ending)
+    if (position_of(arrival->signal) < 0 || arrival->is_from_outside || signals_thread.is_ending)
         return;
     signals_thread.is_ending = true;
-    handle_with_room(signal, info, context, "the program ends by itself");
+    handle_with_room(arrival, "the program ends by itself");
 }
 
 /* Faults in the handling ------------------------------------------------------------------------------------------- */
@@ -359,72 +351,34 @@ static void give_up(struct panic_frame *frame, ucontext_t *context)
 {
     if (frame->faults++ == 0)
         __builtin_longjmp(frame->escape, 1);
-    redeliver(frame->signal, frame->info, context);
+    redeliver(frame->arrival->signal, frame->arrival->info, context);
 }
 
-/* Descriptors are the thread's own (server/http/descriptors.h): standard error is opened for the one line. */
-static void park(void)
+bool panic_is_under_way(void)
 {
-    static const char text[] = "error: callmeter's own thread failed, and is stopped: there is no endpoint any more";
-    struct panic_line line;
-    int fd;
-
-    line.length = 0;
-    panic_line_add(&line, "callmeter[");
-    panic_line_add_number(&line, (uint64_t)cpu_own_pid(), 10);
-    panic_line_add(&line, "]: ");
-    panic_line_add(&line, text);
-    panic_line_add(&line, "\n");
-    own_mask_block_all(NULL);
-    fd = (int)cpu_syscall(SYS_openat, AT_FDCWD, (long)"/proc/self/fd/2",
-                          O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0, 0, 0);
-    if (fd >= 0)
-        log_write(fd, line.text, line.length);
-    for (;;)
-        cpu_syscall(SYS_ppoll, 0, 0, 0, 0, 0, 0);
+    return signals_thread.frame != NULL;
 }
 
-/* A load of an argument's bytes, where the program has just unmapped or forbidden the page (read.c). */
-static bool is_resumed(int signal, const siginfo_t *info, ucontext_t *context)
-{
-    greg_t *ip = &context->uc_mcontext.gregs[REG_RIP];
-    uintptr_t resume;
-
-    if ((signal != SIGSEGV && signal != SIGBUS) || info->si_code <= 0)
-        return false;
-    resume = read_resume((uintptr_t)*ip);
-    if (resume)
-        *ip = (greg_t)resume;
-    return resume != 0;
-}
-
-bool panic_is_own(int signal, siginfo_t *info, ucontext_t *context)
+void panic_time_is_up(const struct arrival *arrival)
 {
     struct panic_frame *frame = signals_thread.frame;
 
-    if (is_resumed(signal, info, context))
-        return true;
-
-    if (signal == SIGBUS && info->si_code > 0 && state_repair(info->si_addr))
-        return true;
-    if (signals_thread.is_own) {
-        if (info->si_code > 0)
-            park();
-        sender_pass_on(signal, info, context);
-        return true;
-    }
     if (!frame)
-        return panic_wait_is_timers(info);
-    if (panic_wait_is_timers(info) && frame->timer >= 0 && !frame->is_late) {
+        return; /* it was over in the same moment */
+    if (frame->timer >= 0 && !frame->is_late) {
         frame->is_late = true;
         panic_wait_timer_again(frame->timer);
-        return true;
+        return;
     }
-    if (sender_is_outside(info))
-        redeliver(signal, info, context);
+    give_up(frame, arrival->context);
+}
+
+void panic_take_within(const struct arrival *arrival)
+{
+    if (arrival->is_from_outside)
+        redeliver(arrival->signal, arrival->info, arrival->context);
     else
-        give_up(frame, context);
-    return true;
+        give_up(signals_thread.frame, arrival->context);
 }
 
 /* Start ------------------------------------------------------------------------------------------------------------ */

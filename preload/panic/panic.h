@@ -1,11 +1,12 @@
 /* Fatal signals: caught, counted, attributed to the innermost tracked function, reported; then the program goes on or
  * dies exactly as it would have without callmeter.
  *
- *   fault -> signals.c: whose is it? -> the program's handler, or
- *            panic.c: count -> crash lock -> report, on a stack of its own -> linger -> the same signal again, by
- * default
+ *   fault -> delivery.c: whose is it? -> the program's handler, or
+ *            panic.c: count -> crash lock -> report, on a stack of its own -> linger -> the same signal again,
+ *                     by default
  *
- * What the program knows of its signals is virtual (signals.h): the kernel has ours for the configured signals. */
+ * What the program knows of its signals is virtual (signals/actions.h): the kernel has ours for the configured signals.
+ */
 #ifndef CALLMETER_PRELOAD_PANIC_PANIC_H
 #define CALLMETER_PRELOAD_PANIC_PANIC_H
 
@@ -15,6 +16,7 @@
 #include <stdint.h>
 #include <ucontext.h>
 
+#include "preload/panic/arrival.h"
 #include "preload/panic/recover.h"
 
 struct hook;
@@ -50,21 +52,25 @@ void panic_init(const struct panic_config *config);
  */
 void panic_enter_thread(void);
 
-/* The rest is for signals.c. Context of all: signal. */
+/* The rest is for delivery.c. Context of all: signal. */
 
 /* A signal that the program has no handler for. What is a panic is counted and reported; on return the kernel delivers
  * the signal again, with the default action. */
-void panic_take(int signal, siginfo_t *info, ucontext_t *context);
+void panic_take(const struct arrival *arrival);
 
 /* A fault whose signal the program has blocked: no handler of its is asked. */
-void panic_take_blocked(int signal, siginfo_t *info, ucontext_t *context);
+void panic_take_blocked(const struct arrival *arrival);
 
 /* The program ends for this signal, which its own handler had: by exiting in it, or by returning to abort(3). Counts
  * and reports it, unless it was sent from outside. */
-void panic_end(int signal, siginfo_t *info, ucontext_t *context);
+void panic_end(const struct arrival *arrival);
 
-/* True if this is not for the program: a fault while a panic is handled, in callmeter's own thread, or in the segment's
- * file. It has been seen to. May jump. */
-bool panic_is_own(int signal, siginfo_t *info, ucontext_t *context);
+/* The thread is handling a panic; this has come to it meanwhile, a fault of our own as a rule. May jump: what was begun
+ * is left, and the program dies of what it had come with. */
+bool panic_is_under_way(void);
+void panic_take_within(const struct arrival *arrival);
+
+/* The timer's signal (wait.h), which may come late: then nothing is under way. May jump. */
+void panic_time_is_up(const struct arrival *arrival);
 
 #endif

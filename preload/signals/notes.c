@@ -5,7 +5,6 @@
 
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/signals/actions.h"
-#include "preload/signals/sender.h"
 
 __thread struct signals_thread signals_thread __attribute__((tls_model("initial-exec")));
 
@@ -48,5 +47,5 @@ bool signals_is_sent_on(int signal, const siginfo_t *info, const void *context)
     if (info->si_code > 0 || sent->signal != signal)
         return false;
     return (sent->ip == place.ip && sent->sp == place.sp) ||
-           (note && note->signal == signal && signals_is_in_handler(note, place.sp) && sender_is_outside(note->info));
+           (note && note->signal == signal && signals_is_in_handler(note, place.sp) && note->is_from_outside);
 }

@@ -19,6 +19,7 @@ struct signals_note {
     uintptr_t ip; /* where it was interrupted */
     int signal;
     int pid;
+    bool is_from_outside; /* another process has sent the signal */
 };
 
 /* Where a thread is interrupted. */

@@ -11,15 +11,19 @@
 static siginfo_t passed_on[KERNEL_SIGNALS]; /* by our own thread: who had sent it */
 static _Atomic uint64_t is_passed_on;
 
-bool sender_is_outside(siginfo_t *info)
+void sender_restore(siginfo_t *info)
 {
     uint64_t bit = SIGNAL_BIT(info->si_signo);
 
-    if (info->si_code != SI_USER && info->si_code != SI_TKILL && info->si_code != SI_QUEUE)
-        return false;
-    if (info->si_pid == cpu_own_pid() && info->si_code == SI_USER && (atomic_fetch_and(&is_passed_on, ~bit) & bit))
+    if (info->si_code == SI_USER && (atomic_load(&is_passed_on) & bit) && info->si_pid == cpu_own_pid() &&
+        (atomic_fetch_and(&is_passed_on, ~bit) & bit))
         *info = passed_on[info->si_signo];
-    return info->si_pid != cpu_own_pid();
+}
+
+bool sender_is_outside(const siginfo_t *info)
+{
+    return (info->si_code == SI_USER || info->si_code == SI_TKILL || info->si_code == SI_QUEUE) &&
+           info->si_pid != cpu_own_pid();
 }
 
 /* A signal for the process may pick our thread when all others block it. It is sent again, and waits for them. */

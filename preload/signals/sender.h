@@ -7,9 +7,12 @@
 #include <stdbool.h>
 #include <ucontext.h>
 
-/* True if another process sent it. Of what callmeter's own thread passed on, *info becomes what the first sender gave.
- * Context: signal. */
-bool sender_is_outside(siginfo_t *info);
+/* If it is a signal that callmeter's own thread has passed on, *info becomes what the first sender gave. To be asked
+ * once of each signal that comes. Context: signal. */
+void sender_restore(siginfo_t *info);
+
+/* True if another process sent it. Context: signal. */
+bool sender_is_outside(const siginfo_t *info);
 
 /* Sends the process a signal again that came to callmeter's own thread, which has it blocked from here on. What was
  * meant for that thread alone is dropped. Context: signal, in callmeter's own thread. */
