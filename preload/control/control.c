@@ -22,7 +22,7 @@
 #include "preload/control/reports/panic_module.h"
 #include "preload/control/segment/clock.h"
 #include "preload/control/serving/gauges.h"
-#include "preload/control/serving/start.h"
+#include "preload/control/serving/serve.h"
 #include "preload/control/state/state.h"
 #include "preload/control/tracking/tell.h"
 #include "preload/control/tracking/track.h"
@@ -193,7 +193,7 @@ static int instrument(const struct shim *shim, const struct manifest *manifest, 
     state_publish(&state, track.segment);
     values = recover_values(manifest, &resolution, track.segment);
     panics_start(shim, manifest, &loaded, track.segment, values);
-    endpoint_prepare(shim, manifest, clock, track.segment);
+    serve_prepare(shim, manifest, clock, track.segment);
     arrivals_start(&track, &loaded, values);
 state:
     state_finish(&state);

@@ -21,9 +21,9 @@
 #include "preload/calls/tuples.h"
 #include "preload/control/segment/space.h"
 #include "preload/control/segment/writer.h"
-#include "preload/control/state/file.h"
 #include "preload/control/state/layout_hash.h"
 #include "preload/control/state/restore.h"
+#include "preload/control/state/statefile.h"
 #include "preload/panic/state_repair.h"
 #include "preload/threads/blocks.h"
 #include "symbols/common/diag.h"
@@ -135,7 +135,7 @@ static struct segment_header *make_segment(int fd, double seconds_per_tick)
         writer_add_function(segment, &function);
     }
     make_series(segment);
-    segment->layout = state_layout(segment);
+    segment->layout = layout_hash(segment);
     segment->signal_count = 2;
     segment->signals[0] = SIGSEGV;
     segment->signals[1] = SIGABRT;
@@ -507,23 +507,23 @@ static void test_layouts_differ(void **state)
     uint64_t layout = segment->layout;
 
     (void)state;
-    assert_int_equal(layout, state_layout(segment));
+    assert_int_equal(layout, layout_hash(segment));
     ((double *)at(segment, series->bounds))[1] = 2;
-    assert_int_not_equal(layout, state_layout(segment));
+    assert_int_not_equal(layout, layout_hash(segment));
     ((double *)at(segment, series->bounds))[1] = 1;
     *(char *)at(segment, ((struct segment_function *)at(segment, segment->functions))->name) = 'z';
-    assert_int_not_equal(layout, state_layout(segment));
+    assert_int_not_equal(layout, layout_hash(segment));
     *(char *)at(segment, ((struct segment_function *)at(segment, segment->functions))->name) = 'f';
     *(char *)at(segment, series->labels) = 'z';
-    assert_int_not_equal(layout, state_layout(segment));
+    assert_int_not_equal(layout, layout_hash(segment));
     *(char *)at(segment, series->labels) = 'a';
     series->items_word = 3;
-    assert_int_not_equal(layout, state_layout(segment));
+    assert_int_not_equal(layout, layout_hash(segment));
     series->items_word = 0;
     values_of(segment, false)->capacity--;
-    assert_int_not_equal(layout, state_layout(segment));
+    assert_int_not_equal(layout, layout_hash(segment));
     values_of(segment, false)->capacity++;
-    assert_int_equal(layout, state_layout(segment));
+    assert_int_equal(layout, layout_hash(segment));
     unmake(segment);
 }
 
@@ -545,7 +545,7 @@ static void damage(int fd, const struct segment_header *old)
 
 static void check_unharmed(struct segment_header *segment, uint64_t layout)
 {
-    assert_int_equal(layout, state_layout(segment));
+    assert_int_equal(layout, layout_hash(segment));
     assert_true(values_of(segment, false)->count <= CAPACITY && values_of(segment, true)->count <= CAPACITY);
     for (int i = 0; i < SLOTS; i++)
         assert_true(((uint32_t *)at(segment, values_of(segment, false)->slots))[i] <= CAPACITY);
@@ -710,7 +710,7 @@ static void test_repair(void **state)
     cell(segment, 2, labelled(1))[CELL_SUCCESS]++;
     assert_int_equal(1, cell(segment, 0, PLAIN_CELL)[CELL_SUCCESS]);
     assert_int_equal(1, cell(segment, 2, labelled(1))[CELL_SUCCESS]);
-    assert_int_equal(layout, state_layout(segment));
+    assert_int_equal(layout, layout_hash(segment));
     assert_int_equal(SEGMENT_NO_OWNER, ((uint64_t *)at(segment, segment->owners))[5]);
     assert_true(segment->state_errors[STATE_ERROR_DAMAGED] > 0 && state_repairs() > 0);
     sigaction(SIGBUS, &before, NULL);

@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 
 #include "preload/control/late/late.h"
-#include "preload/control/late/watch.h"
+#include "preload/control/late/loader_watch.h"
 #include "preload/control/objects/objects.h"
 #include "preload/control/objects/span.h"
 #include "preload/machine/own_mask.h"
@@ -440,7 +440,7 @@ void arrivals_begin(const struct late_config *config, const struct resolution *r
     (void)objects_have_changed();
     note_start(resolution);
     calls.asked = asked;
-    if (!watch_begin(shim, changed, text, sizeof(text))) {
+    if (!loader_watch_begin(shim, changed, text, sizeof(text))) {
         calls.changed = poll_changes;
         is_polling = true;
         shim->log(is_awaited(config, resolution) ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "preload/control/late/late_part.h"
 #include "preload/control/late/late_rows.h"
+#include "preload/control/late/manifest_part.h"
 #include "preload/control/objects/as_loaded.h"
 #include "preload/control/objects/loaded.h"
 #include "preload/control/patching/stub_map.h"
@@ -316,7 +316,7 @@ static struct late_visit *track_locked(struct track *track, bool is_relocated)
 }
 
 /* Once for each entry, but for what is of no interest yet. */
-static void tell(const struct late_part *part, const struct resolution *resolution)
+static void tell(const struct manifest_part *part, const struct resolution *resolution)
 {
     bool *is_old = calloc(part->manifest.function_count, sizeof(*is_old));
 
@@ -329,7 +329,8 @@ static void tell(const struct late_part *part, const struct resolution *resoluti
             is_told[part->entries[resolution->targets[i].function]] = true;
 }
 
-static struct late_visit *track_found(const struct late_part *part, struct resolution *resolution, bool is_relocated)
+static struct late_visit *track_found(const struct manifest_part *part, struct resolution *resolution,
+                                      bool is_relocated)
 {
     struct track track = {
         .shim = config.shim,
@@ -383,7 +384,7 @@ static void limit_object(struct object *object)
     object->limit_reason = config.limit_reason;
 }
 
-static struct late_visit *look_into(const struct late_part *part, struct object *library,
+static struct late_visit *look_into(const struct manifest_part *part, struct object *library,
                                     const struct late_object *given, enum late_pass pass, bool *ret_has_ifuncs)
 {
     const struct resolve_options options = {
@@ -407,13 +408,13 @@ static struct late_visit *look_into(const struct late_part *part, struct object 
 
 struct late_visit *late_arrive(const struct late_object *object, enum late_pass pass, bool *ret_has_ifuncs)
 {
-    struct late_part part;
+    struct manifest_part part;
     struct object *library;
     struct late_visit *visit = NULL;
     struct diag diag = {0};
 
     *ret_has_ifuncs = false;
-    if (late_part_init(&part, config.manifest, found, object) != 0)
+    if (manifest_part_init(&part, config.manifest, found, object) != 0)
         return NULL;
     if (part.manifest.function_count > 0) {
         if (!as_loaded_is(object->path, object->load_bias)) {
@@ -425,7 +426,7 @@ struct late_visit *late_arrive(const struct late_object *object, enum late_pass 
             config.shim->log(LOG_LEVEL_WARN, "%s is left out: %s", object->path, diag.text);
         }
     }
-    late_part_finish(&part);
+    manifest_part_finish(&part);
     return visit;
 }
 

@@ -85,7 +85,7 @@ static void hash_series(uint64_t *hash, const struct segment_header *segment, co
     hash_values(hash, segment, series->entry_values);
 }
 
-uint64_t state_layout(const struct segment_header *segment)
+uint64_t layout_hash(const struct segment_header *segment)
 {
     const struct segment_function *functions = at(segment, segment->functions);
     const struct segment_series *series = at(segment, segment->series);

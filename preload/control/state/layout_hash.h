@@ -8,6 +8,6 @@
 
 /* Hash of functions, series, labels, bounds, and where each counter lies. Never 0. The tables are trusted. Context:
  * startup, once the tables are complete. */
-uint64_t state_layout(const struct segment_header *segment);
+uint64_t layout_hash(const struct segment_header *segment);
 
 #endif

@@ -1,9 +1,9 @@
-/* The old file's counters, as restore_read.c has found them: the tuples find their places in the new tables, and the
+/* The old file's counters, as old_counters.c has found them: the tuples find their places in the new tables, and the
  * sums are added to the shared block. */
 #include "preload/control/state/restore.h"
 
 #include "preload/calls/tuples.h"
-#include "preload/control/state/restore_read.h"
+#include "preload/control/state/old_counters.h"
 
 #define AGE_MAX     3.2e8 /* seconds, ten years: a moment before is none */
 #define NANOSECONDS 1e-9

@@ -150,7 +150,7 @@ static void publish(struct state *state, struct segment_header *segment)
 {
     struct segment_moment now = moment_now(state->clock->now);
 
-    segment->layout = state_layout(segment);
+    segment->layout = layout_hash(segment);
     note_moment(segment, &now);
     restore(state, segment, &now);
     if (statefile_publish(&state->file) != 0)

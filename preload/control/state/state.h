@@ -12,7 +12,7 @@
 #include <stdbool.h>
 
 #include "preload/control/segment/clock.h"
-#include "preload/control/state/file.h"
+#include "preload/control/state/statefile.h"
 
 struct shim;
 

@@ -1,4 +1,4 @@
-#include "preload/control/late/watch.h"
+#include "preload/control/late/loader_watch.h"
 
 #include <link.h>
 #include <stdint.h>
@@ -67,7 +67,7 @@ static uint8_t *make_gate(const struct shim *shim, const struct span *loader, vo
     return near_seal(shim, gate, GATE_BYTES) == 0 ? gate : NULL;
 }
 
-bool watch_begin(const struct shim *shim, void (*changed)(void), char *text, size_t text_bytes)
+bool loader_watch_begin(const struct shim *shim, void (*changed)(void), char *text, size_t text_bytes)
 {
     struct patch_plan plan = {.window_bytes = PLAN_JUMP_BYTES, .instruction_count = 1};
     struct patch patch = {.plan = &plan};

@@ -4,8 +4,8 @@
  * are mapped, before they are relocated and their constructors run, and when those of a dlclose are unmapped. All ways
  * to load a library come by here, also libc's own (name services, character sets, libgcc_s for cancellation). The
  * function is a single `ret` and the padding behind it, which together have room for a jump. */
-#ifndef CALLMETER_PRELOAD_CONTROL_LATE_WATCH_H
-#define CALLMETER_PRELOAD_CONTROL_LATE_WATCH_H
+#ifndef CALLMETER_PRELOAD_CONTROL_LATE_LOADER_WATCH_H
+#define CALLMETER_PRELOAD_CONTROL_LATE_LOADER_WATCH_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,6 +15,6 @@ struct shim;
 /* Has `changed` called there: with the loader's lock held, on the thread that calls dlopen or dlclose. False: the
  * function looks otherwise (a debugger is stopping at it), or cannot be written; `text` says which. Context: startup,
  * once. */
-bool watch_begin(const struct shim *shim, void (*changed)(void), char *text, size_t text_bytes);
+bool loader_watch_begin(const struct shim *shim, void (*changed)(void), char *text, size_t text_bytes);
 
 #endif

@@ -7,8 +7,8 @@
  *   STEM.lock                   held while a process starts, so that two do not go on from the same file
  *
  * What lies in the directory is not trusted: nothing is followed, and nothing blocks. */
-#ifndef CALLMETER_PRELOAD_CONTROL_STATE_FILE_H
-#define CALLMETER_PRELOAD_CONTROL_STATE_FILE_H
+#ifndef CALLMETER_PRELOAD_CONTROL_STATE_STATEFILE_H
+#define CALLMETER_PRELOAD_CONTROL_STATE_STATEFILE_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* The endpoint of this process: loads the http module, and starts it when the program's constructors have run. */
-#ifndef CALLMETER_PRELOAD_CONTROL_SERVING_START_H
-#define CALLMETER_PRELOAD_CONTROL_SERVING_START_H
+#ifndef CALLMETER_PRELOAD_CONTROL_SERVING_SERVE_H
+#define CALLMETER_PRELOAD_CONTROL_SERVING_SERVE_H
 
 struct clock;
 struct manifest;
@@ -8,7 +8,7 @@ struct segment_header;
 struct shim;
 
 /* Arranges for the endpoint to start before main, if the settings ask for one. Context: startup. */
-void endpoint_prepare(const struct shim *shim, const struct manifest *manifest, const struct clock *clock,
-                      struct segment_header *segment);
+void serve_prepare(const struct shim *shim, const struct manifest *manifest, const struct clock *clock,
+                   struct segment_header *segment);
 
 #endif

@@ -4,7 +4,7 @@
  *   tables     the tuples of labels' values: well-formed ones
  *   sum        each cell over all blocks, at all places in use
  *   judge      are these numbers that counting can have led to? */
-#include "preload/control/state/restore_read.h"
+#include "preload/control/state/old_counters.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -45,7 +45,7 @@ static int no_memory(struct restore *restore)
     return -ENOMEM;
 }
 
-/* What state_reader.h says; 0 stays 0. */
+/* What sparse_reader.h says; 0 stays 0. */
 static int judge_read(struct restore *restore, int result)
 {
     if (result == 0)
@@ -59,7 +59,7 @@ static int judge_read(struct restore *restore, int result)
 
 static int read_at(struct restore *restore, void *buffer, uint64_t bytes, uint64_t offset)
 {
-    return judge_read(restore, state_reader_copy(restore->fd, buffer, bytes, offset));
+    return judge_read(restore, sparse_reader_copy(restore->fd, buffer, bytes, offset));
 }
 
 /* Check ------------------------------------------------------------------------------------------------------------ */
@@ -319,7 +319,7 @@ static void add_block_cell(const struct old_cell *cell, const uint64_t *source)
 static int read_ending(struct restore *restore, uint64_t block, uint64_t *ret_ending)
 {
     const uint64_t *words;
-    int result = state_reader_words(&restore->reader, block, BLOCK_ENDING + 1, &words);
+    int result = sparse_reader_words(&restore->reader, block, BLOCK_ENDING + 1, &words);
 
     if (result == 0)
         *ret_ending = words && words[BLOCK_ENDING] <= SEGMENT_ABANDONED_REASONS ? words[BLOCK_ENDING] : 0;
@@ -355,7 +355,7 @@ static int sum_block(struct restore *restore, uint64_t block)
         const uint64_t *source;
         uint64_t offset = block + restore_cell_offset(cell, cell->place);
 
-        result = state_reader_words(&restore->reader, offset, cell->series->cell_words, &source);
+        result = sparse_reader_words(&restore->reader, offset, cell->series->cell_words, &source);
         if (result != 0)
             return judge_read(restore, result);
         if (source) {
@@ -370,7 +370,7 @@ static int sum_blocks(struct restore *restore)
 {
     const struct segment_header *old = &restore->old;
 
-    if (state_reader_init(&restore->reader, restore->fd, restore->cell_words_max) != 0)
+    if (sparse_reader_init(&restore->reader, restore->fd, restore->cell_words_max) != 0)
         return no_memory(restore);
     if (old->block_count > writer_file_blocks(old->block_bytes))
         return damaged(restore, "it has too many blocks");
@@ -427,7 +427,7 @@ void restore_read_finish(struct restore *restore)
     free(restore->cells);
     free(restore->words);
     free(restore->panics);
-    state_reader_finish(&restore->reader);
+    sparse_reader_finish(&restore->reader);
 }
 
 int restore_read(struct restore *restore)

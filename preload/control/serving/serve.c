@@ -1,4 +1,4 @@
-#include "preload/control/serving/start.h"
+#include "preload/control/serving/serve.h"
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -119,8 +119,8 @@ static void start(void)
     shim->lane_leave(before);
 }
 
-void endpoint_prepare(const struct shim *given, const struct manifest *manifest, const struct clock *clock,
-                      struct segment_header *segment)
+void serve_prepare(const struct shim *given, const struct manifest *manifest, const struct clock *clock,
+                   struct segment_header *segment)
 {
     const char *listen = given->listen ? given->listen : manifest->listen;
     struct timespec now;

@@ -1,4 +1,4 @@
-#include "preload/control/late/late_part.h"
+#include "preload/control/late/manifest_part.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -45,7 +45,7 @@ static bool is_meant(const struct manifest_function *function, uint32_t found, s
 }
 
 /* Gauges that are fed by calls name their function by its place. */
-static void move_gauge(const struct late_part *part, struct manifest_gauge *gauge)
+static void move_gauge(const struct manifest_part *part, struct manifest_gauge *gauge)
 {
     if (gauge->source != MANIFEST_GAUGE_CALL)
         return;
@@ -58,7 +58,7 @@ static void move_gauge(const struct late_part *part, struct manifest_gauge *gaug
     gauge->source = MANIFEST_GAUGE_NONE;
 }
 
-static int copy_resources(struct late_part *part, const struct manifest *manifest)
+static int copy_resources(struct manifest_part *part, const struct manifest *manifest)
 {
     part->manifest.resources = calloc(manifest->resource_count + 1, sizeof(*manifest->resources));
     if (!part->manifest.resources)
@@ -80,7 +80,7 @@ static size_t count_meant(const struct manifest *manifest, const uint32_t *found
     return count;
 }
 
-static int copy_functions(struct late_part *part, const struct manifest *manifest, const uint32_t *found,
+static int copy_functions(struct manifest_part *part, const struct manifest *manifest, const uint32_t *found,
                           struct names *names)
 {
     size_t count = count_meant(manifest, found, names);
@@ -102,27 +102,27 @@ static int copy_functions(struct late_part *part, const struct manifest *manifes
     return copy_resources(part, manifest);
 }
 
-int late_part_init(struct late_part *part, const struct manifest *manifest, const uint32_t *found,
-                   const struct late_object *object)
+int manifest_part_init(struct manifest_part *part, const struct manifest *manifest, const uint32_t *found,
+                       const struct late_object *object)
 {
     struct names names = {.object = object};
     int result;
 
-    *part = (struct late_part){.manifest = *manifest};
+    *part = (struct manifest_part){.manifest = *manifest};
     part->manifest.functions = NULL;
     part->manifest.function_count = 0;
     part->manifest.resources = NULL;
     result = copy_functions(part, manifest, found, &names);
     free(names.real_path);
     if (result != 0)
-        late_part_finish(part);
+        manifest_part_finish(part);
     return result;
 }
 
-void late_part_finish(struct late_part *part)
+void manifest_part_finish(struct manifest_part *part)
 {
     free(part->manifest.functions);
     free(part->manifest.resources);
     free(part->entries);
-    *part = (struct late_part){0};
+    *part = (struct manifest_part){0};
 }

@@ -1,4 +1,4 @@
-#include "preload/control/state/file.h"
+#include "preload/control/state/statefile.h"
 
 #include <dirent.h>
 #include <errno.h>

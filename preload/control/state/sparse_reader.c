@@ -1,4 +1,4 @@
-#include "preload/control/state/reader.h"
+#include "preload/control/state/sparse_reader.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -10,9 +10,9 @@ enum {
     WINDOW_BYTES = 1 << 16,
 };
 
-int state_reader_init(struct state_reader *reader, int fd, uint64_t words)
+int sparse_reader_init(struct sparse_reader *reader, int fd, uint64_t words)
 {
-    *reader = (struct state_reader){.fd = fd, .room = words * 8 > WINDOW_BYTES ? words * 8 : WINDOW_BYTES};
+    *reader = (struct sparse_reader){.fd = fd, .room = words * 8 > WINDOW_BYTES ? words * 8 : WINDOW_BYTES};
     reader->window = malloc(reader->room);
     return reader->window ? 0 : -ENOMEM;
 }
@@ -36,7 +36,7 @@ static int64_t read_all(int fd, char *to, uint64_t bytes, uint64_t offset)
 }
 
 /* Moves the window to `offset`, or notes that a hole reaches from there to `end` at least. */
-static int move_window(struct state_reader *reader, uint64_t offset, uint64_t end)
+static int move_window(struct sparse_reader *reader, uint64_t offset, uint64_t end)
 {
     off_t data = lseek(reader->fd, (off_t)offset, SEEK_DATA);
     int64_t got;
@@ -54,17 +54,17 @@ static int move_window(struct state_reader *reader, uint64_t offset, uint64_t en
     return 0;
 }
 
-static bool is_in_hole(const struct state_reader *reader, uint64_t offset, uint64_t end)
+static bool is_in_hole(const struct sparse_reader *reader, uint64_t offset, uint64_t end)
 {
     return offset >= reader->hole_start && end <= reader->hole_end;
 }
 
-static bool is_in_window(const struct state_reader *reader, uint64_t offset, uint64_t end)
+static bool is_in_window(const struct sparse_reader *reader, uint64_t offset, uint64_t end)
 {
     return offset >= reader->start && end <= reader->start + reader->bytes;
 }
 
-int state_reader_words(struct state_reader *reader, uint64_t offset, uint64_t count, const uint64_t **ret_words)
+int sparse_reader_words(struct sparse_reader *reader, uint64_t offset, uint64_t count, const uint64_t **ret_words)
 {
     uint64_t end = offset + count * 8;
     int result = 0;
@@ -82,12 +82,12 @@ int state_reader_words(struct state_reader *reader, uint64_t offset, uint64_t co
     return 0;
 }
 
-void state_reader_finish(struct state_reader *reader)
+void sparse_reader_finish(struct sparse_reader *reader)
 {
     free(reader->window);
 }
 
-int state_reader_copy(int fd, void *buffer, uint64_t bytes, uint64_t offset)
+int sparse_reader_copy(int fd, void *buffer, uint64_t bytes, uint64_t offset)
 {
     int64_t got = read_all(fd, buffer, bytes, offset);
 

@@ -1,13 +1,13 @@
 /* Reading the old file for restore.c: its counters by the new segment's tables, held against their bounds. */
-#ifndef CALLMETER_PRELOAD_CONTROL_STATE_RESTORE_READ_H
-#define CALLMETER_PRELOAD_CONTROL_STATE_RESTORE_READ_H
+#ifndef CALLMETER_PRELOAD_CONTROL_STATE_OLD_COUNTERS_H
+#define CALLMETER_PRELOAD_CONTROL_STATE_OLD_COUNTERS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "preload/control/state/reader.h"
 #include "preload/control/state/restore.h"
+#include "preload/control/state/sparse_reader.h"
 #include "server/segment/segment.h"
 
 /* One table of tuples. */
@@ -42,7 +42,7 @@ struct restore {
     uint64_t *words;
     uint64_t *panics; /* then recovered */
     uint64_t cell_words_max;
-    struct state_reader reader;
+    struct sparse_reader reader;
     enum segment_state_error error;
     struct diag *diag;
 };
