@@ -218,7 +218,7 @@ static enum lookup_rank lookup_rank_of_clone(struct lookup_result *result, enum 
 }
 
 /* Compares with the name that was asked for, `foo.part.0` or `foo@VERSION` too. */
-static enum lookup_rank lookup_rank_elf(const struct object_symbol *symbol, const char *name, size_t length,
+static enum lookup_rank lookup_rank_elf(const struct symbol *symbol, const char *name, size_t length,
                                         struct lookup_result *result, uint32_t position)
 {
     const char *version = name[length] == '@' ? name + length + 1 + (name[length + 1] == '@') : NULL;
@@ -264,7 +264,7 @@ static int lookup_search_elf(const struct lookup *lookup, const char *name, stru
     base = base < length ? base : length;
     for (i = hash_first(&lookup->by_name, hash_bytes(name, base)); i != HASH_END && result == 0;
          i = hash_next(&lookup->by_name, i)) {
-        const struct object_symbol *symbol = &lookup->object->symbols[i];
+        const struct symbol *symbol = &lookup->object->symbols[i];
 
         result = lookup_offer(search, lookup_rank_elf(symbol, name, length, search->result, i), i);
     }
@@ -344,7 +344,7 @@ static bool lookup_glob_text(const char *pattern, char *text)
 
 /* Tries the three forms of a demangled name, but not those that cannot match where another did not: demangling is what
  * a glob's time goes into. */
-static bool lookup_glob_demangled(const struct lookup *lookup, const char *pattern, const struct object_symbol *symbol,
+static bool lookup_glob_demangled(const struct lookup *lookup, const char *pattern, const struct symbol *symbol,
                                   size_t base)
 {
     const char *full = object_symbol_demangled(lookup->object, symbol);
@@ -381,7 +381,7 @@ static bool lookup_has_original(const struct lookup *lookup, const char *name, s
     return false;
 }
 
-static bool lookup_glob_clone(const struct lookup *lookup, const char *pattern, const struct object_symbol *symbol,
+static bool lookup_glob_clone(const struct lookup *lookup, const char *pattern, const struct symbol *symbol,
                               size_t base)
 {
     char *name;
@@ -395,7 +395,7 @@ static bool lookup_glob_clone(const struct lookup *lookup, const char *pattern, 
     return is_match || lookup_glob_demangled(lookup, pattern, symbol, base);
 }
 
-static bool lookup_glob_matches(const struct lookup *lookup, const char *pattern, const struct object_symbol *symbol)
+static bool lookup_glob_matches(const struct lookup *lookup, const char *pattern, const struct symbol *symbol)
 {
     size_t base;
     enum name_clone clone = name_split_clone(symbol->name, &base);
@@ -421,7 +421,7 @@ int lookup_glob(struct lookup *lookup, const char *pattern, struct lookup_result
     return error;
 }
 
-int lookup_cold(struct lookup *lookup, const struct object_symbol *symbol, struct lookup_result *result)
+int lookup_cold(struct lookup *lookup, const struct symbol *symbol, struct lookup_result *result)
 {
     size_t length = strlen(symbol->name);
     size_t base;
@@ -440,7 +440,7 @@ int lookup_cold(struct lookup *lookup, const struct object_symbol *symbol, struc
     return error;
 }
 
-uint32_t lookup_clone_beside(const struct lookup *lookup, const struct object_symbol *symbol)
+uint32_t lookup_clone_beside(const struct lookup *lookup, const struct symbol *symbol)
 {
     size_t base;
     uint32_t i;
@@ -448,7 +448,7 @@ uint32_t lookup_clone_beside(const struct lookup *lookup, const struct object_sy
     name_split_clone(symbol->name, &base);
     for (i = hash_first(&lookup->by_name, hash_bytes(symbol->name, base)); i != HASH_END;
          i = hash_next(&lookup->by_name, i)) {
-        const struct object_symbol *other = &lookup->object->symbols[i];
+        const struct symbol *other = &lookup->object->symbols[i];
         size_t length;
         enum name_clone clone = name_split_clone(other->name, &length);
 

@@ -38,10 +38,10 @@ int lookup_exact(struct lookup *lookup, const char *name, struct lookup_result *
 int lookup_glob(struct lookup *lookup, const char *pattern, struct lookup_result *result);
 
 /* The cold parts of a function: positions of its `.cold` symbols. Replaces *result. -ENOMEM. */
-int lookup_cold(struct lookup *lookup, const struct object_symbol *symbol, struct lookup_result *result);
+int lookup_cold(struct lookup *lookup, const struct symbol *symbol, struct lookup_result *result);
 
 /* Position of a clone beside that function which takes some of its calls (`foo.part.0`, `foo.constprop.0`), or
  * HASH_END. */
-uint32_t lookup_clone_beside(const struct lookup *lookup, const struct object_symbol *symbol);
+uint32_t lookup_clone_beside(const struct lookup *lookup, const struct symbol *symbol);
 
 #endif

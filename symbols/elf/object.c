@@ -118,7 +118,7 @@ static const struct object_segment *object_segment_at(const struct object_files 
 }
 
 /* A symtab_filter: keeps what lies in code. The object's own headers decide, also over what its debug file claims. */
-static bool object_keeps(const struct object_symbol *symbol, bool is_untyped, void *context)
+static bool object_keeps(const struct symbol *symbol, bool is_untyped, void *context)
 {
     const struct object_files *files = context;
     const struct object_section *section = object_section_at(files, symbol->address);
@@ -322,7 +322,7 @@ size_t object_room(const struct object *object, uint64_t address)
     return room;
 }
 
-const struct object_symbol *object_symbol_at(const struct object *object, uint64_t address)
+const struct symbol *object_symbol_at(const struct object *object, uint64_t address)
 {
     size_t position = object_lower_bound(object, address);
 
@@ -331,10 +331,10 @@ const struct object_symbol *object_symbol_at(const struct object *object, uint64
     return NULL;
 }
 
-const struct object_symbol *object_symbol_around(const struct object *object, uint64_t address)
+const struct symbol *object_symbol_around(const struct object *object, uint64_t address)
 {
     size_t position = object_lower_bound(object, address);
-    const struct object_symbol *symbol = position > 0 ? &object->symbols[position - 1] : NULL;
+    const struct symbol *symbol = position > 0 ? &object->symbols[position - 1] : NULL;
 
     return symbol && address - symbol->address < symbol->size ? symbol : NULL;
 }
@@ -395,10 +395,10 @@ static char *object_demangle(struct bulk_text *texts, const char *name)
     return result;
 }
 
-const char *object_symbol_demangled(const struct object *object, const struct object_symbol *symbol)
+const char *object_symbol_demangled(const struct object *object, const struct symbol *symbol)
 {
     /* symbols are always elements of object->symbols, which is not const: this fills a cache there */
-    struct object_symbol *kept = (struct object_symbol *)(uintptr_t)symbol;
+    struct symbol *kept = (struct symbol *)(uintptr_t)symbol;
 
     if (!symbol->demangled && demangle_is_mangled(symbol->name))
         kept->demangled = object_demangle(&object->files->demangled, symbol->name);

@@ -6,23 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "symbols/elf/symbol.h"
 #include "symbols/plan/plan.h"
 
 struct diag;
 struct object_files;
-
-/* A function symbol. Strings live as long as the object. Stubs of the PLT are none, nor are undefined symbols. */
-struct object_symbol {
-    const char *name;    /* ELF name, no version */
-    const char *version; /* e.g. "GLIBC_2.2.5", or NULL */
-    const char *file;    /* source file of a local one, where the symbol table tells, or NULL */
-    uint64_t address;    /* virtual address in the file */
-    uint64_t size;       /* 0: unknown, as assembly often has it */
-    bool is_ifunc;       /* address is the resolver's */
-    bool is_local;
-    bool is_default_version; /* false for foo@OLD beside foo@@NEW */
-    char *demangled;         /* private: see object_symbol_demangled */
-};
 
 struct object {
     char *path;               /* the file that was read, absolute; symbolic links as they were given */
@@ -36,8 +24,7 @@ struct object {
     bool is_haskell;          /* it has code that GHC made */
     enum plan_mode limit;     /* the most that its functions can get (runtime.h) */
     const char *limit_reason; /* why not PLAN_FULL; static; NULL if it is */
-    struct object_symbol
-        *symbols; /* functions, sorted by address, then by name; from .dynsym, .symtab and debug files */
+    struct symbol *symbols;   /* functions, sorted by address, then by name; from .dynsym, .symtab and debug files */
     size_t symbol_count;
     struct object_files *files; /* private: what is mapped */
 };
@@ -73,14 +60,14 @@ bool object_has_function_code(const struct object *object, uint64_t address);
 bool object_frame(const struct object *object, uint64_t address, uint64_t *ret_start, uint64_t *ret_bytes);
 
 /* The first symbol at exactly that address (the others follow it in symbols[]), or NULL. */
-const struct object_symbol *object_symbol_at(const struct object *object, uint64_t address);
+const struct symbol *object_symbol_at(const struct object *object, uint64_t address);
 
 /* The last symbol before an address, of which the address is a part by its size; NULL if there is none. */
-const struct object_symbol *object_symbol_around(const struct object *object, uint64_t address);
+const struct symbol *object_symbol_around(const struct object *object, uint64_t address);
 
 /* The demangled name, C++ or Rust, with the parameter list, as c++filt prints it; a clone's ends in " [clone
  * .constprop.0]". NULL where the name is not mangled. Made when it is first asked for and kept with the symbol, since
  * most never are: not for two threads at once. Context: startup. */
-const char *object_symbol_demangled(const struct object *object, const struct object_symbol *symbol);
+const char *object_symbol_demangled(const struct object *object, const struct symbol *symbol);
 
 #endif

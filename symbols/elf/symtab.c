@@ -51,7 +51,7 @@ static int symtab_read_versions(struct symtab_versions *versions, const struct i
     return 0;
 }
 
-static void symtab_set_version(struct object_symbol *symbol, const struct symtab_versions *versions, int position)
+static void symtab_set_version(struct symbol *symbol, const struct symtab_versions *versions, int position)
 {
     GElf_Versym version;
 
@@ -81,7 +81,7 @@ static const char *symtab_own(struct symtab *symtab, const char *name, size_t le
 }
 
 /* The link editor writes `foo@VERSION` and `foo@@VERSION` as names into .symtab. */
-static int symtab_split_version(struct symtab *symtab, struct object_symbol *symbol)
+static int symtab_split_version(struct symtab *symtab, struct symbol *symbol)
 {
     const char *at = strchr(symbol->name, '@');
 
@@ -93,11 +93,11 @@ static int symtab_split_version(struct symtab *symtab, struct object_symbol *sym
     return symbol->name ? 0 : -ENOMEM;
 }
 
-static int symtab_append(struct symtab *symtab, const struct object_symbol *symbol)
+static int symtab_append(struct symtab *symtab, const struct symbol *symbol)
 {
     if (symtab->count == symtab->capacity) {
         size_t capacity = symtab->capacity ? symtab->capacity * 2 : 1024;
-        struct object_symbol *symbols = bulk_resize(symtab->symbols, capacity, sizeof(*symbols));
+        struct symbol *symbols = bulk_resize(symtab->symbols, capacity, sizeof(*symbols));
 
         if (!symbols)
             return -ENOMEM;
@@ -135,7 +135,7 @@ static bool symtab_takes(const struct symtab *symtab, const GElf_Sym *entry)
 static int symtab_read_symbol(struct symtab_reader *reader, const GElf_Sym *entry, int position)
 {
     unsigned char type = GELF_ST_TYPE(entry->st_info);
-    struct object_symbol symbol = {.address = entry->st_value, .size = entry->st_size};
+    struct symbol symbol = {.address = entry->st_value, .size = entry->st_size};
     int result;
 
     if (type != STT_FILE && !symtab_takes(reader->symtab, entry))
@@ -180,8 +180,8 @@ int symtab_read(struct symtab *symtab, const struct image *image, uint32_t type,
 
 static int symtab_compare(const void *a, const void *b)
 {
-    const struct object_symbol *first = a;
-    const struct object_symbol *second = b;
+    const struct symbol *first = a;
+    const struct symbol *second = b;
     int order;
 
     if (first->address != second->address)
@@ -194,7 +194,7 @@ static int symtab_compare(const void *a, const void *b)
     return second->is_default_version - first->is_default_version;
 }
 
-static void symtab_merge(struct object_symbol *kept, const struct object_symbol *other)
+static void symtab_merge(struct symbol *kept, const struct symbol *other)
 {
     kept->size = kept->size > other->size ? kept->size : other->size;
     kept->is_ifunc |= other->is_ifunc;
@@ -213,8 +213,8 @@ void symtab_sort(struct symtab *symtab)
         return;
     qsort(symtab->symbols, symtab->count, sizeof(*symtab->symbols), symtab_compare);
     for (size_t i = 1; i < symtab->count; i++) {
-        struct object_symbol *last = &symtab->symbols[kept];
-        const struct object_symbol *symbol = &symtab->symbols[i];
+        struct symbol *last = &symtab->symbols[kept];
+        const struct symbol *symbol = &symtab->symbols[i];
 
         if (symbol->address == last->address && strcmp(symbol->name, last->name) == 0)
             symtab_merge(last, symbol);

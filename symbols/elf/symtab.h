@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "symbols/elf/image.h"
-#include "symbols/elf/object.h"
+#include "symbols/elf/symbol.h"
 
 /* Types of symbols, as bits. */
 enum {
@@ -20,7 +20,7 @@ enum {
 /* Embedded by the caller; zeroed, it is empty. Names point into the images that were read, or are owned. */
 struct symtab {
     uint32_t types; /* which are taken; 0: SYMTAB_FUNCTIONS */
-    struct object_symbol *symbols;
+    struct symbol *symbols;
     size_t count;
     size_t capacity;
     char **owned;
@@ -29,7 +29,7 @@ struct symtab {
 };
 
 /* Says whether a symbol is to be kept; is_untyped: nothing but its place says what it is. */
-typedef bool (*symtab_filter)(const struct object_symbol *symbol, bool is_untyped, void *context);
+typedef bool (*symtab_filter)(const struct symbol *symbol, bool is_untyped, void *context);
 
 /* Appends the symbols of the first table of that type (SHT_DYNSYM, with versions, or SHT_SYMTAB) that are of `types`
  * and defined; those without a type only if they are global. *ret_is_there (may be NULL) says whether there is such a

@@ -67,9 +67,9 @@ struct wanted {
 
 /* The best of what was found in one table so far. */
 struct match {
-    const struct object_symbol *symbol; /* NULL: nothing */
-    unsigned rank;                      /* the lower, the better */
-    unsigned count;                     /* places of that rank */
+    const struct symbol *symbol; /* NULL: nothing */
+    unsigned rank;               /* the lower, the better */
+    unsigned count;              /* places of that rank */
 };
 
 static int wanted_init(struct wanted *wanted, const char *name)
@@ -112,7 +112,7 @@ static bool is_demangled_name(const struct wanted *wanted, const char *name)
 }
 
 /* UINT_MAX: it is not meant. */
-static unsigned rank_of(const struct wanted *wanted, const struct object_symbol *symbol)
+static unsigned rank_of(const struct wanted *wanted, const struct symbol *symbol)
 {
     bool is_elf = is_elf_name(wanted, symbol->name);
 
@@ -127,7 +127,7 @@ static struct match match_in(const struct symtab *symtab, const struct wanted *w
     struct match match = {.rank = UINT_MAX};
 
     for (size_t i = 0; i < symtab->count; i++) {
-        const struct object_symbol *symbol = &symtab->symbols[i];
+        const struct symbol *symbol = &symtab->symbols[i];
         unsigned rank = rank_of(wanted, symbol);
 
         if (rank < match.rank)
@@ -157,11 +157,11 @@ static bool is_meant(const struct variable_query *query, const struct object *ob
 
 /* What the program uses of a library's variables it may have a copy of, made when it was linked (R_X86_64_COPY, System
  * V ABI, AMD64 supplement, 4.4.1): the library uses that too, since the program comes first. */
-static int prefer_copy(struct variable_search *search, size_t found, const struct object_symbol *symbol,
+static int prefer_copy(struct variable_search *search, size_t found, const struct symbol *symbol,
                        struct variable *variable)
 {
     struct variable_table *program = &search->tables[0];
-    const struct object_symbol *copy;
+    const struct symbol *copy;
     int result;
 
     if (found == 0 || !search->objects[0]->is_executable || search->tables[found].is_symbolic ||
@@ -184,7 +184,7 @@ static int refuse_several(const struct object *object, const struct symtab *symt
     unsigned named = 0;
 
     for (size_t i = 0; i < symtab->count && named < NAMED_MAX && length < sizeof(places); i++) {
-        const struct object_symbol *symbol = &symtab->symbols[i];
+        const struct symbol *symbol = &symtab->symbols[i];
 
         if (rank_of(wanted, symbol) != match->rank)
             continue;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "symbols/common/diag.h"
+#include "symbols/elf/object.h"
 
 static int read_segments(struct variable_table *table)
 {
@@ -35,7 +36,7 @@ const struct variable_segment *variable_table_segment(const struct variable_tabl
 }
 
 /* A symtab_filter: keeps what lies in memory; in code only what says that it is a variable. */
-static bool keeps_variable(const struct object_symbol *symbol, bool is_untyped, void *context)
+static bool keeps_variable(const struct symbol *symbol, bool is_untyped, void *context)
 {
     const struct variable_segment *segment = variable_table_segment(context, symbol->address);
 
@@ -43,7 +44,7 @@ static bool keeps_variable(const struct object_symbol *symbol, bool is_untyped, 
 }
 
 /* The addresses of thread-local ones are offsets. */
-static bool keeps_all(const struct object_symbol *symbol, bool is_untyped, void *context)
+static bool keeps_all(const struct symbol *symbol, bool is_untyped, void *context)
 {
     (void)symbol;
     (void)is_untyped;
@@ -112,7 +113,7 @@ void variable_table_finish(struct variable_table *table)
     image_finish(&table->image);
 }
 
-const struct object_symbol *variable_table_exported(const struct variable_table *table, const char *name)
+const struct symbol *variable_table_exported(const struct variable_table *table, const char *name)
 {
     for (size_t i = 0; i < table->exported.count; i++)
         if (strcmp(table->exported.symbols[i].name, name) == 0)

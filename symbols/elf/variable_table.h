@@ -7,8 +7,9 @@
 #include <stdint.h>
 
 #include "symbols/elf/image.h"
-#include "symbols/elf/object.h"
 #include "symbols/elf/symtab.h"
+
+struct object;
 
 /* A PT_LOAD. */
 struct variable_segment {
@@ -43,6 +44,6 @@ int variable_table_symbols(struct variable_table *table, const struct object *ob
 const struct variable_segment *variable_table_segment(const struct variable_table *table, uint64_t address);
 
 /* The variable that other objects see by that ELF name, or NULL. */
-const struct object_symbol *variable_table_exported(const struct variable_table *table, const char *name);
+const struct symbol *variable_table_exported(const struct variable_table *table, const char *name);
 
 #endif

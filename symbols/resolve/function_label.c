@@ -14,7 +14,7 @@
 #include "symbols/resolve/place.h"
 
 /* The symbol as people call it: demangled, without the suffix of a clone that stands for the whole function. */
-static char *resolve_name_of_symbol(const struct object *object, const struct object_symbol *symbol)
+static char *resolve_name_of_symbol(const struct object *object, const struct symbol *symbol)
 {
     size_t length;
     enum name_clone clone = name_split_clone(symbol->name, &length);
@@ -61,7 +61,7 @@ static bool resolve_name_is_plain(const struct manifest *manifest, const struct 
 
 /* Does the source file tell a function from others of its name? Not if the compiler made up the file's name, as it does
  * for link-time optimization and for assembly; and of clones and Rust's instances, one file has several. */
-static bool resolve_name_has_file(const struct object_symbol *symbol)
+static bool resolve_name_has_file(const struct symbol *symbol)
 {
     size_t length = symbol->file ? strlen(symbol->file) : 0;
     size_t base;
@@ -75,7 +75,7 @@ static bool resolve_name_has_file(const struct object_symbol *symbol)
 /* What tells a target from others of its name; see resolution.h. */
 static char *resolve_name_suffix(const struct manifest *manifest, const struct resolve_target *target)
 {
-    const struct object_symbol *symbol = target->symbol;
+    const struct symbol *symbol = target->symbol;
     char *text;
 
     if (manifest->functions[target->function].name) {

@@ -18,7 +18,7 @@ static bool resolve_is_idle_version(const struct resolution *resolution, size_t 
     while (other > 0 && resolution->targets[other - 1].function == target->function)
         other--;
     for (; other < resolution->count && resolution->targets[other].function == target->function; other++) {
-        const struct object_symbol *symbol = resolution->targets[other].symbol;
+        const struct symbol *symbol = resolution->targets[other].symbol;
 
         if (symbol->is_default_version && symbol->version && strcmp(symbol->name, target->symbol->name) == 0) {
             *ret_default = other;

@@ -25,7 +25,7 @@ static bool resolve_matches_text(const char *pattern, bool is_glob, char *text)
     return is_match;
 }
 
-bool resolve_matches(const char *pattern, bool is_glob, const struct object_symbol *symbol)
+bool resolve_matches(const char *pattern, bool is_glob, const struct symbol *symbol)
 {
     size_t length;
 

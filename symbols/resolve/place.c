@@ -10,9 +10,9 @@
 #include "symbols/resolve/reason.h"
 
 /* A stand-in for the symbol that is not there; one allocation with its name. NULL: out of memory. */
-static struct object_symbol *resolve_place_symbol(uint64_t offset, uint64_t size)
+static struct symbol *resolve_place_symbol(uint64_t offset, uint64_t size)
 {
-    struct object_symbol *symbol = calloc(1, sizeof(*symbol) + 24);
+    struct symbol *symbol = calloc(1, sizeof(*symbol) + 24);
 
     if (!symbol)
         return NULL;
@@ -45,7 +45,7 @@ static bool resolve_place_refuse(struct resolve_target *target)
 {
     const struct object *object = target->object;
     uint64_t offset = target->address;
-    const struct object_symbol *around;
+    const struct symbol *around;
     uint64_t start;
     uint64_t bytes;
 
@@ -72,7 +72,7 @@ static bool resolve_place_refuse(struct resolve_target *target)
 int resolve_place_in(const struct manifest_function *function, const struct object *object,
                      struct resolve_target *target, bool *ret_is_refused)
 {
-    const struct object_symbol *symbol = object_symbol_at(object, function->offset);
+    const struct symbol *symbol = object_symbol_at(object, function->offset);
     uint64_t size = resolve_place_size(object, function->offset);
 
     if (!symbol) {

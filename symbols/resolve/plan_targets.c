@@ -27,7 +27,7 @@ static int resolve_plan_cold(const struct resolve_target *target, struct lookup 
     int result = lookup_cold(lookup, target->symbol, &cold);
 
     for (size_t i = 0; i < cold.count && result == 0; i++) {
-        const struct object_symbol *part = &target->object->symbols[cold.positions[i]];
+        const struct symbol *part = &target->object->symbols[cold.positions[i]];
         struct patch_plan other;
         size_t bytes = 0;
 
@@ -47,8 +47,8 @@ static int resolve_plan_code(const struct resolve_target *target, struct lookup 
                              struct patch_plan *plan)
 {
     const struct object *object = target->object;
-    const struct object_symbol *end = object->symbols + object->symbol_count;
-    const struct object_symbol *alias = object_symbol_at(object, target->address);
+    const struct symbol *end = object->symbols + object->symbol_count;
+    const struct symbol *alias = object_symbol_at(object, target->address);
     size_t room = object_room(object, target->address);
     size_t available = 0;
     size_t size;
@@ -87,7 +87,7 @@ static void resolve_plan_refuse(struct patch_plan *plan, enum plan_reason reason
 static bool resolve_plan_is_label(const struct resolve_target *target)
 {
     const struct object *object = target->object;
-    const struct object_symbol *symbol = object_symbol_at(object, target->address);
+    const struct symbol *symbol = object_symbol_at(object, target->address);
 
     for (; symbol && symbol < object->symbols + object->symbol_count && symbol->address == target->address; symbol++)
         if (symbol->size)

@@ -51,8 +51,8 @@ enum resolve_state {
 struct resolve_target {
     size_t function; /* index in manifest->functions */
     enum resolve_state state;
-    const struct object *object;        /* NULL unless found */
-    const struct object_symbol *symbol; /* NULL unless found. Of a place without one, which an entry gave by its offset,
+    const struct object *object; /* NULL unless found */
+    const struct symbol *symbol; /* NULL unless found. Of a place without one, which an entry gave by its offset,
                                            a stand-in called "0x4711" */
     uint64_t address; /* virtual address in the object; of an IFUNC: what the resolver answered, where that is known */
     uint64_t size;
@@ -60,13 +60,13 @@ struct resolve_target {
     size_t same_as;         /* index of an earlier target at the same address whose hook this one shares, or SIZE_MAX */
     struct patch_plan plan; /* of a found one; mode and reason are final except for memory checks. One that is same_as
                                another has a copy of that one's */
-    struct value_location *values;    /* where the values are that the manifest asks for: of each dynamic label, in the
-                                         manifest's order; of `items`, if it is given; of each gauge of a resource that is
-                                         fed by calls of this function, in the order of `resources`, `in_use` before
-                                         `limit`. Where a label or the items cannot be found, the target is refused. Where
-                                         a gauge cannot, its type is VALUE_VOID and the reason says why */
-    size_t value_count;               /* 0 unless found and not refused; and of an IFUNC whose code is not known */
-    struct object_symbol *own_symbol; /* private: the stand-in */
+    struct value_location *values; /* where the values are that the manifest asks for: of each dynamic label, in the
+                                      manifest's order; of `items`, if it is given; of each gauge of a resource that is
+                                      fed by calls of this function, in the order of `resources`, `in_use` before
+                                      `limit`. Where a label or the items cannot be found, the target is refused. Where
+                                      a gauge cannot, its type is VALUE_VOID and the reason says why */
+    size_t value_count;            /* 0 unless found and not refused; and of an IFUNC whose code is not known */
+    struct symbol *own_symbol;     /* private: the stand-in */
     char *name; /* value of the `function` label, valid UTF-8: manifest `name`, else the demangled name or symbol */
     char reason[320]; /* why missing, pending, refused or only counted; and notes ("clone foo.part.0 is not counted");
                          "" if none */
@@ -81,7 +81,7 @@ struct resolution {
 
 /* Answers what an IFUNC's resolver at this run address picks; run address, or 0 if it cannot be told (out of process).
  */
-typedef uint64_t (*resolve_ifunc)(const struct object *object, const struct object_symbol *symbol, void *context);
+typedef uint64_t (*resolve_ifunc)(const struct object *object, const struct symbol *symbol, void *context);
 
 struct resolve_options {
     resolve_ifunc ifunc; /* NULL: IFUNCs are reported as found at the resolver's address, with a note, and unplanned */
@@ -101,7 +101,7 @@ void resolution_finish(struct resolution *resolution);
 
 /* True if `pattern` (exact or glob) means the symbol: its ELF name, or its demangled one with or without parameters.
  * Context: startup. */
-bool resolve_matches(const char *pattern, bool is_glob, const struct object_symbol *symbol);
+bool resolve_matches(const char *pattern, bool is_glob, const struct symbol *symbol);
 
 /* The location of a value that is given by number, or is the result: all but MANIFEST_SOURCE_NONE and _PARAM. A result
  * of no type of its own is of type `returns`. The numbers are taken as if no other arguments lay on the stack. -EINVAL

@@ -95,7 +95,7 @@ static bool is_meant(const struct manifest_function *function, const struct reso
 static void set_ifunc(const struct resolve_search *search, struct resolve_target *target, struct resolve_place *place)
 {
     const struct object *object = target->object;
-    const struct object_symbol *code;
+    const struct symbol *code;
     size_t bytes;
     uint64_t address;
 
@@ -121,7 +121,7 @@ static void set_ifunc(const struct resolve_search *search, struct resolve_target
 
 static int add_symbol(struct resolve_search *search, size_t function, struct resolve_object *object, uint32_t position)
 {
-    const struct object_symbol *symbol = &object->object->symbols[position];
+    const struct symbol *symbol = &object->object->symbols[position];
     struct resolve_list *list = &search->lists[function];
     struct resolve_target *target = resolve_list_append(list, function, object->lookup);
 
@@ -188,9 +188,9 @@ static int add_place(struct resolve_search *search, size_t function, bool *ret_i
 /* What a search learned beside its targets, for the reason why there is none. */
 struct resolve_trace {
     bool is_found;
-    size_t searched;                  /* objects */
-    bool is_stripped;                 /* one of them, or the program */
-    const struct object_symbol *left; /* a clone that does not stand for the function */
+    size_t searched;           /* objects */
+    bool is_stripped;          /* one of them, or the program */
+    const struct symbol *left; /* a clone that does not stand for the function */
 };
 
 /* One pass over the objects that are meant, ld.so or the others. */

@@ -27,7 +27,7 @@ enum {
 struct survey {
     const struct object *object;
     struct patch_plan *plans; /* one for each address */
-    const struct object_symbol **symbols;
+    const struct symbol **symbols;
     size_t count;
     uint64_t bytes; /* of code planned */
     double seconds;
@@ -50,7 +50,7 @@ static bool is_fragment(const char *name)
     return cold && (cold[5] == '\0' || cold[5] == '.');
 }
 
-static void plan_one(struct survey *survey, const struct object_symbol *symbol)
+static void plan_one(struct survey *survey, const struct symbol *symbol)
 {
     size_t room = object_room(survey->object, symbol->address);
     size_t available = 0;
@@ -165,7 +165,7 @@ static double report(const struct survey *survey)
     return is_right ? 100.0 * (double)counts[PLAN_REASON_NONE] / (double)survey->count : -1;
 }
 
-static bool is_wanted(const struct survey *survey, const struct object_symbol *symbol)
+static bool is_wanted(const struct survey *survey, const struct symbol *symbol)
 {
     if (is_fragment(symbol->name) || (symbol->is_local && !survey->has_locals))
         return false;
@@ -189,7 +189,7 @@ static double survey_object(const char *path, bool has_locals, bool is_verbose)
     survey.symbols = calloc(object->symbol_count + 1, sizeof(*survey.symbols));
     start = now();
     for (size_t i = 0; survey.plans && survey.symbols && i < object->symbol_count; i++) {
-        const struct object_symbol *symbol = &object->symbols[i];
+        const struct symbol *symbol = &object->symbols[i];
 
         if (is_wanted(&survey, symbol))
             plan_one(&survey, symbol);

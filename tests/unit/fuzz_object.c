@@ -102,7 +102,7 @@ static void use_object(const struct object *object, const struct manifest *manif
     size_t bytes = 0;
 
     for (size_t i = 0; i < object->symbol_count; i++) {
-        const struct object_symbol *symbol = &object->symbols[i];
+        const struct symbol *symbol = &object->symbols[i];
         const uint8_t *code = object_code(object, symbol->address, &bytes);
         volatile uint8_t sink;
 

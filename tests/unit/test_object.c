@@ -34,7 +34,7 @@ static struct object *open_object(const char *name)
 }
 
 /* The n-th symbol of that name, from 0, or NULL. */
-static const struct object_symbol *find_symbol(const struct object *object, const char *name, int n)
+static const struct symbol *find_symbol(const struct object *object, const char *name, int n)
 {
     for (size_t i = 0; i < object->symbol_count; i++) {
         if (strcmp(object->symbols[i].name, name) == 0 && n-- == 0)
@@ -65,8 +65,8 @@ static void sorts_symbols_and_merges_the_two_tables(void **state)
 
     (void)state;
     for (size_t i = 1; i < object->symbol_count; i++) {
-        const struct object_symbol *a = &object->symbols[i - 1];
-        const struct object_symbol *b = &object->symbols[i];
+        const struct symbol *a = &object->symbols[i - 1];
+        const struct symbol *b = &object->symbols[i];
 
         assert_true(a->address < b->address || (a->address == b->address && strcmp(a->name, b->name) < 0));
     }
@@ -78,10 +78,10 @@ static void sorts_symbols_and_merges_the_two_tables(void **state)
 static void tells_kinds_of_symbols_apart(void **state)
 {
     struct object *object = open_object("libshapes.so");
-    const struct object_symbol *first = find_symbol(object, "shapes_first", 0);
-    const struct object_symbol *alias = find_symbol(object, "shapes_alias", 0);
-    const struct object_symbol *helper = find_symbol(object, "helper", 0);
-    const struct object_symbol *other = find_symbol(object, "helper", 1);
+    const struct symbol *first = find_symbol(object, "shapes_first", 0);
+    const struct symbol *alias = find_symbol(object, "shapes_alias", 0);
+    const struct symbol *helper = find_symbol(object, "helper", 0);
+    const struct symbol *other = find_symbol(object, "helper", 1);
 
     (void)state;
     assert_int_equal(first->address, alias->address);
@@ -106,8 +106,8 @@ static void reads_versions(void **state)
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         struct object *object = open_object(files[i]);
-        const struct object_symbol *a = find_symbol(object, "shapes_api", 0);
-        const struct object_symbol *b = find_symbol(object, "shapes_api", 1);
+        const struct symbol *a = find_symbol(object, "shapes_api", 0);
+        const struct symbol *b = find_symbol(object, "shapes_api", 1);
 
         assert_non_null(b);
         assert_true(a->is_default_version != b->is_default_version);
@@ -134,8 +134,8 @@ static void takes_global_assembly_without_a_type(void **state)
 static void gives_code_and_room(void **state)
 {
     struct object *object = open_object("libnames.so");
-    const struct object_symbol *plain = find_symbol(object, "plain", 0);
-    const struct object_symbol *outer = find_symbol(object, "outer", 0);
+    const struct symbol *plain = find_symbol(object, "plain", 0);
+    const struct symbol *outer = find_symbol(object, "outer", 0);
     static const uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
     size_t bytes = 0;
     uint64_t address;
@@ -235,7 +235,7 @@ static void passes_over_a_debug_file_of_another_checksum(void **state)
 static void demangles_when_asked(void **state)
 {
     struct object *object = open_object("liboverloads.so");
-    const struct object_symbol *run = find_symbol(object, "_ZN2ns6Worker3runEi", 0);
+    const struct symbol *run = find_symbol(object, "_ZN2ns6Worker3runEi", 0);
     const char *text = object_symbol_demangled(object, run);
 
     (void)state;

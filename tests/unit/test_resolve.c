@@ -294,7 +294,7 @@ static void tracks_nothing_in_the_loader(void **state)
 }
 
 /* An ifunc resolver's stand-in: `context` is the address that it answers. */
-static uint64_t answer(const struct object *object, const struct object_symbol *symbol, void *context)
+static uint64_t answer(const struct object *object, const struct symbol *symbol, void *context)
 {
     (void)object;
     assert_true(symbol->is_ifunc);
@@ -555,7 +555,7 @@ static void matches_single_names(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        struct object_symbol symbol = {.name = cases[i].name};
+        struct symbol symbol = {.name = cases[i].name};
 
         if (resolve_matches(cases[i].pattern, cases[i].is_glob, &symbol) != cases[i].is_match)
             fail_msg("%s against %s", cases[i].pattern, cases[i].name);

@@ -224,7 +224,7 @@ static struct late_visit *visit_take(const struct track *track)
  */
 
 /* IFUNCs cannot be asked before the library is relocated: what they pick depends on variables of its own. */
-static uint64_t ask_ifunc(const struct object *object, const struct object_symbol *symbol, void *context)
+static uint64_t ask_ifunc(const struct object *object, const struct symbol *symbol, void *context)
 {
     const enum late_pass *pass = context;
 

@@ -174,7 +174,7 @@ static int pick_look(struct dl_phdr_info *info, size_t size, void *context)
     return 1;
 }
 
-uint64_t loaded_ifunc(const struct object *object, const struct object_symbol *symbol, void *context)
+uint64_t loaded_ifunc(const struct object *object, const struct symbol *symbol, void *context)
 {
     struct pick pick = {.load_bias = object->load_bias, .resolver = symbol->address};
     /* x86-64 resolvers take no arguments (glibc manual of the dynamic linker, sysdeps/x86_64/dl-irel.h). */

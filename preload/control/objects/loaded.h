@@ -22,6 +22,6 @@ void loaded_finish(struct loaded *loaded);
 
 /* What the IFUNC's resolver picked: as ld.so noted it where the object itself uses the IFUNC, else by asking it again,
  * which is not the same if it has side effects. A resolve_ifunc. */
-uint64_t loaded_ifunc(const struct object *object, const struct object_symbol *symbol, void *context);
+uint64_t loaded_ifunc(const struct object *object, const struct symbol *symbol, void *context);
 
 #endif
