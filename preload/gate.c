@@ -10,9 +10,8 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
-#include "preload/calls/extra.h"
 #include "preload/calls/sampling.h"
-#include "preload/calls/slow.h"
+#include "preload/calls/ticks.h"
 #include "preload/host/environment.h"
 #include "preload/host/executables.h"
 #include "preload/host/foreign.h"
@@ -37,22 +36,14 @@
 #include "preload/threads/attach.h"
 #include "preload/version.h"
 
-static uint64_t clock_unset(void)
-{
-    return 0;
-}
-
-uint64_t (*hot_clock)(void) __attribute__((visibility("hidden"))) = clock_unset;
-
 static struct shim own_shim;
 static char **arguments;           /* the program's */
 static char **initial_environment; /* as the kernel made it */
 
 static int data_plane_init(const struct lane_config *config)
 {
+    ticks_init(config->now);
     counters_init(config->segment, config->errno_offset);
-    slow_init(config->now);
-    extra_init(config->now, config->errno_offset);
     sampling_init();
     return lanes_init(config);
 }
@@ -177,7 +168,6 @@ static void shim_fill(struct shim *shim)
     shim->trampolines = hot_pages;
     shim->trampolines_end = hot_pages_end;
     shim->lane_at = lane_at;
-    shim->clock = &hot_clock;
     shim->before_main = &interpose_before_main;
     shim->executables_match = executables_match;
     shim->pass_on = pass_on;

@@ -90,7 +90,6 @@ struct shim {
     const void *trampolines; /* all code that may stand between a tracked function and its caller */
     const void *trampolines_end;
     const struct lane *(*lane_at)(size_t index); /* lane.h */
-    uint64_t (**clock)(void);                    /* hot_clock */
     void (**before_main)(void); /* called when the program's constructors have run; NULL: nothing to do */
     bool (*executables_match)(const char *const *list, size_t count); /* executables.h */
     /* Settles who finds the shim again: all programs that this one execs (`is_shared`), or those that the patterns name

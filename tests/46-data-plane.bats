@@ -21,9 +21,9 @@ hot_code() {
   run bash -c "nm -u $archive | awk '/ U /&&!/ (masks_real_|masks_resolve|loader_dl)/{print \$2}' | sort -u >'$BATS_TEST_TMPDIR/undefined'
     nm --defined-only $archive | awk 'NF == 3 {print \$3}' | sort -u >'$BATS_TEST_TMPDIR/defined'
     comm -23 '$BATS_TEST_TMPDIR/undefined' '$BATS_TEST_TMPDIR/defined'"
-  # The interposers' own, in C beside it, and what they jump on through; hot_clock is set by the gate; the linker gives the
+  # The interposers' own, in C beside it, and what they jump on through; the linker gives the
   # bounds of sections and of the code.
-  assert_equal $'_GLOBAL_OFFSET_TABLE_\n__ehdr_start\n__start_hot_read_sites\n__start_hot_thread_sites\n__stop_hot_read_sites\n__stop_hot_thread_sites\netext\nhot_clock\ninterpose_longjmp\ninterpose_longjmp_chk\ninterpose_resolve' "$output" 'undefined names'
+  assert_equal $'_GLOBAL_OFFSET_TABLE_\n__ehdr_start\n__start_hot_read_sites\n__start_hot_thread_sites\n__stop_hot_read_sites\n__stop_hot_thread_sites\netext\ninterpose_longjmp\ninterpose_longjmp_chk\ninterpose_resolve' "$output" 'undefined names'
 }
 
 @test "a timed call runs no instruction with a lock prefix" {

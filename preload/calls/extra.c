@@ -1,7 +1,6 @@
 #include "preload/calls/extra.h"
 
-#include "preload/calls/sampling.h"
-#include "preload/machine/x86_64/cpu.h"
+#include "preload/calls/ticks.h"
 #include "preload/records/counters.h"
 #include "preload/records/lane.h"
 
@@ -10,15 +9,6 @@ enum {
     HINTS = CELL_BUCKETS - CELL_ERROR,
     ITEMS_SHIFT = 8, /* the items lie above the state's byte in the record's last word */
 };
-
-static uint64_t (*now_ticks)(void);
-static ptrdiff_t errno_offset;
-
-void extra_init(uint64_t (*now)(void), ptrdiff_t given_errno_offset)
-{
-    now_ticks = now;
-    errno_offset = given_errno_offset;
-}
 
 /* Words of a cell
  * ---------------------------------------------------------------------------------------------------------------------
@@ -199,7 +189,7 @@ static void count_start(struct record *record, const struct read_call *call)
     if (extra->has_items && !extra->is_item_result)
         set_items(record, read_items(extra, call));
     if (extra->last_start)
-        count_interval(call->lane, record->hook, now_ticks());
+        count_interval(call->lane, record->hook, ticks_now());
     if (extra->gauge_count)
         set_gauges(extra, call, false);
 }
@@ -238,7 +228,7 @@ void extra_count(struct lane *lane, const struct hook *hook, const struct read_c
     if (extra->has_items)
         counters_add_at(lane, hook->home, extra->items, read_items(extra, call));
     if (extra->last_start)
-        count_interval(lane, hook, now_ticks());
+        count_interval(lane, hook, ticks_now());
     set_gauges(extra, call, false);
 }
 
@@ -263,7 +253,7 @@ static uint32_t error_place(const struct extra *extra, const struct ending *endi
     if (extra->error_values.values) {
         return tuples_find(&extra->error_values, field, read_field(&ending->call, &extra->error_location, field));
     }
-    number = *(const uint32_t *)(cpu_thread_pointer() + (uintptr_t)errno_offset);
+    number = (uint32_t)counters_errno();
     return number < extra->error_count - 1 ? number : extra->error_count - 1;
 }
 
@@ -281,7 +271,7 @@ static void count_batch(const struct extra *extra, const struct ending *ending, 
 static void note_end(const struct extra *extra, const struct ending *ending)
 {
     bool is_success = ending->outcome == CELL_SUCCESS * 8;
-    uint64_t now = now_ticks();
+    uint64_t now = ticks_now();
 
     if (is_success)
         set_word(ending->lane, ending->cell, extra->last_success, now);
@@ -306,9 +296,16 @@ static bool is_timed(const struct hook *hook)
     return !(hook->flags & HOOK_FLAG_UNTIMED);
 }
 
+/* What a call stands for: sampling.c noted it when it chose the call to be timed. */
 static uint64_t weight_of(const struct lane *lane, const struct hook *hook)
 {
-    return hook->flags & HOOK_FLAG_WEIGHED ? sampling_weight(lane, hook->extra) : 1;
+    const uint8_t *block = *lane->block_ref;
+    uint64_t weight;
+
+    if (!(hook->flags & HOOK_FLAG_WEIGHED) || !block)
+        return 1;
+    weight = *(const uint64_t *)(block + hook->extra->weight);
+    return weight ? weight : 1;
 }
 
 /* A call whose labels are known now: until here it was in progress at hook->home. */

@@ -89,9 +89,6 @@ struct extra {
     uint64_t skipped;                        /* 0: a call that is not timed is judged all the same */
 };
 
-/* `now` reads the ticks of the trampoline in use; `errno_offset` as in counters.h. Context: startup. */
-void extra_init(uint64_t (*now)(void), ptrdiff_t errno_offset);
-
 /* A call of a hook with an extra has been linked in. `vectors` are xmm0 to xmm7. Sets record->target to where to go on.
  * From assembly. */
 void extra_entry(struct record *record, const uint64_t *registers, const uint64_t *stack, const uint64_t (*vectors)[2]);

@@ -121,10 +121,3 @@ struct sampling_decision sampling_decide(const struct hook *weighed)
     *(uint64_t *)(*lane->block_ref + extra->weight) = draw_weight(lane, interval);
     return (struct sampling_decision){weighed, SAMPLE_TIMED};
 }
-
-uint64_t sampling_weight(const struct lane *lane, const struct extra *extra)
-{
-    uint64_t weight = *lane->block_ref ? *(const uint64_t *)(*lane->block_ref + extra->weight) : 1;
-
-    return weight ? weight : 1;
-}

@@ -17,7 +17,4 @@ void sampling_init(void);
  * assembly. */
 struct sampling_decision sampling_decide(const struct hook *weighed);
 
-/* What a call of a hook with HOOK_FLAG_WEIGHED stands for. */
-uint64_t sampling_weight(const struct lane *lane, const struct extra *extra);
-
 #endif

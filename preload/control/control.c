@@ -57,7 +57,6 @@ static int lanes_start(const struct shim *shim, const struct clock *clock, const
 
     if (result != 0)
         return result;
-    *shim->clock = clock->now;
     shim->unwind_init(unwinders_lookup);
     walkers_tell(loaded->objects, loaded->count, shim->return_place);
     return -pthread_atfork(NULL, NULL, patch_forked) - pthread_atfork(NULL, NULL, shim->lanes_forked);

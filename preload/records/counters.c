@@ -63,12 +63,17 @@ void counters_add_interval(const struct lane *lane, const struct hook *hook, uin
     counters_add_at(lane, hook->home, offset + (1 + bucket_of(hook, ticks)) * 8, 1);
 }
 
+int counters_errno(void)
+{
+    return *(const int *)(cpu_thread_pointer() + (uintptr_t)errno_offset);
+}
+
 uint32_t counters_outcome(const struct hook *hook, uint64_t ret, uint64_t float_ret)
 {
     struct condition_input input = {
         .ret = ret,
         .float_ret = float_ret,
-        .error_number = *(const int *)(cpu_thread_pointer() + (uintptr_t)errno_offset),
+        .error_number = counters_errno(),
     };
 
     if (condition_holds(&hook->throttled_when, &input))

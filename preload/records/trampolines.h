@@ -1,10 +1,8 @@
-/* The trampolines (calls/x86_64/), as data to those who compare addresses with them, and what they find their thread
- * and their clock by. */
+/* The trampolines (calls/x86_64/), as data to those who compare addresses with them. */
 #ifndef CALLMETER_PRELOAD_RECORDS_TRAMPOLINES_H
 #define CALLMETER_PRELOAD_RECORDS_TRAMPOLINES_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 /* A stub pushes rbx, puts its hook there and jumps to an entry; originals return to the exit, or to the other one if a
  * tracked function's tail call called them. In each, the instructions that link a record in and unlink it: what is
@@ -30,9 +28,6 @@ extern const char hot_count_slow[];
 extern const char hot_landing[];
 /* All of the above but hot_count_slow and hot_landing: [hot_pages, hot_pages_end). */
 extern const char hot_pages[], hot_pages_end[];
-
-/* The clock behind hot_entry_clock, in nanoseconds; general registers only. */
-extern uint64_t (*hot_clock)(void);
 
 /* Makes the trampolines find struct hot_thread at that offset from the thread pointer. Nothing may run in them yet.
  * -errno: code cannot be written here. Context: startup, once. */

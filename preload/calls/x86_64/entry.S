@@ -24,8 +24,8 @@
 #define CFI_RETURN_IN_RECORD .cfi_escape 0x10, 16, 2, 0x73, RECORD_RETURN
 #define CFI_RBX_IN_RECORD    .cfi_escape 0x10, 3, 2, 0x73, RECORD_RBX
 
-        .hidden hot_clock, hot_personality, slow_entry, slow_entry_check, slow_exit
-        .hidden extra_entry, extra_finish, sampling_decide, slow_landed, slow_count
+        .hidden ticks_now, hot_personality, enter_slow, enter_check, leave_slow
+        .hidden extra_entry, extra_finish, sampling_decide, leave_landed, enter_counted
 
 /* Trampolines lie on pages of their own: bind.c writes the displacements of LOAD_THREAD there. */
         .section .text.hot, "ax", @progbits
@@ -310,7 +310,7 @@ hot_unlinking_\kind:
         movq    %xmm0, %rcx
         movq    %rax, %r8                       /* now */
         movq    %rsp, %r9
-        call    slow_exit
+        call    leave_slow
         movq    8(%rsp), %rax
         movq    %rax, (PUSHED_FOR_C + 24)(%rbp)
         .cfi_offset rip, -8
@@ -353,10 +353,10 @@ hot_unlinking_\kind:
 
 10:     PUSH_FOR_C
         movq    %rbx, %rdi
-        call    slow_entry
+        call    enter_slow
         POP_FROM_C
         testl   %eax, %eax
-        jz      1b                              /* SLOW_RETRY */
+        jz      1b                              /* ENTER_RETRY */
         POP_SCRATCH
         jmp     *HOOK_BYPASS(%rbx)
 
@@ -375,7 +375,7 @@ hot_unlinking_\kind:
         pushq   %rcx
         movq    %rcx, %rdi
         leaq    (PUSHED_FOR_C + ENTRY_SAVED - 8)(%rbp), %rsi
-        call    slow_entry_check
+        call    enter_check
         popq    %rcx
         popq    %rax
         POP_FROM_C
@@ -482,14 +482,14 @@ hot_extra_\kind:
 hot_pages_end:
         .text
 
-/* Nanoseconds in rax by hot_clock (clock_gettime of the vDSO, or a system call); rdx is lost as with rdtsc. */
+/* Nanoseconds in rax by ticks_now (clock_gettime of the vDSO, or a system call); rdx is lost as with rdtsc. */
         .type   hot_read_clock, @function
 hot_read_clock:
         .cfi_startproc
         pushq   %rcx
         .cfi_adjust_cfa_offset 8
         PUSH_FOR_C
-        call    *hot_clock(%rip)
+        call    *ticks_now(%rip)
         POP_FROM_C
         popq    %rcx
         .cfi_adjust_cfa_offset -8
@@ -514,7 +514,7 @@ hot_count_slow:
         movq    %rbp, %rsi
         leaq    (PUSHED_FOR_C + 40)(%rbp), %rdx
         movq    %rsp, %rcx
-        call    slow_count
+        call    enter_counted
         POP_FROM_C
         POP_SCRATCH
         jmp     *HOOK_BYPASS(%rbx)
@@ -541,7 +541,7 @@ hot_landing:
         movq    %rbx, %rdi
         leaq    40(%rsp), %rsi
         movq    %rsp, %rcx
-        call    slow_landed
+        call    leave_landed
         movq    8(%rsp), %rax
         movq    %rax, 40(%rsp)
         .cfi_offset rip, -8

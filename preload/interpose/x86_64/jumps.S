@@ -1,6 +1,6 @@
 /* The interposed longjmp and its kin. */
 
-        .hidden slow_longjmp
+        .hidden jumped_to
         .text
 
 /* longjmp and friends: tell the lane what is jumped over, then the real one, with the arguments as they came. The target's rsp is in
@@ -42,7 +42,7 @@
         rorq    $17, %rdi
         xorq    %fs:0x30, %rdi
         leaq    (ARGUMENTS_BYTES + 8)(%rsp), %rsi
-        call    slow_longjmp
+        call    jumped_to
         POP_ARGUMENTS
         jmp     *\real(%rip)
         .cfi_endproc
