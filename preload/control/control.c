@@ -16,7 +16,7 @@
 #include "preload/control/objects/loaded.h"
 #include "preload/control/objects/unwinders.h"
 #include "preload/control/objects/walkers.h"
-#include "preload/control/patching/patch.h"
+#include "preload/control/patching/live.h"
 #include "preload/control/patching/stub_map.h"
 #include "preload/control/reports/panic_load.h"
 #include "preload/control/reports/panic_module.h"
@@ -59,7 +59,7 @@ static int lanes_start(const struct shim *shim, const struct clock *clock, const
         return result;
     shim->unwind_init(unwinders_lookup);
     walkers_tell(loaded->objects, loaded->count, shim->return_place);
-    return -pthread_atfork(NULL, NULL, patch_forked) - pthread_atfork(NULL, NULL, shim->lanes_forked);
+    return -pthread_atfork(NULL, NULL, live_forked) - pthread_atfork(NULL, NULL, shim->lanes_forked);
 }
 
 /* arch_prctl(ARCH_SHSTK_STATUS), Linux 6.6: Documentation/arch/x86/shstk.rst. Older kernels keep no shadow stacks for

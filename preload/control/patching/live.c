@@ -1,34 +1,19 @@
 #include "preload/control/patching/live.h"
 
 #include <linux/membarrier.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
-#include <ucontext.h>
 
+#include "preload/control/patching/live_memory.h"
 #include "preload/control/patching/live_threads.h"
-#include "preload/control/patching/patch.h"
-#include "preload/machine/kernel_action.h"
+#include "preload/control/patching/live_traps.h"
+#include "preload/control/patching/live_window.h"
 #include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
 
-#define SELF_JUMP 0xfeeb /* jmp to itself: eb fe */
-#define TRAP      0xcc   /* int3 */
-#define WORD      8
-#define PAGE      4096
-#define NAP_NS    100000
-
 enum {
     SYSCALL_BYTES = 2,
-    LEAVING_NAPS = 1000,
-};
-
-enum way {
-    WAY_STORE, /* the whole jump at once */
-    WAY_SPIN,
-    WAY_TRAP,
 };
 
 struct live {
@@ -38,20 +23,13 @@ struct live {
     bool has_membarrier;
 };
 
-/* Where int3 is, or was. In memory of its own, which stays as long as a trap may be on its way. */
-struct traps {
-    _Atomic bool is_done;
-    size_t count;
-    uintptr_t at[]; /* ascending */
-};
-
-static struct traps *_Atomic traps;      /* for the handler */
-static _Atomic uint32_t handlers_inside; /* that may be reading them */
-static struct kernel_action program_action;
-
-/* Processors
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* What is being written, for a child that another thread forks meanwhile. */
+static struct {
+    struct patch *patches; /* NULL: nothing */
+    const struct window_run *runs;
+    size_t run_count;   /* those that are open */
+    const char *marked; /* 0 in such a child, whose copy of that page is wiped; in a child of vfork it is not */
+} under_way;
 
 /* Afterwards no processor runs this process with what it fetched before. Without membarrier, a page that becomes
  * unwritable is told to all of them by an interrupt, and its return serializes. */
@@ -62,99 +40,9 @@ static void sync_processors(const struct live *live)
         cpu_syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0, 0, 0, 0);
     } else if (live->scratch) {
         *(volatile char *)live->scratch = 1;
-        cpu_syscall(SYS_mprotect, (long)live->scratch, PAGE, PROT_READ, 0, 0, 0);
-        cpu_syscall(SYS_mprotect, (long)live->scratch, PAGE, PROT_READ | PROT_WRITE, 0, 0, 0);
+        cpu_syscall(SYS_mprotect, (long)live->scratch, LIVE_PAGE, PROT_READ, 0, 0, 0);
+        cpu_syscall(SYS_mprotect, (long)live->scratch, LIVE_PAGE, PROT_READ | PROT_WRITE, 0, 0, 0);
     }
-}
-
-/* Windows
- * -----------------------------------------------------------------------------------------------------------------------
- */
-
-static uint8_t jump_byte(const struct patch *patch, unsigned i)
-{
-    int32_t distance = (int32_t)(patch->target - (patch->window + PLAN_JUMP_BYTES));
-
-    return i == 0 ? 0xe9 : (uint8_t)((uint32_t)distance >> ((i - 1) * 8)); /* jmp rel32 */
-}
-
-/* The first instruction's end; a thread may stand there. */
-static unsigned first_end(const struct patch *patch)
-{
-    return patch->plan->instruction_count > 1 ? patch->plan->instructions[1].offset : PLAN_JUMP_BYTES;
-}
-
-static bool has_inside(const struct patch *patch)
-{
-    return first_end(patch) < PLAN_JUMP_BYTES;
-}
-
-static enum way way_of(const struct patch *patch)
-{
-    if ((uintptr_t)patch->window % WORD + PLAN_JUMP_BYTES <= WORD && !has_inside(patch))
-        return WAY_STORE;
-    /* Two bytes in two words are not seen at once everywhere. */
-    return first_end(patch) == 1 || (uintptr_t)patch->window % WORD == WORD - 1 ? WAY_TRAP : WAY_SPIN;
-}
-
-static void store_whole(const struct patch *patch)
-{
-    uint64_t *word = (uint64_t *)((uintptr_t)patch->window & ~(uintptr_t)(WORD - 1));
-    unsigned shift = (unsigned)((uintptr_t)patch->window % WORD) * 8;
-    uint64_t value = __atomic_load_n(word, __ATOMIC_RELAXED);
-
-    for (unsigned i = 0; i < PLAN_JUMP_BYTES; i++) {
-        value &= ~(UINT64_C(0xff) << (shift + 8 * i));
-        value |= (uint64_t)jump_byte(patch, i) << (shift + 8 * i);
-    }
-    __atomic_store_n(word, value, __ATOMIC_SEQ_CST);
-}
-
-static void store_byte(const struct patch *patch, unsigned i, uint8_t byte)
-{
-    *(volatile uint8_t *)&patch->window[i] = byte;
-}
-
-static void store_two(const struct patch *patch, unsigned bytes)
-{
-    *(volatile uint16_t *)patch->window = (uint16_t)bytes;
-}
-
-static void close_window(const struct patch *patch)
-{
-    enum way way = way_of(patch);
-
-    if (way == WAY_STORE)
-        store_whole(patch);
-    else if (way == WAY_TRAP)
-        store_byte(patch, 0, TRAP);
-    else
-        store_two(patch, SELF_JUMP);
-}
-
-/* All but the bytes that keep threads out. */
-static void fill_window(const struct patch *patch)
-{
-    for (unsigned i = way_of(patch) == WAY_TRAP ? 1 : 2; i < PLAN_JUMP_BYTES; i++)
-        store_byte(patch, i, jump_byte(patch, i));
-}
-
-static void open_window(const struct patch *patch)
-{
-    if (way_of(patch) == WAY_TRAP)
-        store_byte(patch, 0, jump_byte(patch, 0));
-    else
-        store_two(patch, jump_byte(patch, 0) | (unsigned)jump_byte(patch, 1) << 8);
-}
-
-static void reopen_window(const struct patch *patch)
-{
-    const uint8_t *original = patch->plan->original;
-
-    if (way_of(patch) == WAY_TRAP)
-        store_byte(patch, 0, original[0]);
-    else
-        store_two(patch, original[0] | (unsigned)original[1] << 8);
 }
 
 /* The last window that begins before `pc`; they are sorted. NULL: there is none. */
@@ -182,131 +70,10 @@ static bool is_in_a_window(const void *context, uintptr_t pc)
     return patch && patch->result == 0 && pc < (uintptr_t)patch->window + PLAN_JUMP_BYTES + SYSCALL_BYTES;
 }
 
-/* Traps
- * -------------------------------------------------------------------------------------------------------------------------
- */
-
-__asm__(".text\n"
-        ".type live_restorer, @function\n"
-        "live_restorer:\n"
-        "mov $15, %eax\n" /* rt_sigreturn */
-        "syscall\n"
-        ".size live_restorer, . - live_restorer\n");
-
-void live_restorer(void) __attribute__((visibility("hidden")));
-
-static void set_action(const struct kernel_action *action, struct kernel_action *ret_before)
-{
-    kernel_action_change(SIGTRAP, action, ret_before);
-}
-
-/* A trap of the program's own: as without us, but for the mask of its handler. */
-static void forward(int signal, siginfo_t *info, void *context)
-{
-    if (program_action.handler == (uintptr_t)SIG_IGN && info->si_code <= 0)
-        return;
-    if (program_action.handler == (uintptr_t)SIG_DFL || program_action.handler == (uintptr_t)SIG_IGN) {
-        set_action(&program_action, NULL);
-        cpu_syscall(SYS_rt_tgsigqueueinfo, cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0),
-                    cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0), signal, (long)info, 0, 0);
-        return;
-    }
-    ((void (*)(int, siginfo_t *, void *))program_action.handler)(signal, info, context);
-}
-
-/* True if a thread with that program counter has just executed an int3 of ours. */
-static bool is_behind_trap(const void *context, uintptr_t pc)
-{
-    const struct traps *list = context;
-    size_t low = 0;
-    size_t high = list ? list->count : 0;
-
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-
-        if (list->at[middle] == pc - 1)
-            return true;
-        if (list->at[middle] > pc - 1)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return false;
-}
-
-/* On a thread that came to a closed window: it waits here, and comes again. Asleep, it is seen elsewhere at once. */
-static void trapped(int signal, siginfo_t *info, void *context)
-{
-    static const struct timespec nap = {.tv_nsec = NAP_NS};
-    greg_t *pc = &((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
-    struct traps *list;
-
-    handlers_inside++;
-    list = traps;
-    if (!is_behind_trap(list, (uintptr_t)*pc)) {
-        handlers_inside--;
-        forward(signal, info, context);
-        return;
-    }
-    --*pc;
-    patch_forked();
-    while (!list->is_done)
-        cpu_syscall(SYS_nanosleep, (long)&nap, 0, 0, 0, 0, 0);
-    handlers_inside--;
-}
-
-/* NULL: int3 cannot be used. */
-static struct traps *traps_begin(const struct live *live)
-{
-    struct kernel_action action = {
-        .handler = (uintptr_t)trapped,
-        .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART | KERNEL_RESTORER_FLAG,
-        .restorer = (uintptr_t)live_restorer,
-    };
-    struct traps *list = live_threads_take(SIGTRAP) ? live_map(sizeof(*list) + live->count * sizeof(*list->at)) : NULL;
-
-    if (!list)
-        return NULL;
-    for (size_t i = 0; i < live->count; i++)
-        if (live->patches[i].result == 0 && way_of(&live->patches[i]) == WAY_TRAP)
-            list->at[list->count++] = (uintptr_t)live->patches[i].window;
-    traps = list;
-    set_action(&action, &program_action);
-    return list;
-}
-
-/* They wake up from a nap, and leave. */
-static bool have_handlers_left(void)
-{
-    static const struct timespec nap = {.tv_nsec = NAP_NS};
-
-    for (int i = 0; i < LEAVING_NAPS && handlers_inside > 0; i++)
-        cpu_syscall(SYS_nanosleep, (long)&nap, 0, 0, 0, 0, 0);
-    return handlers_inside == 0;
-}
-
-/* If a thread cannot be seen elsewhere, a trap may be on its way to it: then the handler stays, and passes on what is
- * not its own. The list stays as long as a handler may be reading it. */
-static void traps_end(const struct live *live, struct traps *list)
-{
-    list->is_done = true;
-    if (!live_threads_left(is_behind_trap, list))
-        return;
-    set_action(&program_action, NULL);
-    if (!have_handlers_left())
-        return;
-    traps = NULL;
-    cpu_syscall(SYS_munmap, (long)list, (long)(sizeof(*list) + live->count * sizeof(*list->at)), 0, 0, 0, 0);
-}
-
-/* All of it
- * ---------------------------------------------------------------------------------------------------------------------
- */
-
 static void each(const struct live *live, void (*act)(const struct patch *), int result)
 {
     for (size_t i = 0; i < live->count; i++)
-        if (live->patches[i].result == result && way_of(&live->patches[i]) != WAY_STORE)
+        if (live->patches[i].result == result)
             act(&live->patches[i]);
 }
 
@@ -326,61 +93,116 @@ static bool has_any(const struct live *live, bool (*is_meant)(const struct patch
     return false;
 }
 
-static bool needs_trap(const struct patch *patch)
-{
-    return way_of(patch) == WAY_TRAP;
-}
-
 static void write_windows(const struct live *live)
 {
     for (size_t i = 0; i < live->count; i++)
         if (live->patches[i].result == 0)
-            close_window(&live->patches[i]);
+            live_window_close(&live->patches[i]);
     sync_processors(live);
-    if (has_any(live, has_inside) && !live_threads_left(is_in_a_window, live))
-        turn_down(live, has_inside, LIVE_BUSY);
-    each(live, fill_window, 0);
+    if (has_any(live, live_window_has_inside) && !live_threads_left(is_in_a_window, live))
+        turn_down(live, live_window_has_inside, LIVE_BUSY);
+    each(live, live_window_fill, 0);
     sync_processors(live);
-    each(live, open_window, 0);
-    each(live, reopen_window, LIVE_BUSY);
+    each(live, live_window_admit, 0);
+    each(live, live_window_give_back, LIVE_BUSY);
     sync_processors(live);
 }
 
-void live_write(struct patch *patches, size_t count)
+static long protect(const struct window_run *run, int protection)
 {
-    struct live live = {.patches = patches, .count = count, .scratch = live_map(PAGE)};
+    return cpu_syscall(SYS_mprotect, (long)run->begin, (long)(run->end - run->begin), protection, 0, 0, 0);
+}
+
+/* Says in its patches whether the run can be written now. */
+static void open_run(struct patch *patches, const struct window_run *run)
+{
+    long result = protect(run, PROT_READ | PROT_WRITE | PROT_EXEC);
+
+    for (size_t i = run->first; i < run->first + run->count; i++)
+        patches[i].result = (int)result;
+}
+
+static void begin(struct patch *patches, const struct window_run *runs)
+{
+    char *mark = live_map(LIVE_PAGE);
+
+    under_way.runs = runs;
+    under_way.run_count = 0;
+    under_way.marked = mark;
+    if (!mark)
+        return;
+    *mark = 1;
+    if (cpu_syscall(SYS_madvise, (long)mark, LIVE_PAGE, MADV_WIPEONFORK, 0, 0, 0) == 0)
+        under_way.patches = patches;
+}
+
+static void end(void)
+{
+    under_way.patches = NULL;
+    live_unmap((void *)(uintptr_t)under_way.marked, LIVE_PAGE);
+}
+
+static void write_live(struct patch *patches, size_t count)
+{
+    struct live live = {.patches = patches, .count = count, .scratch = live_map(LIVE_PAGE)};
     struct traps *list;
     uint64_t mask;
 
     live.has_membarrier =
         cpu_syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0, 0, 0, 0) == 0;
     own_mask_block(&mask);
-    list = has_any(&live, needs_trap) ? traps_begin(&live) : NULL;
+    list = has_any(&live, live_window_needs_trap) ? live_traps_begin(patches, count, live_forked) : NULL;
     if (!list)
-        turn_down(&live, needs_trap, LIVE_BLOCKED);
+        turn_down(&live, live_window_needs_trap, LIVE_BLOCKED);
     write_windows(&live);
     if (list)
-        traps_end(&live, list);
+        live_traps_end(list);
     own_mask_restore(&mask);
-    if (live.scratch)
-        cpu_syscall(SYS_munmap, (long)live.scratch, PAGE, 0, 0, 0, 0);
+    live_unmap(live.scratch, LIVE_PAGE);
 }
 
-void live_finish(const struct patch *patches, size_t count)
+void live_write(struct patch *patches, size_t count, const struct window_run *runs, size_t run_count)
+{
+    begin(patches, runs);
+    for (size_t i = 0; i < run_count; i++) {
+        open_run(patches, &runs[i]);
+        __atomic_store_n(&under_way.run_count, i + 1, __ATOMIC_RELEASE);
+    }
+    write_live(patches, count);
+    for (size_t i = 0; i < run_count; i++)
+        protect(&runs[i], runs[i].protection);
+    end();
+}
+
+/* Writes the jumps that are not turned down, and takes back those that are. */
+static void finish(const struct patch *patches, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (way_of(&patches[i]) == WAY_STORE) {
-            if (patches[i].result == 0)
-                store_whole(&patches[i]);
-        } else if (patches[i].result == 0) {
-            fill_window(&patches[i]);
-            open_window(&patches[i]);
+        if (patches[i].result == 0) {
+            live_window_close(&patches[i]);
+            live_window_fill(&patches[i]);
+            live_window_admit(&patches[i]);
         } else if (patches[i].result == LIVE_BUSY) {
-            reopen_window(&patches[i]);
+            live_window_give_back(&patches[i]);
         }
     }
-    if (!traps)
+    live_traps_forked();
+}
+
+void live_forked(void)
+{
+    struct patch *patches = under_way.patches;
+
+    if (!patches || *under_way.marked)
         return;
-    traps->is_done = true;
-    set_action(&program_action, NULL);
+    under_way.patches = NULL;
+    for (size_t i = 0; i < under_way.run_count; i++) {
+        const struct window_run *run = &under_way.runs[i];
+
+        /* They may be closed already in part. */
+        if (protect(run, PROT_READ | PROT_WRITE | PROT_EXEC) != 0)
+            continue;
+        finish(patches + run->first, run->count);
+        protect(run, run->protection);
+    }
 }

@@ -27,9 +27,8 @@
 #define CALLMETER_PRELOAD_CONTROL_PATCHING_LIVE_H
 
 #include <stddef.h>
-#include <stdint.h>
 
-struct patch;
+#include "preload/control/patching/window.h"
 
 /* What becomes of a patch besides -errno of mprotect. */
 enum {
@@ -37,12 +36,13 @@ enum {
     LIVE_BLOCKED = -11, /* -EAGAIN: it takes int3, and a thread blocks SIGTRAP */
 };
 
-/* Writes those of the patches, sorted by window, whose result is 0, and whose pages can be written; sets the result of
- * the others. Code behind the jump's five bytes is left as it is. Context: startup, or in a call of dlopen. */
-void live_write(struct patch *patches, size_t count);
+/* Writes those of the patches, sorted by window, whose pages can be written, and sets the result of each. Code behind
+ * the jump's five bytes is left as it is. `runs` are all the pages of the windows. Context: startup, or in a call of
+ * dlopen. */
+void live_write(struct patch *patches, size_t count, const struct window_run *runs, size_t run_count);
 
 /* In a child that was forked while that was under way, which has one thread and nobody to finish it: writes the jumps
- * that are not turned down, and takes back those that are. Context: any. */
-void live_finish(const struct patch *patches, size_t count);
+ * that are not turned down, and takes back those that are. Anywhere else it does nothing. Context: any. */
+void live_forked(void);
 
 #endif

@@ -2,10 +2,10 @@
 
 #include <fcntl.h>
 #include <stddef.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "preload/control/patching/live_memory.h"
 #include "preload/machine/x86_64/cpu.h"
 
 #define BILLION           INT64_C(1000000000)
@@ -13,7 +13,6 @@
 #define DEADLINE_NS       1000000000 /* for all threads to be seen: an idle machine takes some milliseconds */
 #define NAP_NS            200000
 #define THREAD_CLOCK(tid) ((~(long)(tid)) << 3 | 6) /* CPUCLOCK_PERTHREAD | CPUCLOCK_SCHED, linux/posix-timers.h */
-#define LOWEST_ERROR      (-4095L)
 
 enum {
     NUMBER_DIGITS = 10,
@@ -48,14 +47,6 @@ struct threads {
 
 /* True if there is nothing more to learn of a thread. */
 typedef bool (*live_judge)(struct threads *threads, const struct seen *seen, const void *context);
-
-void *live_map(size_t bytes)
-{
-    long address = cpu_syscall(SYS_mmap, 0, (long)bytes, PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    return address < 0 && address >= LOWEST_ERROR ? NULL : (void *)address;
-}
 
 static int64_t time_of(long clock)
 {
@@ -205,8 +196,7 @@ static bool wait_for_all(live_judge judge, const void *context)
     struct threads *threads = list();
     bool are_done = threads && threads->is_complete && wait_for(threads, judge, context);
 
-    if (threads)
-        cpu_syscall(SYS_munmap, (long)threads, sizeof(*threads), 0, 0, 0, 0);
+    live_unmap(threads, sizeof(*threads));
     return are_done;
 }
 

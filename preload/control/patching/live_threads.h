@@ -1,9 +1,8 @@
-/* Where the other threads of the process are, without disturbing them. Part of live.h: system calls only. */
+/* Private to live*.c: where the other threads of the process are, without disturbing them. System calls only. */
 #ifndef CALLMETER_PRELOAD_CONTROL_PATCHING_LIVE_THREADS_H
 #define CALLMETER_PRELOAD_CONTROL_PATCHING_LIVE_THREADS_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 /* True if a thread whose next instruction is at `pc` would be harmed. */
@@ -15,8 +14,5 @@ bool live_threads_left(live_is_inside is_inside, const void *context);
 
 /* True if none blocks that signal, which may take a while: a thread that is being made blocks all. */
 bool live_threads_take(int signal);
-
-/* Maps memory, zeroed; NULL: there is none. */
-void *live_map(size_t bytes);
 
 #endif

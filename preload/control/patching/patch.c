@@ -6,11 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 
 #include "preload/control/patching/live.h"
-#include "preload/control/patching/live_threads.h"
-#include "preload/machine/x86_64/cpu.h"
 
 #define PAGE ((uintptr_t)4096)
 
@@ -79,18 +76,9 @@ static int protection_of(const struct patch *patch)
     return protection.flags;
 }
 
-/* A run of patches on adjacent pages. */
-struct run {
-    uintptr_t begin;
-    uintptr_t end;
-    int protection; /* as it was */
-    size_t first;
-    size_t count;
-};
-
-static struct run next_run(const struct patch *patches, size_t count, size_t first)
+static struct window_run next_run(const struct patch *patches, size_t count, size_t first)
 {
-    struct run run = {.begin = first_page(&patches[first]), .end = end_page(&patches[first]), .first = first};
+    struct window_run run = {.begin = first_page(&patches[first]), .end = end_page(&patches[first]), .first = first};
 
     while (first + run.count < count && first_page(&patches[first + run.count]) <= run.end)
         run.end = end_page(&patches[first + run.count++]);
@@ -99,7 +87,7 @@ static struct run next_run(const struct patch *patches, size_t count, size_t fir
 }
 
 /* Says in its patches whether the run can be written now. */
-static void open_run(struct patch *patches, const struct run *run)
+static void open_run(struct patch *patches, const struct window_run *run)
 {
     int result = 0;
 
@@ -109,14 +97,14 @@ static void open_run(struct patch *patches, const struct run *run)
         patches[i].result = result;
 }
 
-static void close_run(const struct run *run)
+static void close_run(const struct window_run *run)
 {
     mprotect((void *)run->begin, run->end - run->begin, run->protection);
 }
 
 static void apply_still(struct patch *patches, size_t count)
 {
-    struct run run;
+    struct window_run run;
 
     for (size_t first = 0; first < count; first += run.count) {
         run = next_run(patches, count, first);
@@ -128,75 +116,20 @@ static void apply_still(struct patch *patches, size_t count)
     }
 }
 
-/* What is being written, for a child that another thread forks meanwhile. */
-static struct {
-    struct patch *patches; /* NULL: nothing */
-    const struct run *runs;
-    size_t run_count;   /* those that are open */
-    const char *marked; /* 0 in such a child, whose copy of that page is wiped; in a child of vfork it is not */
-} under_way;
-
-static void begin(struct patch *patches, const struct run *runs)
-{
-    char *mark = live_map(PAGE);
-
-    under_way.runs = runs;
-    under_way.run_count = 0;
-    under_way.marked = mark;
-    if (!mark)
-        return;
-    *mark = 1;
-    if (madvise(mark, PAGE, MADV_WIPEONFORK) == 0)
-        under_way.patches = patches;
-}
-
-static void end(void)
-{
-    under_way.patches = NULL;
-    if (under_way.marked)
-        munmap((void *)(uintptr_t)under_way.marked, PAGE);
-}
-
 /* All at once, so that the threads are waited for once. */
 static void apply_live(struct patch *patches, size_t count)
 {
-    struct run *runs = calloc(count + 1, sizeof(*runs));
+    struct window_run *runs = calloc(count + 1, sizeof(*runs));
     size_t run_count = 0;
 
     for (size_t i = 0; !runs && i < count; i++)
         patches[i].result = -ENOMEM;
     if (!runs)
         return;
-    begin(patches, runs);
-    for (size_t first = 0; first < count; first += runs[run_count++].count) {
+    for (size_t first = 0; first < count; first += runs[run_count++].count)
         runs[run_count] = next_run(patches, count, first);
-        open_run(patches, &runs[run_count]);
-        __atomic_store_n(&under_way.run_count, run_count + 1, __ATOMIC_RELEASE);
-    }
-    live_write(patches, count);
-    for (size_t i = 0; i < run_count; i++)
-        close_run(&runs[i]);
-    end();
+    live_write(patches, count, runs, run_count);
     free(runs);
-}
-
-void patch_forked(void)
-{
-    struct patch *patches = under_way.patches;
-
-    if (!patches || *under_way.marked)
-        return;
-    under_way.patches = NULL;
-    for (size_t i = 0; i < under_way.run_count; i++) {
-        const struct run *run = &under_way.runs[i];
-        long bytes = (long)(run->end - run->begin);
-
-        /* They may be closed already in part; and libc's mprotect may be what is being written. */
-        if (cpu_syscall(SYS_mprotect, (long)run->begin, bytes, PROT_READ | PROT_WRITE | PROT_EXEC, 0, 0, 0) != 0)
-            continue;
-        live_finish(patches + run->first, run->count);
-        cpu_syscall(SYS_mprotect, (long)run->begin, bytes, run->protection, 0, 0, 0);
-    }
 }
 
 void patch_apply(struct patch *patches, size_t count, bool is_live)

@@ -4,25 +4,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
-#include "symbols/plan/plan.h"
-
-/* One function to patch. */
-struct patch {
-    const struct patch_plan *plan;
-    uint8_t *window;       /* run address of the plan's window */
-    const uint8_t *target; /* where the jump goes; within 2 GiB */
-    size_t owner;          /* the caller's own */
-    int result;            /* out: 0: written; else left as it was: -errno of mprotect, or what live.h says */
-};
+#include "preload/control/patching/window.h"
 
 /* Makes the pages writable, writes the jumps, restores the protection. `patches` is sorted by window here. `is_live`:
  * other threads may be running the code (live.h has how it is done then). Context: startup, or in a call of dlopen. */
 void patch_apply(struct patch *patches, size_t count, bool is_live);
-
-/* In a child of fork: finishes what another thread of the parent was about to write. Context: any. */
-void patch_forked(void);
 
 /* True if it was not written because threads may be running the code; else it could not be. */
 bool patch_is_refused_live(int result);
