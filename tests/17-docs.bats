@@ -109,3 +109,20 @@ examples() {
     grep -v '[A-Z]' | grep -v '^preload/libcallmeter.so$' | sort -u)
   ((count > 50)) || fail "only $count paths were found"
 }
+
+@test "architecture.md names functions that are where it says, and answers at least 20 questions with paths" {
+  local path names name steps=0 questions
+  while IFS='|' read -r _ _ path names _; do
+    path=${path//[ \`]/}
+    for name in ${names//[\`,]/ }; do
+      steps=$((steps + 1))
+      grep -qE "\b$name\b" "$root/$path" || fail "$path has no $name"
+    done
+  done < <(grep -E '^\|[^|]*\| `[^`|]*` \| `[a-z]' "$root/docs/architecture.md")
+  ((steps > 40)) || fail "only $steps steps were found"
+  questions=$(sed '1,/^## Where would you look/d' "$root/docs/architecture.md" | grep -oE '^\|[^|]*\| `[^`]*` \|$' | grep -oE '`[^`]*` \|$' | tr -d '\`| ')
+  (($(wc -l <<<"$questions") >= 20)) || fail 'fewer than 20 questions'
+  for path in $questions; do
+    [[ -e $root/$path ]] || fail "there is no $path"
+  done
+}
