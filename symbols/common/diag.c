@@ -65,6 +65,12 @@ void diag_set(struct diag *diag, const char *format, ...)
     store(diag, text, written);
 }
 
+int diag_refuse(struct diag *diag, int error, const char *text)
+{
+    diag_set(diag, "%s", text);
+    return error;
+}
+
 void diag_wrap(struct diag *diag, const char *format, ...)
 {
     struct diag prefix;

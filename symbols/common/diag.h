@@ -17,6 +17,9 @@ enum {
  * become '?'. The arguments may point into the old text. Context: startup. */
 void diag_set(struct diag *diag, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Sets a text that has nothing to fill in, and returns `error`: a refusal is one line. Context: startup. */
+int diag_refuse(struct diag *diag, int error, const char *text);
+
 /* Puts a prefix and ": " in front of the text, for the layer above to say what it was doing. Context: startup. */
 void diag_wrap(struct diag *diag, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

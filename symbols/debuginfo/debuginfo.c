@@ -13,12 +13,6 @@
 #include "symbols/elf/image.h"
 #include "symbols/elf/object.h"
 
-#define DEBUGINFO_ROOT "/usr/lib/debug"
-
-enum {
-    DEBUGINFO_BUILD_ID_BYTES_MAX = 64,
-};
-
 static bool debuginfo_is_in(const struct image *image, size_t *ret_bytes)
 {
     GElf_Shdr header;
@@ -95,7 +89,7 @@ static bool debuginfo_find_shared(struct debuginfo *debuginfo, const char *name,
     free(real);
     if (is_found)
         return true;
-    snprintf(path, sizeof(path), DEBUGINFO_ROOT "/.build-id/%.2s/%s.debug", build_id, build_id + 2);
+    image_debug_path(build_id, path, sizeof(path));
     return debuginfo_open_shared_at(debuginfo, path, build_id);
 }
 
@@ -103,13 +97,12 @@ static int debuginfo_open_shared(struct debuginfo *debuginfo, struct diag *diag)
 {
     const char *name = NULL;
     const void *id = NULL;
-    char text[2 * DEBUGINFO_BUILD_ID_BYTES_MAX + 1];
+    char text[2 * IMAGE_BUILD_ID_BYTES_MAX + 1];
     ssize_t bytes = dwelf_dwarf_gnu_debugaltlink(debuginfo->dwarf, &name, &id);
 
-    if (bytes <= 1 || bytes > DEBUGINFO_BUILD_ID_BYTES_MAX)
+    if (bytes <= 1 || bytes > IMAGE_BUILD_ID_BYTES_MAX)
         return 0;
-    for (ssize_t i = 0; i < bytes; i++)
-        snprintf(text + 2 * i, 3, "%02x", ((const uint8_t *)id)[i]);
+    image_spell_build_id(id, (size_t)bytes, text);
     if (!debuginfo_find_shared(debuginfo, name, text)) {
         diag_set(diag, "the debug information in %s needs the file %s, which is not there", debuginfo->image.path,
                  name);

@@ -65,10 +65,8 @@ static int debuginfo_check_convention(Dwarf_Die *function, Dwarf_Die *origin, st
     Dwarf_Die unit;
     int language = -1;
 
-    if (debuginfo_number(function, DW_AT_calling_convention, &convention) && convention != DW_CC_normal) {
-        diag_set(diag, "the compiler gave the function a calling convention of its own");
-        return -ENOTSUP;
-    }
+    if (debuginfo_number(function, DW_AT_calling_convention, &convention) && convention != DW_CC_normal)
+        return diag_refuse(diag, -ENOTSUP, "the compiler gave the function a calling convention of its own");
     if (dwarf_diecu(origin, &unit, NULL, NULL))
         language = dwarf_srclang(&unit);
     if (language < 0 && dwarf_diecu(function, &unit, NULL, NULL))
@@ -261,22 +259,16 @@ static int debuginfo_find_parameter(struct debuginfo *debuginfo, uint64_t addres
     return result;
 }
 
-static int debuginfo_refuse_value(struct diag *diag, const char *reason)
-{
-    diag_set(diag, "%s", reason);
-    return -ENOTSUP;
-}
-
 static int debuginfo_place_stack(const struct debuginfo_slot *slot, uint64_t offset, struct value_location *location,
                                  struct diag *diag)
 {
     uint64_t at = slot->stack + offset;
 
     if (slot->is_stack_disputed)
-        return debuginfo_refuse_value(
-            diag, "where on the stack it is depends on an alignment that the debug information does not tell");
+        return diag_refuse(diag, -ENOTSUP,
+                           "where on the stack it is depends on an alignment that the debug information does not tell");
     if (offset > DEBUGINFO_STACK_WORDS_MAX * DEBUGINFO_WORD || at >= DEBUGINFO_STACK_WORDS_MAX * DEBUGINFO_WORD)
-        return debuginfo_refuse_value(diag, "it is too far up the stack");
+        return diag_refuse(diag, -ENOTSUP, "it is too far up the stack");
     location->place = VALUE_IN_REGISTER;
     location->number = (uint8_t)(VALUE_STACK_WORD_FIRST + at / DEBUGINFO_WORD);
     location->offset = (int64_t)(at % DEBUGINFO_WORD);
@@ -299,9 +291,9 @@ static int debuginfo_place(const struct debuginfo_slot *slot, uint64_t offset, s
         return 0;
     }
     if (slot->passing.way != DEBUGINFO_BY_REGISTERS || eightbyte > 1)
-        return debuginfo_refuse_value(diag, "it is in no register");
+        return diag_refuse(diag, -ENOTSUP, "it is in no register");
     if (classes[eightbyte] == DEBUGINFO_CLASS_NONE && !(eightbyte == 1 && classes[0] == DEBUGINFO_CLASS_SSE))
-        return debuginfo_refuse_value(diag, "it is in no register");
+        return diag_refuse(diag, -ENOTSUP, "it is in no register");
     if (classes[eightbyte] == DEBUGINFO_CLASS_NONE) { /* the second half of a vector */
         location->place = VALUE_IN_VECTOR;
         location->number = (uint8_t)slot->vectors;
@@ -407,15 +399,15 @@ static int debuginfo_enter(struct debuginfo *debuginfo, Dwarf_Die *type, const c
     struct debuginfo_member member;
 
     if (!debuginfo_is_aggregate(type))
-        return debuginfo_refuse_value(diag, "the parameter is no struct, and no pointer to one");
+        return diag_refuse(diag, -ENOTSUP, "the parameter is no struct, and no pointer to one");
     if (debuginfo_flag(type, DW_AT_declaration))
         debuginfo_find_definition(debuginfo, type);
     if (debuginfo_find_member(type, field, 0, 0, &member, &list) < 0)
         return debuginfo_refuse_member(type, &list, diag);
     if (debuginfo_is_bitfield(&member.die))
-        return debuginfo_refuse_value(diag, "it is a bit field");
+        return diag_refuse(diag, -ENOTSUP, "it is a bit field");
     if (!debuginfo_type_of(&member.die, type))
-        return debuginfo_refuse_value(diag, "it has no type");
+        return diag_refuse(diag, -ENOTSUP, "it has no type");
     *ret_offset = member.offset;
     return 0;
 }
@@ -438,14 +430,14 @@ static int debuginfo_locate_in(struct debuginfo *debuginfo, struct debuginfo_par
     if (result < 0)
         return result;
     if (offset > INT32_MAX)
-        return debuginfo_refuse_value(diag, "it is too far into its struct");
+        return diag_refuse(diag, -ENOTSUP, "it is too far into its struct");
     result = debuginfo_place(&parameter->slot, location->is_memory ? 0 : offset, location, diag);
     if (result < 0)
         return result;
     if (location->is_memory)
         location->offset = (int64_t)offset;
     else if (location->offset % DEBUGINFO_WORD + location->bytes > DEBUGINFO_WORD)
-        return debuginfo_refuse_value(diag, "it lies across two registers or words of the stack");
+        return diag_refuse(diag, -ENOTSUP, "it lies across two registers or words of the stack");
     return 0;
 }
 

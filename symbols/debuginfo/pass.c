@@ -25,8 +25,7 @@ struct debuginfo_sorter {
 
 static int debuginfo_refuse(struct debuginfo_sorter *sorter, const char *reason)
 {
-    diag_set(sorter->diag, "%s", reason);
-    return -ENOTSUP;
+    return diag_refuse(sorter->diag, -ENOTSUP, reason);
 }
 
 /* The class of two that meet in an eightbyte. */
@@ -381,8 +380,8 @@ static int debuginfo_pass_class(Dwarf_Die *type, struct debuginfo_passing *passi
         passing->way = DEBUGINFO_BY_REFERENCE;
     if (copying != DEBUGINFO_COPIED_UNKNOWN)
         return 0;
-    diag_set(diag, "a C++ object of which the debug information does not say whether it is passed by reference");
-    return -ENOTSUP;
+    return diag_refuse(diag, -ENOTSUP,
+                       "a C++ object of which the debug information does not say whether it is passed by reference");
 }
 
 static enum debuginfo_way debuginfo_settle(const struct debuginfo_passing *passing)

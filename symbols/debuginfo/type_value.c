@@ -12,12 +12,6 @@ enum {
     DEBUGINFO_POINTER_BYTES = 8
 };
 
-static int debuginfo_refuse_type(struct diag *diag, const char *reason)
-{
-    diag_set(diag, "%s", reason);
-    return -ENOTSUP;
-}
-
 static bool debuginfo_is_signed(uint64_t encoding)
 {
     return encoding == DW_ATE_signed || encoding == DW_ATE_signed_char;
@@ -26,7 +20,7 @@ static bool debuginfo_is_signed(uint64_t encoding)
 static int debuginfo_type_integer(bool is_signed, uint64_t bytes, struct value_location *location, struct diag *diag)
 {
     if (bytes != 1 && bytes != 2 && bytes != 4 && bytes != 8)
-        return debuginfo_refuse_type(diag, "it is an integer of more than 8 bytes");
+        return diag_refuse(diag, -ENOTSUP, "it is an integer of more than 8 bytes");
     if (bytes == 8)
         location->type = is_signed ? VALUE_INT64 : VALUE_UINT64;
     else
@@ -49,7 +43,7 @@ static int debuginfo_type_base(Dwarf_Die *type, struct value_location *location,
         return bytes == 1 ? 0 : debuginfo_type_integer(false, bytes, location, diag);
     case DW_ATE_float:
         if (bytes != 4 && bytes != 8)
-            return debuginfo_refuse_type(diag, "it is neither a float nor a double, but of another size");
+            return diag_refuse(diag, -ENOTSUP, "it is neither a float nor a double, but of another size");
         location->type = bytes == 4 ? VALUE_FLOAT : VALUE_DOUBLE;
         location->bytes = (uint8_t)bytes;
         return 0;
@@ -60,7 +54,7 @@ static int debuginfo_type_base(Dwarf_Die *type, struct value_location *location,
     case DW_ATE_UTF:
         return debuginfo_type_integer(debuginfo_is_signed(encoding), bytes, location, diag);
     default:
-        return debuginfo_refuse_type(diag, "its type is no number");
+        return diag_refuse(diag, -ENOTSUP, "its type is no number");
     }
 }
 
@@ -105,11 +99,11 @@ static int debuginfo_type_array(Dwarf_Die *type, struct value_location *location
     uint64_t bytes;
 
     if (!debuginfo_type_of(type, &element) || !debuginfo_type_bytes(&element, &bytes) || bytes != 1)
-        return debuginfo_refuse_type(diag, "it is an array, and not one of characters");
+        return diag_refuse(diag, -ENOTSUP, "it is an array, and not one of characters");
     if (!location->is_memory)
-        return debuginfo_refuse_type(diag, "it is a string inside of a struct that is passed by value");
+        return diag_refuse(diag, -ENOTSUP, "it is a string inside of a struct that is passed by value");
     if (length == 0)
-        return debuginfo_refuse_type(diag, "it is an array whose length is not known");
+        return diag_refuse(diag, -ENOTSUP, "it is an array whose length is not known");
     location->type = VALUE_CSTRING;
     location->bytes = DEBUGINFO_POINTER_BYTES;
     location->string_bytes = (uint16_t)(length < UINT16_MAX ? length : UINT16_MAX);
@@ -133,19 +127,9 @@ int debuginfo_type_value(Dwarf_Die *type, struct value_location *location, struc
         return 0;
     default:
         if (debuginfo_is_aggregate(type))
-            return debuginfo_refuse_type(diag, "it is a struct; name one of its members by \"field\"");
-        return debuginfo_refuse_type(diag, "its type is no number, pointer or string");
+            return diag_refuse(diag, -ENOTSUP, "it is a struct; name one of its members by \"field\"");
+        return diag_refuse(diag, -ENOTSUP, "its type is no number, pointer or string");
     }
-}
-
-static bool debuginfo_is_floating(uint8_t type)
-{
-    return type == VALUE_FLOAT || type == VALUE_DOUBLE;
-}
-
-static unsigned debuginfo_bytes_of(enum value_type type)
-{
-    return type == VALUE_BOOL ? 1 : type == VALUE_INT32 || type == VALUE_UINT32 || type == VALUE_FLOAT ? 4 : 8;
 }
 
 int debuginfo_apply_type(enum value_type wanted, struct value_location *location, struct diag *diag)
@@ -158,12 +142,12 @@ int debuginfo_apply_type(enum value_type wanted, struct value_location *location
         return 0;
     if (wanted == VALUE_CSTRING)
         is_well = is_pointer;
-    else if (debuginfo_is_floating((uint8_t)wanted) || debuginfo_is_floating(location->type))
+    else if (value_type_is_floating(wanted) || value_type_is_floating((enum value_type)location->type))
         is_well = false;
     else if (is_string)
-        is_well = is_pointer && debuginfo_bytes_of(wanted) == DEBUGINFO_POINTER_BYTES;
+        is_well = is_pointer && value_type_bytes(wanted) == DEBUGINFO_POINTER_BYTES;
     else
-        is_well = wanted == VALUE_BOOL || debuginfo_bytes_of(wanted) >= location->bytes;
+        is_well = wanted == VALUE_BOOL || value_type_bytes(wanted) >= location->bytes;
     if (!is_well) {
         struct value_location found = *location;
         char text[VALUE_TEXT_BYTES];

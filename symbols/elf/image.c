@@ -14,10 +14,6 @@
 
 #define IMAGE_DEBUG_ROOT "/usr/lib/debug"
 
-enum {
-    IMAGE_BUILD_ID_BYTES_MAX = 64
-};
-
 static int image_map(struct image *image, const char *path, struct diag *diag)
 {
     struct stat status;
@@ -153,15 +149,15 @@ Elf_Scn *image_section_by_name(const struct image *image, const char *name, GElf
     return NULL;
 }
 
-static char *image_to_hexadecimal(const uint8_t *bytes, size_t length)
+void image_spell_build_id(const void *id, size_t length, char *text)
 {
-    char *text = malloc(length * 2 + 1);
-
-    if (!text)
-        return NULL;
     for (size_t i = 0; i < length; i++)
-        snprintf(text + i * 2, 3, "%02x", bytes[i]);
-    return text;
+        snprintf(text + i * 2, 3, "%02x", ((const uint8_t *)id)[i]);
+}
+
+void image_debug_path(const char *build_id, char *path, size_t bytes)
+{
+    snprintf(path, bytes, IMAGE_DEBUG_ROOT "/.build-id/%.2s/%s.debug", build_id, build_id + 2);
 }
 
 /* The build id among the notes in `data`, or NULL. */
@@ -176,8 +172,13 @@ static char *image_note_build_id(Elf_Data *data)
         if (note.n_type != NT_GNU_BUILD_ID || note.n_namesz != sizeof("GNU") || note.n_descsz == 0 ||
             note.n_descsz > IMAGE_BUILD_ID_BYTES_MAX)
             continue;
-        if (memcmp((const char *)data->d_buf + name, "GNU", sizeof("GNU")) == 0)
-            return image_to_hexadecimal((const uint8_t *)data->d_buf + value, note.n_descsz);
+        if (memcmp((const char *)data->d_buf + name, "GNU", sizeof("GNU")) == 0) {
+            char *text = malloc(2 * (size_t)note.n_descsz + 1);
+
+            if (text)
+                image_spell_build_id((const char *)data->d_buf + value, note.n_descsz, text);
+            return text;
+        }
     }
     return NULL;
 }
@@ -312,7 +313,7 @@ int image_init_debug(struct image *image, const struct image *object, const char
     if (build_id && strlen(build_id) > 2) {
         char path[sizeof(IMAGE_DEBUG_ROOT "/.build-id/xx/.debug") + 2 * IMAGE_BUILD_ID_BYTES_MAX];
 
-        snprintf(path, sizeof(path), IMAGE_DEBUG_ROOT "/.build-id/%.2s/%s.debug", build_id, build_id + 2);
+        image_debug_path(build_id, path, sizeof(path));
         result = image_init_matching(image, path, &wanted);
     }
     if (result < 0 && image_debug_link(object, &link, &wanted.checksum)) {

@@ -10,6 +10,10 @@
 
 struct diag;
 
+enum {
+    IMAGE_BUILD_ID_BYTES_MAX = 64, /* of one that is believed */
+};
+
 /* Embedded by the caller; zeroed, it may be finished. */
 struct image {
     const uint8_t *bytes;
@@ -37,6 +41,13 @@ Elf_Scn *image_section_by_name(const struct image *image, const char *name, GElf
 
 /* The build id in lower-case hexadecimal; the caller frees it. NULL: none, or out of memory. */
 char *image_build_id(const struct image *image);
+
+/* Writes the bytes of a build id in lower-case hexadecimal, 2 * length + 1 bytes. */
+void image_spell_build_id(const void *id, size_t length, char *text);
+
+/* Writes where under /usr/lib/debug a debug file is by its build id (more than one byte, in hexadecimal), cut where the
+ * room ends. */
+void image_debug_path(const char *build_id, char *path, size_t bytes);
 
 /* The name and checksum of .gnu_debuglink. The name points into the image. false: there is none. */
 bool image_debug_link(const struct image *image, const char **ret_name, uint32_t *ret_checksum);

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "symbols/common/bulk.h"
 #include "symbols/elf/demangle.h"
@@ -116,6 +117,23 @@ bool object_frame(const struct object *object, uint64_t address, uint64_t *ret_s
 bool object_is_called(const struct object *object, const char *glob)
 {
     return name_glob(glob, object->base_name) || (object->soname && name_glob(glob, object->soname));
+}
+
+bool object_has_function(const struct object *object, const char *name)
+{
+    for (size_t i = 0; i < object->symbol_count; i++)
+        if (object->symbols[i].name[0] == name[0] && strcmp(object->symbols[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+char *object_real_name(const struct object *object)
+{
+    char *real = realpath(object->path, NULL);
+    char *name = real ? strdup(strrchr(real, '/') + 1) : NULL;
+
+    free(real);
+    return name;
 }
 
 static char *object_name_clone(struct bulk_text *texts, const char *function, const char *suffix)

@@ -65,6 +65,13 @@ const struct symbol *object_symbol_at(const struct object *object, uint64_t addr
 /* The last symbol before an address, of which the address is a part by its size; NULL if there is none. */
 const struct symbol *object_symbol_around(const struct object *object, uint64_t address);
 
+/* True if a function has that ELF name. */
+bool object_has_function(const struct object *object, const char *name);
+
+/* The base name of the file that was read, where symbolic links lead to it; the caller frees it. NULL: the file has
+ * gone, or out of memory. Context: startup. */
+char *object_real_name(const struct object *object);
+
 /* The demangled name, C++ or Rust, with the parameter list, as c++filt prints it; a clone's ends in " [clone
  * .constprop.0]". NULL where the name is not mangled. Made when it is first asked for and kept with the symbol, since
  * most never are: not for two threads at once. Context: startup. */

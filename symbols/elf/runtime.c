@@ -43,14 +43,6 @@ static bool imports_unwinder(const struct image *image)
     return false;
 }
 
-static bool has_function(const struct object *object, const char *name)
-{
-    for (size_t i = 0; i < object->symbol_count; i++)
-        if (object->symbols[i].name[0] == name[0] && strcmp(object->symbols[i].name, name) == 0)
-            return true;
-    return false;
-}
-
 static bool is_named(const struct object *object, const char *prefix)
 {
     return strncmp(object->base_name, prefix, strlen(prefix)) == 0 ||
@@ -61,7 +53,8 @@ static bool is_named(const struct object *object, const char *prefix)
 static bool has_hidden_unwinder(const struct image *image, const struct object *object)
 {
     return has_section(image, ".gcc_except_table") && !imports_unwinder(image) &&
-           !has_function(object, "_Unwind_SetIP") && !is_named(object, "libc.so") && !is_named(object, "libpthread.so");
+           !object_has_function(object, "_Unwind_SetIP") && !is_named(object, "libc.so") &&
+           !is_named(object, "libpthread.so");
 }
 
 enum plan_mode runtime_limit_object(const struct image *image, const struct object *object, const char **ret_reason)
@@ -81,8 +74,8 @@ enum plan_mode runtime_limit_object(const struct image *image, const struct obje
 /* Programs have a main of it, libraries of packages are called after them; the runtime's own code has frames. */
 bool runtime_is_haskell(const struct object *object)
 {
-    return is_named(object, "libHS") || has_function(object, "ZCMain_main_info") ||
-           has_function(object, "stg_upd_frame_info");
+    return is_named(object, "libHS") || object_has_function(object, "ZCMain_main_info") ||
+           object_has_function(object, "stg_upd_frame_info");
 }
 
 /* A sanitizer that was linked into the program itself, as clang does it. */
@@ -176,14 +169,15 @@ static bool has_collector(const struct object *object)
     if (is_collector_name(object->base_name) || is_collector_name(object->soname))
         return true;
     return object->is_executable &&
-           (is_named(object, "emacs") || has_function(object, "rb_gc_mark_locations") ||
-            has_function(object, "_d_run_main") || has_function_prefix(object, "markStackAndRegisters__"));
+           (is_named(object, "emacs") || object_has_function(object, "rb_gc_mark_locations") ||
+            object_has_function(object, "_d_run_main") || has_function_prefix(object, "markStackAndRegisters__"));
 }
 
 /* V8 asks whoever moves return addresses where they are, if it can be told whom to ask. */
 static bool is_v8_unasking(const struct object *object)
 {
-    return has_function(object, "_ZN2v87Isolate3NewERKNS0_12CreateParamsE") && !has_function(object, RUNTIME_V8_ASK);
+    return object_has_function(object, "_ZN2v87Isolate3NewERKNS0_12CreateParamsE") &&
+           !object_has_function(object, RUNTIME_V8_ASK);
 }
 
 enum plan_mode runtime_limit_process(struct object *const *objects, size_t count, const char **ret_reason)
@@ -216,7 +210,7 @@ enum plan_mode runtime_limit_late(const char *name, bool is_data_scanned, const 
 bool runtime_scans_data(struct object *const *objects, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (is_named(objects[i], "libgc.so") || has_function(objects[i], "GC_push_all_stack"))
+        if (is_named(objects[i], "libgc.so") || object_has_function(objects[i], "GC_push_all_stack"))
             return true;
     return false;
 }

@@ -149,8 +149,8 @@ static bool is_meant(const struct variable_query *query, const struct object *ob
 
     if (!query->object || object_is_called(object, query->object))
         return true;
-    real = realpath(object->path, NULL);
-    is_match = real && name_glob(query->object, strrchr(real, '/') + 1);
+    real = object_real_name(object);
+    is_match = real && name_glob(query->object, real);
     free(real);
     return is_match;
 }
@@ -243,14 +243,6 @@ static bool has_thread_local(struct variable_table *table, const struct object *
     return is_there;
 }
 
-static bool has_function(const struct object *object, const char *name)
-{
-    for (size_t i = 0; i < object->symbol_count; i++)
-        if (strcmp(object->symbols[i].name, name) == 0)
-            return true;
-    return false;
-}
-
 static void suggest_in(const struct variable_table *table, struct suggestion *suggestion)
 {
     size_t length = strlen(suggestion->word);
@@ -274,7 +266,7 @@ static void trace_add(struct trace *trace, struct variable_search *search, size_
         trace->stripped = object;
     if (!trace->per_thread && has_thread_local(&search->tables[position], object, wanted))
         trace->per_thread = object;
-    trace->has_function |= has_function(object, wanted->name);
+    trace->has_function |= object_has_function(object, wanted->name);
     suggest_in(&search->tables[position], &trace->suggestion);
 }
 

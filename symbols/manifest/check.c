@@ -29,14 +29,11 @@ int manifest_check_label_name(const char *name, bool is_constant, struct diag *d
     };
     bool is_reserved = is_constant && strcmp(name, "code") == 0;
 
-    if (!manifest_check_is_name(name)) {
-        diag_set(diag, "not a name for a label; expected [a-zA-Z_][a-zA-Z0-9_]*");
-        return -EINVAL;
-    }
-    if (strncmp(name, "__", 2) == 0) {
-        diag_set(diag, "names of labels that begin with __ are reserved for Prometheus; expected another name");
-        return -EINVAL;
-    }
+    if (!manifest_check_is_name(name))
+        return diag_refuse(diag, -EINVAL, "not a name for a label; expected [a-zA-Z_][a-zA-Z0-9_]*");
+    if (strncmp(name, "__", 2) == 0)
+        return diag_refuse(diag, -EINVAL,
+                           "names of labels that begin with __ are reserved for Prometheus; expected another name");
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
         is_reserved |= strcmp(name, reserved[i]) == 0;
     if (!is_reserved)
@@ -116,10 +113,8 @@ static int check_unix(const char *path, struct diag *diag)
 {
     const size_t bytes_max = sizeof(struct sockaddr_un) - offsetof(struct sockaddr_un, sun_path) - 1;
 
-    if (*path != '/') {
-        diag_set(diag, "not an absolute path; expected unix:/path");
-        return -EINVAL;
-    }
+    if (*path != '/')
+        return diag_refuse(diag, -EINVAL, "not an absolute path; expected unix:/path");
     if (strlen(path) > bytes_max) {
         diag_set(diag, "the path of a unix socket has at most %zu bytes", bytes_max);
         return -EINVAL;
@@ -150,8 +145,7 @@ static int check_v6(const char *listen, struct diag *diag)
         if (inet_pton(AF_INET6, host, &address) == 1)
             return check_port(end + 2, diag);
     }
-    diag_set(diag, "not an IPv6 address and a port; expected [v6]:port");
-    return -EINVAL;
+    return diag_refuse(diag, -EINVAL, "not an IPv6 address and a port; expected [v6]:port");
 }
 
 /* A host of digits and dots must be a whole IPv4 address: nobody means a name by it. */
@@ -183,9 +177,7 @@ int manifest_check_listen(const char *listen, struct diag *diag)
         diag_set(diag, "more than one \":\"; expected host:port, or [v6]:port with the brackets");
         return -EINVAL;
     }
-    if (!colon || !is_host(listen, (size_t)(colon - listen))) {
-        diag_set(diag, "not an address; expected host:port, [v6]:port, unix:/path or none");
-        return -EINVAL;
-    }
+    if (!colon || !is_host(listen, (size_t)(colon - listen)))
+        return diag_refuse(diag, -EINVAL, "not an address; expected host:port, [v6]:port, unix:/path or none");
     return check_port(colon + 1, diag);
 }

@@ -10,17 +10,6 @@ enum {
     VECTOR_REGISTERS = 8
 };
 
-static bool is_floating(enum value_type type)
-{
-    return type == VALUE_FLOAT || type == VALUE_DOUBLE;
-}
-
-static int refuse(struct diag *diag, const char *reason)
-{
-    diag_set(diag, "%s", reason);
-    return -EINVAL;
-}
-
 /* The ninth floating-point argument and those after it are on the stack. */
 static void place_vector(unsigned number, struct value_location *location)
 {
@@ -44,13 +33,13 @@ int resolve_locate_numbered(const struct manifest_value *value, enum value_type 
     else if (type == VALUE_VOID)
         type = value->source == MANIFEST_SOURCE_FARG ? VALUE_DOUBLE : VALUE_UINT64;
     if (type == VALUE_VOID)
-        return refuse(diag, "the function returns nothing");
+        return diag_refuse(diag, -EINVAL, "the function returns nothing");
     if (value->source == MANIFEST_SOURCE_RET && type == VALUE_CSTRING)
-        return refuse(diag, "a result is not read as a string");
-    if (value->source == MANIFEST_SOURCE_ARG && is_floating(type))
-        return refuse(diag, "floating-point arguments are counted by \"farg\"");
-    if (value->source == MANIFEST_SOURCE_FARG && !is_floating(type))
-        return refuse(diag, "a floating-point argument is a float or a double");
+        return diag_refuse(diag, -EINVAL, "a result is not read as a string");
+    if (value->source == MANIFEST_SOURCE_ARG && value_type_is_floating(type))
+        return diag_refuse(diag, -EINVAL, "floating-point arguments are counted by \"farg\"");
+    if (value->source == MANIFEST_SOURCE_FARG && !value_type_is_floating(type))
+        return diag_refuse(diag, -EINVAL, "a floating-point argument is a float or a double");
     location.type = (uint8_t)type;
     location.bytes = value_type_bytes(type);
     if (value->source == MANIFEST_SOURCE_RET)

@@ -44,15 +44,6 @@ void resolve_search_finish(struct resolve_search *search)
     lookup_result_finish(&search->found);
 }
 
-static char *real_name_of(const char *path)
-{
-    char *real = realpath(path, NULL);
-    char *name = real ? strdup(strrchr(real, '/') + 1) : NULL;
-
-    free(real);
-    return name;
-}
-
 int resolve_search_init(struct resolve_search *search, struct object *const *objects, size_t object_count)
 {
     const struct manifest *manifest = search->manifest;
@@ -64,7 +55,7 @@ int resolve_search_init(struct resolve_search *search, struct object *const *obj
     search->object_count = object_count;
     for (size_t i = 0; i < object_count; i++) {
         search->objects[i].object = objects[i];
-        search->objects[i].real_name = real_name_of(objects[i]->path);
+        search->objects[i].real_name = object_real_name(objects[i]);
     }
     for (size_t i = 0; i < manifest->function_count; i++) {
         if (may_be_exact(&manifest->functions[i]))

@@ -76,10 +76,8 @@ static int resolve_locate_param(struct resolve_values *values, const struct reso
 static int resolve_locate_value(struct resolve_values *values, const struct resolve_target *target,
                                 const struct manifest_value *value, struct value_location *location, struct diag *diag)
 {
-    if (value->source == MANIFEST_SOURCE_RET && target->plan.mode == PLAN_COUNT) {
-        diag_set(diag, "the result is not known where calls are only counted");
-        return -ENOTSUP;
-    }
+    if (value->source == MANIFEST_SOURCE_RET && target->plan.mode == PLAN_COUNT)
+        return diag_refuse(diag, -ENOTSUP, "the result is not known where calls are only counted");
     if (value->source == MANIFEST_SOURCE_PARAM)
         return resolve_locate_param(values, target, value, location, diag);
     return resolve_locate_numbered(value, values->manifest->functions[target->function].returns, location, diag);
@@ -118,7 +116,7 @@ static size_t resolve_count_values(const struct manifest *manifest, size_t funct
 
 static bool resolve_is_integer(const struct value_location *location)
 {
-    return location->type != VALUE_FLOAT && location->type != VALUE_DOUBLE && location->type != VALUE_CSTRING;
+    return !value_type_is_floating((enum value_type)location->type) && location->type != VALUE_CSTRING;
 }
 
 /* Those that the target cannot do without. */

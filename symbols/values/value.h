@@ -39,6 +39,12 @@ struct value_location {
 /* 1, 4 or 8; of a string those of its pointer. */
 uint8_t value_type_bytes(enum value_type type);
 
+/* Float or double. */
+static inline bool value_type_is_floating(enum value_type type)
+{
+    return type == VALUE_FLOAT || type == VALUE_DOUBLE;
+}
+
 /* "int32", "char *": for people; static. */
 const char *value_type_name(enum value_type type);
 

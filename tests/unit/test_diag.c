@@ -1,4 +1,5 @@
 /* symbols/common/diag.h and symbols/common/suggest.h. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,6 +22,8 @@ static void text_is_replaced_and_wrapped(void **state)
     assert_string_equal(diag.text, "reading x.json: line 3");
     diag_set(&diag, "(%s)", diag.text);
     assert_string_equal(diag.text, "(reading x.json: line 3)");
+    assert_int_equal(diag_refuse(&diag, -EINVAL, "100 %s"), -EINVAL);
+    assert_string_equal(diag.text, "100 %s");
 }
 
 static void text_is_one_line(void **state)
