@@ -52,9 +52,7 @@ void variable_search_destroy(struct variable_search *search)
     free(search);
 }
 
-/* Names
- * -------------------------------------------------------------------------------------------------------------------------------
- */
+/* Names ------------------------------------------------------------------------------------------------------------ */
 
 /* A name that is looked for, and what its comparison needs. */
 struct wanted {
@@ -138,9 +136,7 @@ static struct match match_in(const struct symtab *symtab, const struct wanted *w
     return match;
 }
 
-/* Search
- * ------------------------------------------------------------------------------------------------------------------------------
- */
+/* Search ----------------------------------------------------------------------------------------------------------- */
 
 static bool is_meant(const struct variable_query *query, const struct object *object)
 {
@@ -217,9 +213,7 @@ static int find_in(struct variable_search *search, size_t position, const struct
     return match.symbol->is_local ? 0 : prefer_copy(search, position, match.symbol, variable);
 }
 
-/* Reasons
- * -----------------------------------------------------------------------------------------------------------------------------
- */
+/* Reasons ---------------------------------------------------------------------------------------------------------- */
 
 /* What a search that found nothing came upon. */
 struct trace {
@@ -314,9 +308,7 @@ static int explain(const struct variable_query *query, const struct trace *trace
     return -ENOENT;
 }
 
-/* Bounds
- * ------------------------------------------------------------------------------------------------------------------------------
- */
+/* Bounds ----------------------------------------------------------------------------------------------------------- */
 
 /* Of a variable whose symbol has no size: up to the end of what the object has in memory there. */
 static uint64_t room_behind(const struct variable_search *search, const struct variable *variable)
@@ -351,9 +343,7 @@ static int check_bounds(const struct variable_search *search, const struct varia
     return -EINVAL;
 }
 
-/* Interface
- * ---------------------------------------------------------------------------------------------------------------------------
- */
+/* Interface -------------------------------------------------------------------------------------------------------- */
 
 static int find(struct variable_search *search, const struct variable_query *query, const struct wanted *wanted,
                 struct variable *variable, struct diag *diag)
