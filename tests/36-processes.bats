@@ -21,3 +21,7 @@ load lib/helper
 @test "posix_spawn and system within tracked calls" {
   meter_victim processes spawn
 }
+
+@test "forks while other threads are in sigaction, into namespaces where the child has its parent's process id" {
+  meter_victim lock-heirs fork
+}

@@ -5,6 +5,7 @@
 
 #include "preload/calls/read.h"
 #include "preload/machine/kernel_action.h"
+#include "preload/machine/own_lock.h"
 #include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/panic/abort.h"
@@ -225,6 +226,7 @@ void panic_leave(void)
 
 void delivery_init(const struct panic_config *config)
 {
+    own_lock_init();
     signals_init(entry);
     panic_init(config);
 }

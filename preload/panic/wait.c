@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "preload/machine/kernel_action.h"
+#include "preload/machine/own_lock.h"
 #include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
 
@@ -14,7 +15,6 @@
 #define REPORT_NS    SECOND_NS
 #define WAIT_STEP_NS UINT64_C(1000000)
 
-static _Atomic uint64_t owner; /* pid << 32 | tid of who reports */
 static _Atomic uint64_t until; /* monotonic ns: others wait until then */
 static _Atomic bool has_lingered;
 static const char timer_tag; /* its address tells our timer's signals */
@@ -58,18 +58,15 @@ bool panic_wait_is_timers(const siginfo_t *info)
     return info->si_code == SI_TIMER && info->si_ptr == (void *)(uintptr_t)&timer_tag;
 }
 
-/* An owner in another process is left from before a fork. */
 bool panic_wait_lock(void)
 {
-    uint64_t self = cpu_own_id();
     uint64_t limit_ns = now_ns() + REPORT_NS;
     struct timespec step = {.tv_nsec = (long)WAIT_STEP_NS};
 
     for (;;) {
-        uint64_t held = atomic_load(&owner);
         uint64_t now = now_ns();
 
-        if (held >> 32 != self >> 32 && atomic_compare_exchange_strong(&owner, &held, self))
+        if (own_lock_try(OWN_LOCK_REPORT))
             return true;
         if (now > limit_ns && now > atomic_load(&until))
             return false;
@@ -79,7 +76,7 @@ bool panic_wait_lock(void)
 
 void panic_wait_unlock(void)
 {
-    atomic_store(&owner, 0);
+    own_lock_leave(OWN_LOCK_REPORT);
 }
 
 /* Those of the signals that end programs which are not ignored. */

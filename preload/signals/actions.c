@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include "preload/machine/kernel_action.h"
+#include "preload/machine/own_lock.h"
 #include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/signals/masks.h"
@@ -18,7 +19,6 @@ static _Atomic uint64_t claimed;
 static _Atomic uint64_t ignored; /* of those: by the program, but not in the kernel */
 static struct kernel_action actions[KERNEL_SIGNALS];
 static _Atomic uint32_t action_version; /* odd while one is being changed */
-static _Atomic uint64_t lock_owner;     /* pid << 32 | tid */
 static uintptr_t restorer;              /* libc's */
 static uint64_t known_flags;            /* those that the kernel keeps */
 static unsigned spawning;
@@ -103,28 +103,6 @@ static struct kernel_action action_for_kernel(int signal, const struct kernel_ac
 /* The program's actions ---------------------------------------------------------------------------------------------
  */
 
-/* Short, without a fault in between, and all signals are blocked. An owner in another process is one that was alive
- * when this one was forked. */
-static void lock(uint64_t *ret_mask)
-{
-    uint64_t self = cpu_own_id();
-    uint64_t owner = 0;
-
-    own_mask_block_all(ret_mask);
-    while (!atomic_compare_exchange_strong(&lock_owner, &owner, self)) {
-        if (owner >> 32 == self >> 32) {
-            cpu_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
-            owner = 0;
-        }
-    }
-}
-
-static void unlock(const uint64_t *mask)
-{
-    atomic_store(&lock_owner, 0);
-    own_mask_restore(mask);
-}
-
 /* The lock is held. */
 static void action_store(int signal, const struct kernel_action *action)
 {
@@ -132,7 +110,8 @@ static void action_store(int signal, const struct kernel_action *action)
     bool is_ignored = action->handler == (uintptr_t)SIG_IGN;
     struct kernel_action kernel = action_for_kernel(signal, action);
 
-    atomic_fetch_add(&action_version, 1);
+    atomic_store(&action_version,
+                 atomic_load(&action_version) | 1); /* odd already: a child of fork, forked meanwhile */
     actions[signal] = *action;
     atomic_fetch_add(&action_version, 1);
     if (is_ignored && is_forced(signal))
@@ -206,11 +185,11 @@ int signals_change(int signal, const struct sigaction *given, struct sigaction *
     if (lane_is_borrowed()) {
         change_kernels(signal, given ? &next : NULL, &before);
     } else {
-        lock(&mask);
+        own_lock_take(OWN_LOCK_ACTIONS, &mask);
         before = actions[signal];
         if (given)
             action_store(signal, &next);
-        unlock(&mask);
+        own_lock_give(OWN_LOCK_ACTIONS, &mask);
     }
     if (ret_old)
         action_to_program(&before, ret_old);
@@ -227,13 +206,13 @@ bool signals_take_handler(int signal, uintptr_t handler)
         signals_set_default(signal);
         return true;
     }
-    lock(&mask);
+    own_lock_take(OWN_LOCK_ACTIONS, &mask);
     next = actions[signal];
     is_mine = next.handler == handler;
     next.handler = (uintptr_t)SIG_DFL;
     if (is_mine)
         action_store(signal, &next);
-    unlock(&mask);
+    own_lock_give(OWN_LOCK_ACTIONS, &mask);
     return is_mine;
 }
 
@@ -270,7 +249,7 @@ bool signals_claim(int signal)
 
     if (signal <= 0 || signal >= KERNEL_SIGNALS || signals_is_claimed(signal))
         return false;
-    lock(&mask);
+    own_lock_take(OWN_LOCK_ACTIONS, &mask);
     kernel_get(signal, &found);
     is_ours = found.handler != (uintptr_t)SIG_IGN && (restorer || learn_kernel(signal));
     if (is_ours) {
@@ -280,7 +259,7 @@ bool signals_claim(int signal)
     } else {
         kernel_set(signal, &found);
     }
-    unlock(&mask);
+    own_lock_give(OWN_LOCK_ACTIONS, &mask);
     return is_ours;
 }
 
@@ -292,24 +271,24 @@ void signals_release(void)
     if (atomic_load(&claimed) == 0)
         return;
     masks_settle();
-    lock(&mask);
+    own_lock_take(OWN_LOCK_ACTIONS, &mask);
     released = atomic_exchange(&claimed, 0);
     for (uint64_t left = released; left; left &= left - 1)
         kernel_set(__builtin_ctzll(left) + 1, &actions[__builtin_ctzll(left) + 1]);
     masks_claim_all(0);
-    unlock(&mask);
+    own_lock_give(OWN_LOCK_ACTIONS, &mask);
 }
 
 void signals_reclaim(void)
 {
     uint64_t mask;
 
-    lock(&mask);
+    own_lock_take(OWN_LOCK_ACTIONS, &mask);
     atomic_store(&claimed, released);
     masks_claim_all(released);
     for (uint64_t left = released; left; left &= left - 1)
         action_store(__builtin_ctzll(left) + 1, &actions[__builtin_ctzll(left) + 1]);
-    unlock(&mask);
+    own_lock_give(OWN_LOCK_ACTIONS, &mask);
 }
 
 /* exec --------------------------------------------------------------------------------------------------------------
@@ -366,12 +345,12 @@ static void spawn_count(int change)
         (change > 0 ? signals_exec_begin : signals_exec_failed)();
         return;
     }
-    lock(&mask);
+    own_lock_take(OWN_LOCK_ACTIONS, &mask);
     if (change > 0 && spawning++ == 0)
         set_ignored(atomic_load(&ignored));
     if (change < 0 && spawning > 0 && --spawning == 0)
         set_caught(atomic_load(&ignored));
-    unlock(&mask);
+    own_lock_give(OWN_LOCK_ACTIONS, &mask);
 }
 
 void signals_spawn_begin(void)
