@@ -23,7 +23,8 @@ static uintptr_t restorer;              /* libc's */
 static uint64_t known_flags;            /* those that the kernel keeps */
 static unsigned spawning;
 static int (*real_sigaction)(int, const struct sigaction *, struct sigaction *);
-static uint64_t released; /* were claimed; the lock is held */
+static unsigned releases; /* by threads that may take them back, and for good; the lock is held */
+static uint64_t released; /* what was claimed before the first of them; the lock is held */
 static signals_entry *entry;
 
 void signals_init(signals_entry *given)
@@ -267,15 +268,16 @@ void signals_release(void)
 {
     uint64_t mask;
 
-    released = 0;
-    if (atomic_load(&claimed) == 0)
+    if (!entry)
         return;
     masks_settle();
     own_lock_take(OWN_LOCK_ACTIONS, &mask);
-    released = atomic_exchange(&claimed, 0);
-    for (uint64_t left = released; left; left &= left - 1)
-        kernel_set(__builtin_ctzll(left) + 1, &actions[__builtin_ctzll(left) + 1]);
-    masks_claim_all(0);
+    if (releases++ == 0) {
+        released = atomic_exchange(&claimed, 0);
+        for (uint64_t left = released; left; left &= left - 1)
+            kernel_set(__builtin_ctzll(left) + 1, &actions[__builtin_ctzll(left) + 1]);
+        masks_claim_all(0);
+    }
     own_lock_give(OWN_LOCK_ACTIONS, &mask);
 }
 
@@ -283,11 +285,15 @@ void signals_reclaim(void)
 {
     uint64_t mask;
 
+    if (!entry)
+        return;
     own_lock_take(OWN_LOCK_ACTIONS, &mask);
-    atomic_store(&claimed, released);
-    masks_claim_all(released);
-    for (uint64_t left = released; left; left &= left - 1)
-        action_store(__builtin_ctzll(left) + 1, &actions[__builtin_ctzll(left) + 1]);
+    if (releases > 0 && --releases == 0) {
+        atomic_store(&claimed, released);
+        masks_claim_all(released);
+        for (uint64_t left = released; left; left &= left - 1)
+            action_store(__builtin_ctzll(left) + 1, &actions[__builtin_ctzll(left) + 1]);
+    }
     own_lock_give(OWN_LOCK_ACTIONS, &mask);
 }
 

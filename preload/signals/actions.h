@@ -37,7 +37,8 @@ bool signals_claim(int signal);
 
 bool signals_is_claimed(int signal);
 
-/* The program's actions become the kernel's, and nothing is virtual any more; and back. Context: any. */
+/* The program's actions become the kernel's, and nothing is virtual any more; and back, when each that has released
+ * them has reclaimed them. Not in a child of vfork, nor where rt_sigprocmask is forbidden. Context: any. */
 void signals_release(void);
 void signals_reclaim(void);
 
