@@ -60,6 +60,10 @@ crash_redis() {
   done
 }
 
+@test "filters that the kernel refuses, from four threads at once: faults behind them are panics" {
+  meter_victim confined-faults threads
+}
+
 @test "a program that has its system calls dispatched to a handler of its own" {
   run_bare "$(target dispatch)" dispatch
   assert_equal 0 "$bare_status" 'bare status'
@@ -70,6 +74,10 @@ crash_redis() {
   assert_truths
   release
   assert_same_as_bare
+}
+
+@test "a dispatch of system calls that the kernel refuses: a fault behind it is a panic" {
+  meter_end dispatch refused 1 crash_here
 }
 
 @test "threads that end in a handler, which has interrupted a function with an unaligned stack" {

@@ -52,15 +52,15 @@ __attribute__((visibility("hidden"))) long filter_calls_seccomp(long number, uns
 {
     bool is_filter = operation == SECCOMP_SET_MODE_FILTER || operation == SECCOMP_SET_MODE_STRICT;
     bool is_stopped;
-    struct confined_before before;
+    struct confined_filter filter;
     long result;
 
     if (!is_filter || lane_is_borrowed())
         return filter_calls_syscall(number, operation, flags, arguments);
     is_stopped = (flags & SECCOMP_FILTER_FLAG_TSYNC) && companion_stop();
-    confined_begin(operation == SECCOMP_SET_MODE_FILTER ? arguments : NULL, &before);
+    confined_begin(operation == SECCOMP_SET_MODE_FILTER ? arguments : NULL, &filter);
     result = filter_calls_syscall(number, operation, flags, arguments);
-    confined_end(&before, result >= 0);
+    confined_end(&filter, result >= 0);
     if (is_stopped && result < 0)
         companion_start();
     return result;
@@ -73,13 +73,47 @@ static bool is_credential(int option)
            option == PR_CAP_AMBIENT;
 }
 
+static bool is_dispatch(int option, const unsigned long *arguments)
+{
+    return option == PR_SET_SYSCALL_USER_DISPATCH && arguments[0] == PR_SYS_DISPATCH_ON;
+}
+
+static int change_filter(const unsigned long *arguments)
+{
+    struct confined_filter filter;
+    int result;
+
+    confined_begin(arguments[0] == SECCOMP_MODE_FILTER ? (const struct sock_fprog *)arguments[1] : NULL, &filter);
+    result = real_prctl(PR_SET_SECCOMP, arguments[0], arguments[1], arguments[2], arguments[3]);
+    confined_end(&filter, result == 0);
+    return result;
+}
+
+/* System calls come to the program as SIGSYS, those that a handler of ours makes as well. */
+static int change_dispatch(const unsigned long *arguments)
+{
+    int result;
+
+    signals_release();
+    result = real_prctl(PR_SET_SYSCALL_USER_DISPATCH, arguments[0], arguments[1], arguments[2], arguments[3]);
+    if (result != 0)
+        signals_reclaim();
+    return result;
+}
+
+static int change_credential(int option, const unsigned long *arguments)
+{
+    bool is_aside = companion_step_aside();
+    int result = real_prctl(option, arguments[0], arguments[1], arguments[2], arguments[3]);
+
+    companion_come_back(is_aside);
+    return result;
+}
+
 INTERPOSE(int, prctl)(int option, ...)
 {
     unsigned long arguments[4];
-    struct confined_before before;
-    bool is_stopped;
     va_list rest;
-    int result;
 
     va_start(rest, option);
     for (int i = 0; i < 4; i++)
@@ -87,16 +121,11 @@ INTERPOSE(int, prctl)(int option, ...)
     va_end(rest);
     if (!real_prctl)
         filter_calls_resolve();
-    if (option == PR_SET_SYSCALL_USER_DISPATCH && arguments[0] == PR_SYS_DISPATCH_ON && !lane_is_borrowed())
-        signals_release(); /* system calls come to the program as SIGSYS, those that a handler of ours makes as well */
-    if (option != PR_SET_SECCOMP || lane_is_borrowed()) {
-        is_stopped = is_credential(option) && companion_step_aside();
-        result = real_prctl(option, arguments[0], arguments[1], arguments[2], arguments[3]);
-        companion_come_back(is_stopped);
-        return result;
-    }
-    confined_begin(arguments[0] == SECCOMP_MODE_FILTER ? (const struct sock_fprog *)arguments[1] : NULL, &before);
-    result = real_prctl(option, arguments[0], arguments[1], arguments[2], arguments[3]);
-    confined_end(&before, result == 0);
-    return result;
+    if (is_credential(option))
+        return change_credential(option, arguments);
+    if (option == PR_SET_SECCOMP && !lane_is_borrowed())
+        return change_filter(arguments);
+    if (is_dispatch(option, arguments) && !lane_is_borrowed() && !confined_forbids_mask())
+        return change_dispatch(arguments);
+    return real_prctl(option, arguments[0], arguments[1], arguments[2], arguments[3]);
 }

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 
-uint64_t forbidden_calls[FORBIDDEN_CALLS / 64];
+uint32_t forbidden_by[FORBIDDEN_CALLS];
 static atomic_bool is_confined;
 
 bool forbidden_is_confined(void)
@@ -26,7 +26,7 @@ static bool is_any_forbidden(const uint16_t *numbers, size_t count)
 }
 
 /* Whatever panic.c and signals.c may ask of the kernel before the program goes on or ends. */
-bool forbidden_lets_handle(void)
+bool forbidden_would_let_handle(const uint64_t *forbidden)
 {
     static const uint16_t numbers[] = {SYS_rt_sigprocmask,  SYS_rt_sigaction,  SYS_rt_tgsigqueueinfo,
                                        SYS_rt_sigqueueinfo, SYS_rt_sigpending, SYS_rt_sigtimedwait,
@@ -35,7 +35,10 @@ bool forbidden_lets_handle(void)
                                        SYS_clock_gettime,   SYS_nanosleep,     SYS_mmap,
                                        SYS_mprotect,        SYS_munmap,        SYS_munlock};
 
-    return !is_any_forbidden(numbers, sizeof(numbers) / sizeof(numbers[0]));
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        if (forbidden[numbers[i] / 64] >> numbers[i] % 64 & 1)
+            return false;
+    return true;
 }
 
 bool forbidden_lets_attach(void)

@@ -1,4 +1,4 @@
-/* The system calls that the program's filters (seccomp(2)) kill for: a table of bits that processes/confined.c fills,
+/* The system calls that the program's filters (seccomp(2)) kill for: a table that processes/confined.c fills,
  * and that whoever makes system calls in the program's place asks first. */
 #ifndef CALLMETER_PRELOAD_MACHINE_FORBIDDEN_H
 #define CALLMETER_PRELOAD_MACHINE_FORBIDDEN_H
@@ -10,17 +10,18 @@ enum {
     FORBIDDEN_CALLS = 512, /* that a processor has, and some */
 };
 
-/* Those that a filter kills for, or asks somebody else about. */
-extern uint64_t forbidden_calls[FORBIDDEN_CALLS / 64] __attribute__((visibility("hidden")));
+/* How many filters kill for each, or ask somebody else about it; those that may yet be refused are among them. */
+extern uint32_t forbidden_by[FORBIDDEN_CALLS] __attribute__((visibility("hidden")));
 
 /* Context: any. */
 static inline bool forbidden_is(unsigned number)
 {
-    return __atomic_load_n(&forbidden_calls[number / 64], __ATOMIC_RELAXED) >> number % 64 & 1;
+    return __atomic_load_n(&forbidden_by[number], __ATOMIC_RELAXED) != 0;
 }
 
-/* Panics can be handled, and the program's handlers called. Context: any. */
-bool forbidden_lets_handle(void);
+/* Panics can be handled, and the program's handlers called, where only what a filter has in its set of bits is
+ * forbidden. Context: any. */
+bool forbidden_would_let_handle(const uint64_t *forbidden);
 
 /* A thread can be given a lane. Context: hot. */
 bool forbidden_lets_attach(void);

@@ -11,7 +11,6 @@
 
 enum own_lock {
     OWN_LOCK_ACTIONS, /* the program's actions of signals */
-    OWN_LOCK_FILTERS, /* what filters forbid */
     OWN_LOCK_REPORT,  /* of a panic: held until the program ends, and with signals open; by own_lock_try alone */
     OWN_LOCKS,
 };

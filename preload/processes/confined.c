@@ -1,6 +1,8 @@
 #include "preload/processes/confined.h"
 
 #include <linux/seccomp.h>
+#include <stdatomic.h>
+#include <stddef.h>
 #include <sys/syscall.h>
 
 #include "preload/machine/filter.h"
@@ -9,6 +11,14 @@
 #include "preload/signals/actions.h"
 #include "preload/threads/attach.h"
 
+/* A filter that is in place kills for rt_sigprocmask: nothing of ours runs under it, not even here. */
+static atomic_bool is_mask_forbidden;
+
+bool confined_forbids_mask(void)
+{
+    return atomic_load(&is_mask_forbidden);
+}
+
 static bool is_killed_for(uint32_t answer)
 {
     uint32_t action = answer & SECCOMP_RET_ACTION_FULL;
@@ -16,43 +26,62 @@ static bool is_killed_for(uint32_t answer)
     return action != SECCOMP_RET_ALLOW && action != SECCOMP_RET_LOG && action != SECCOMP_RET_ERRNO;
 }
 
-static void forbid(unsigned number)
+static bool has(const struct confined_filter *filter, unsigned number)
 {
-    __atomic_fetch_or(&forbidden_calls[number / 64], UINT64_C(1) << number % 64, __ATOMIC_RELAXED);
+    return filter->forbidden[number / 64] >> number % 64 & 1;
 }
 
-static void learn(const struct sock_fprog *program)
+static void learn(const struct sock_fprog *program, struct confined_filter *filter)
 {
     unsigned length = program ? filter_length(program) : 0;
 
-    for (unsigned number = 0; number < FORBIDDEN_CALLS; number++) {
+    for (unsigned number = 0; number < FORBIDDEN_CALLS; number++)
         if (program ? length > 0 && is_killed_for(filter_run(program->filter, length, number))
                     : number != SYS_read && number != SYS_write && number != SYS_exit && number != SYS_rt_sigreturn)
-            forbid(number);
-    }
+            filter->forbidden[number / 64] |= UINT64_C(1) << number % 64;
 }
 
-void confined_begin(const struct sock_fprog *program, struct confined_before *ret_before)
+static void assume_all(struct confined_filter *filter)
 {
-    lane_prepare();
-    ret_before->is_released = false;
     for (size_t i = 0; i < FORBIDDEN_CALLS / 64; i++)
-        ret_before->forbidden[i] = forbidden_calls[i];
-    learn(program);
-    if (!forbidden_lets_handle()) {
-        signals_release();
-        ret_before->is_released = true;
-    }
+        filter->forbidden[i] = UINT64_MAX;
 }
 
-void confined_end(const struct confined_before *before, bool is_done)
+static void forbid(const struct confined_filter *filter, uint32_t change)
 {
-    if (is_done) {
+    for (unsigned number = 0; number < FORBIDDEN_CALLS; number++)
+        if (has(filter, number))
+            __atomic_fetch_add(&forbidden_by[number], change, __ATOMIC_RELAXED);
+}
+
+void confined_begin(const struct sock_fprog *program, struct confined_filter *ret_filter)
+{
+    bool is_quiet = confined_forbids_mask();
+
+    *ret_filter = (struct confined_filter){.is_released = false};
+    if (is_quiet) {
+        assume_all(ret_filter);
+    } else {
+        lane_prepare();
+        learn(program, ret_filter);
+    }
+    forbid(ret_filter, 1);
+    if (is_quiet || forbidden_would_let_handle(ret_filter->forbidden))
+        return;
+    signals_release();
+    ret_filter->is_released = true;
+}
+
+/* Where the filter is in place, no system call may be made here. */
+void confined_end(const struct confined_filter *filter, bool is_in_place)
+{
+    if (is_in_place) {
         forbidden_set_confined();
+        if (has(filter, SYS_rt_sigprocmask))
+            atomic_store(&is_mask_forbidden, true);
         return;
     }
-    for (size_t i = 0; i < FORBIDDEN_CALLS / 64; i++)
-        __atomic_store_n(&forbidden_calls[i], before->forbidden[i], __ATOMIC_RELAXED);
-    if (before->is_released)
+    forbid(filter, UINT32_MAX);
+    if (filter->is_released)
         signals_reclaim();
 }

@@ -11,16 +11,19 @@
 
 #include "preload/machine/forbidden.h"
 
-/* What was forbidden before. */
-struct confined_before {
+/* What a filter would forbid. */
+struct confined_filter {
     uint64_t forbidden[FORBIDDEN_CALLS / 64];
-    bool is_released;
+    bool is_released; /* the signals are, for it */
 };
 
-/* Around the system call that puts a filter on the calling thread: NULL for the strict mode of old, which lets four
- * system calls. Not in a child of vfork: it confines itself for what it is about to exec, and what it would write here
- * is its parent's. Context: any. */
-void confined_begin(const struct sock_fprog *program, struct confined_before *ret_before);
-void confined_end(const struct confined_before *before, bool is_done);
+/* Around the system call that puts a filter on the calling thread; its program, or NULL for the strict mode of old,
+ * which lets four system calls. Several threads may be at it. Not in a child of vfork: it confines itself for what it
+ * is about to exec, and what it would write here is its parent's. Context: any. */
+void confined_begin(const struct sock_fprog *program, struct confined_filter *ret_filter);
+void confined_end(const struct confined_filter *filter, bool is_in_place);
+
+/* A filter that is in place kills for rt_sigprocmask. The signals are the program's for good then. Context: any. */
+bool confined_forbids_mask(void);
 
 #endif

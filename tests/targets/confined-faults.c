@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -17,6 +18,8 @@
 
 enum {
     ALLOWED_MAX = 64,
+    THREADS = 4,
+    ATTEMPTS = 5000,
 };
 
 static uintptr_t volatile null_address;
@@ -104,6 +107,20 @@ static void confine_badly(void)
         _exit(77);
 }
 
+/* One that would kill for all that a panic needs, but is none: the kernel reads on. */
+static void *confine_badly_often(void *context)
+{
+    struct sock_filter code[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS), {.code = UINT16_MAX}};
+    struct sock_fprog program = {.len = 2, .filter = code};
+
+    for (int i = 0; i < ATTEMPTS; i++)
+        if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0)
+            _exit(77);
+    return context;
+}
+
+static void confine_not(void) {}
+
 static void child(void (*confine_self)(void))
 {
     if (is_way("jump") || is_way("handler-exit"))
@@ -158,8 +175,22 @@ static void run_badly(void)
     printf("truth crash_here panic=4 abandoned=2\n");
 }
 
+static void run_threads(void)
+{
+    pthread_t threads[THREADS];
+
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, confine_badly_often, NULL);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    run_ways(confine_not);
+    printf("truth crash_here panic=4 abandoned=2\n");
+}
+
 static const struct victim_mode modes[] = {
-    {"few", run_few}, {"fewer", run_fewer}, {"files", run_files}, {"badly", run_badly}, {NULL, NULL},
+    {"few", run_few},     {"fewer", run_fewer},     {"files", run_files},
+    {"badly", run_badly}, {"threads", run_threads}, {NULL, NULL},
 };
 
 int main(int argc, char **argv)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -10,6 +11,7 @@
 
 static volatile char selector = SYSCALL_DISPATCH_FILTER_ALLOW;
 static volatile int dispatched;
+static uintptr_t volatile null_address;
 
 static void handle(int number, siginfo_t *info, void *context)
 {
@@ -24,6 +26,20 @@ TRACKED void call_here(void)
     selector = SYSCALL_DISPATCH_FILTER_BLOCK;
     syscall(SYS_getuid);
     TOUCH();
+}
+
+TRACKED void crash_here(void)
+{
+    *(volatile int *)null_address = 1;
+    TOUCH();
+}
+
+/* The kernel refuses a range of addresses without an end, and the program then faults. */
+static void run_refused(void)
+{
+    printf("refused: %d\n", prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 1, 0, NULL));
+    fflush(stdout);
+    crash_here();
 }
 
 static void run_dispatch(void)
@@ -44,6 +60,7 @@ static void run_dispatch(void)
 
 static const struct victim_mode modes[] = {
     {"dispatch", run_dispatch},
+    {"refused", run_refused},
     {NULL, NULL},
 };
 
