@@ -34,7 +34,8 @@ static struct bulk *bulk_of(void *memory)
     return memory ? (struct bulk *)memory - 1 : NULL;
 }
 
-static void *begin(struct bulk *bulk, size_t bytes)
+/* The memory behind the header, which is written; NULL stays NULL. */
+static void *with_size(struct bulk *bulk, size_t bytes)
 {
     if (!bulk)
         return NULL;
@@ -69,7 +70,7 @@ void *bulk_calloc(size_t count, size_t size)
 
     if (!bytes_of(count, size, &bytes))
         return NULL;
-    return begin(is_mapped(bytes) ? map(bytes) : calloc(1, bytes), bytes);
+    return with_size(is_mapped(bytes) ? map(bytes) : calloc(1, bytes), bytes);
 }
 
 /* From the heap to a mapping, or back. */
@@ -96,7 +97,7 @@ void *bulk_resize(void *memory, size_t count, size_t size)
         return NULL;
     if (is_mapped(old->bytes) != is_mapped(bytes))
         return move(old, bytes);
-    return begin(is_mapped(bytes) ? remap(old, bytes) : realloc(old, bytes), bytes);
+    return with_size(is_mapped(bytes) ? remap(old, bytes) : realloc(old, bytes), bytes);
 }
 
 void bulk_free(void *memory)

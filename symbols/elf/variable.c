@@ -265,7 +265,7 @@ static void trace_add(struct trace *trace, struct variable_search *search, size_
 }
 
 /* Appends to the text of a diag. */
-__attribute__((format(printf, 2, 3))) static void note(struct diag *diag, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void append(struct diag *diag, const char *format, ...)
 {
     char text[sizeof(diag->text)];
     va_list arguments;
@@ -276,7 +276,7 @@ __attribute__((format(printf, 2, 3))) static void note(struct diag *diag, const 
     diag_set(diag, "%s; %s", diag->text, text);
 }
 
-static int explain(const struct variable_query *query, const struct trace *trace, struct diag *diag)
+static int explain_absence(const struct variable_query *query, const struct trace *trace, struct diag *diag)
 {
     char quoted[DIAG_QUOTE_BYTES];
     const char *name = diag_quote(quoted, query->name);
@@ -299,12 +299,12 @@ static int explain(const struct variable_query *query, const struct trace *trace
         diag_set(diag, "no variable called %s in %s or its %zu %s", name, trace->first->base_name, trace->searched - 1,
                  trace->searched == 2 ? "library" : "libraries");
     if (trace->has_function)
-        note(diag, "that is a function");
+        append(diag, "that is a function");
     else if (trace->suggestion.nearest)
-        note(diag, "did you mean \"%s\"?", trace->suggestion.nearest);
+        append(diag, "did you mean \"%s\"?", trace->suggestion.nearest);
     if (trace->stripped && (query->object || trace->stripped->is_executable))
-        note(diag, "%s is stripped and shows only what it exports: a package with its debug symbols helps",
-             trace->stripped->base_name);
+        append(diag, "%s is stripped and shows only what it exports: a package with its debug symbols helps",
+               trace->stripped->base_name);
     return -ENOENT;
 }
 
@@ -345,8 +345,8 @@ static int check_bounds(const struct variable_search *search, const struct varia
 
 /* Interface -------------------------------------------------------------------------------------------------------- */
 
-static int find(struct variable_search *search, const struct variable_query *query, const struct wanted *wanted,
-                struct variable *variable, struct diag *diag)
+static int find_first(struct variable_search *search, const struct variable_query *query, const struct wanted *wanted,
+                      struct variable *variable, struct diag *diag)
 {
     struct trace trace = {.suggestion = {.word = wanted->name}};
 
@@ -359,7 +359,7 @@ static int find(struct variable_search *search, const struct variable_query *que
     for (size_t i = 0; i < search->count; i++)
         if (is_meant(query, search->objects[i]))
             trace_add(&trace, search, i, wanted);
-    return explain(query, &trace, diag);
+    return explain_absence(query, &trace, diag);
 }
 
 int variable_find(struct variable_search *search, const struct variable_query *query, struct variable *ret_variable,
@@ -370,7 +370,7 @@ int variable_find(struct variable_search *search, const struct variable_query *q
     int result = wanted_init(&wanted, query->name);
 
     if (result == 0)
-        result = find(search, query, &wanted, &variable, diag);
+        result = find_first(search, query, &wanted, &variable, diag);
     if (result == -ENOMEM)
         diag_set(diag, "%s", strerror(ENOMEM));
     if (result == 0)

@@ -144,7 +144,7 @@ static enum plan_reason doubt_of(const struct scan_result *result, const struct 
     return result->jumps_to_entry ? PLAN_REASON_JUMP_TO_ENTRY : PLAN_REASON_NONE;
 }
 
-static void settle(struct patch_plan *plan, enum plan_mode mode, enum plan_reason reason)
+static void set_answer(struct patch_plan *plan, enum plan_mode mode, enum plan_reason reason)
 {
     plan->mode = mode;
     plan->reason = reason;
@@ -170,11 +170,11 @@ void plan_function(const struct plan_request *request, struct patch_plan *ret_pl
     if (reason == PLAN_REASON_NONE && !is_movable(ret_plan))
         reason = PLAN_REASON_UNMOVABLE;
     if (reason != PLAN_REASON_NONE) {
-        settle(ret_plan, PLAN_REFUSED, reason);
+        set_answer(ret_plan, PLAN_REFUSED, reason);
         return;
     }
     reason = special != PLAN_REASON_NONE ? special : doubt_of(&result, request);
-    settle(ret_plan, reason == PLAN_REASON_NONE ? PLAN_FULL : PLAN_COUNT, reason);
+    set_answer(ret_plan, reason == PLAN_REASON_NONE ? PLAN_FULL : PLAN_COUNT, reason);
 }
 
 const char *plan_reason_text(enum plan_reason reason)

@@ -50,7 +50,7 @@ static void fail(struct sink *sink, int error, const char *what, uint64_t addres
              error == -ERANGE ? "is out of reach from the copy" : "cannot be rewritten for another address");
 }
 
-static uint64_t place(const struct sink *sink)
+static uint64_t address_of_next(const struct sink *sink)
 {
     return sink->address + sink->relocated->code_bytes;
 }
@@ -73,7 +73,7 @@ static void put_byte(struct sink *sink, uint8_t byte)
 /* A displacement to `target` that is counted from `trailing` bytes behind itself. */
 static void put_displacement(struct sink *sink, uint64_t target, size_t trailing, const char *what)
 {
-    int64_t distance = (int64_t)(target - (place(sink) + 4 + trailing));
+    int64_t distance = (int64_t)(target - (address_of_next(sink) + 4 + trailing));
     int32_t displacement = (int32_t)distance;
     uint8_t bytes[4];
 

@@ -221,8 +221,8 @@ static void explain_place(const struct resolve_search *search, struct resolve_ta
         resolve_add_reason(target, "%s has %s", program->base_name, program->build_id ? program->build_id : "none");
 }
 
-static void explain(const struct resolve_search *search, const struct resolve_trace *trace,
-                    struct resolve_target *target)
+static void explain_absence(const struct resolve_search *search, const struct resolve_trace *trace,
+                            struct resolve_target *target)
 {
     const struct manifest_function *function = &search->manifest->functions[target->function];
     const char *what = function->is_glob ? "no function matches" : "no function of that name";
@@ -288,7 +288,7 @@ int resolve_search_all(struct resolve_search *search)
             continue;
         target = resolve_list_append(&search->lists[i], i, NULL);
         if (target)
-            explain(search, &traces[i], target);
+            explain_absence(search, &traces[i], target);
         else
             result = -ENOMEM;
     }

@@ -101,7 +101,7 @@ static int add_test(struct parser *parser, const struct condition_domain *domain
 }
 
 /* There are fewer joints than tests, so NODES_MAX holds them. */
-static int join(struct parser *parser, enum node_type type, int left, int right)
+static int join_nodes(struct parser *parser, enum node_type type, int left, int right)
 {
     if (right < 0)
         return right;
@@ -170,7 +170,7 @@ static int join_list(struct parser *parser, const struct condition_domain *domai
         test = add_test(parser, domain, &range);
         if (test < 0)
             return test;
-        node = node < 0 ? test : join(parser, negate ? NODE_AND : NODE_OR, node, test);
+        node = node < 0 ? test : join_nodes(parser, negate ? NODE_AND : NODE_OR, node, test);
     }
     return node;
 }
@@ -253,7 +253,7 @@ static int read_both(struct parser *parser, bool negate)
     int node = read_single(parser, negate);
 
     while (node >= 0 && condition_accept(&parser->scanner, "&&"))
-        node = join(parser, negate ? NODE_OR : NODE_AND, node, read_single(parser, negate));
+        node = join_nodes(parser, negate ? NODE_OR : NODE_AND, node, read_single(parser, negate));
     return node;
 }
 
@@ -262,7 +262,7 @@ static int read_either(struct parser *parser, bool negate)
     int node = read_both(parser, negate);
 
     while (node >= 0 && condition_accept(&parser->scanner, "||"))
-        node = join(parser, negate ? NODE_AND : NODE_OR, node, read_both(parser, negate));
+        node = join_nodes(parser, negate ? NODE_AND : NODE_OR, node, read_both(parser, negate));
     return node;
 }
 
@@ -292,8 +292,8 @@ static uint64_t source_mask(enum condition_source source)
 }
 
 /* Writes the tests of a subtree from tests[first] on. The depth of the recursion is at most the number of tests. */
-static void emit(const struct parser *parser, uint16_t index, uint16_t first, uint16_t on_true, uint16_t on_false,
-                 struct condition_test *tests)
+static void write_tests(const struct parser *parser, uint16_t index, uint16_t first, uint16_t on_true,
+                        uint16_t on_false, struct condition_test *tests)
 {
     const struct node *node = &parser->nodes[index];
     uint16_t second;
@@ -310,13 +310,13 @@ static void emit(const struct parser *parser, uint16_t index, uint16_t first, ui
     }
     second = (uint16_t)(first + parser->nodes[node->left].test_count);
     if (node->type == NODE_AND)
-        emit(parser, node->left, first, second, on_false, tests);
+        write_tests(parser, node->left, first, second, on_false, tests);
     else
-        emit(parser, node->left, first, on_true, second, tests);
-    emit(parser, node->right, second, on_true, on_false, tests);
+        write_tests(parser, node->left, first, on_true, second, tests);
+    write_tests(parser, node->right, second, on_true, on_false, tests);
 }
 
-static int compile(struct parser *parser, struct condition *ret_condition)
+static int compile_text(struct parser *parser, struct condition *ret_condition)
 {
     struct condition_test *tests;
     const int root = read_all(parser);
@@ -326,7 +326,7 @@ static int compile(struct parser *parser, struct condition *ret_condition)
     tests = calloc(parser->test_count, sizeof *tests);
     if (!tests)
         return -ENOMEM;
-    emit(parser, (uint16_t)root, 0, CONDITION_TRUE, CONDITION_FALSE, tests);
+    write_tests(parser, (uint16_t)root, 0, CONDITION_TRUE, CONDITION_FALSE, tests);
     *ret_condition = (struct condition){.tests = tests, .count = parser->test_count};
     return 0;
 }
@@ -339,7 +339,7 @@ int condition_compile(const char *text, enum value_type returns, struct conditio
 
     if (parser) {
         *parser = (struct parser){.scanner = {.at = text, .diag = diag}, .returns = returns};
-        result = compile(parser, ret_condition);
+        result = compile_text(parser, ret_condition);
     }
     if (result == -ENOMEM)
         diag_set(diag, "out of memory");
