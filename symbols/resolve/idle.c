@@ -29,21 +29,21 @@ static bool resolve_is_idle_version(const struct resolution *resolution, size_t 
 }
 
 /* Does the entry have the same series already? A C++ constructor has two symbols of one demangled name. */
-static bool resolve_is_repeated(const struct resolution *resolution, const struct resolve_place *places, size_t i)
+static bool resolve_is_repeated(const struct resolution *resolution, const struct resolve_notes *notes, size_t i)
 {
-    size_t twin = places[i].twin_of;
+    size_t twin = notes[i].twin_of;
 
     return twin != SIZE_MAX && resolution->targets[twin].function == resolution->targets[i].function;
 }
 
-static bool resolve_is_idle(struct resolution *resolution, const struct resolve_place *places, size_t i)
+static bool resolve_is_idle(struct resolution *resolution, const struct resolve_notes *notes, size_t i)
 {
     const struct resolve_target *target = &resolution->targets[i];
     size_t other;
 
     if (target->state != RESOLVE_FOUND)
         return false;
-    if (resolve_is_repeated(resolution, places, i))
+    if (resolve_is_repeated(resolution, notes, i))
         return true;
     if (!resolve_is_idle_version(resolution, i, &other))
         return false;
@@ -53,7 +53,7 @@ static bool resolve_is_idle(struct resolution *resolution, const struct resolve_
 }
 
 /* Nobody is same_as one of those: they are repeated or refused. */
-int resolve_drop_idle(struct resolution *resolution, const struct resolve_place *places)
+int resolve_drop_idle(struct resolution *resolution, const struct resolve_notes *notes)
 {
     struct resolve_target *targets = resolution->targets;
     size_t *moved_to = bulk_calloc(resolution->count + 1, sizeof(*moved_to));
@@ -62,7 +62,7 @@ int resolve_drop_idle(struct resolution *resolution, const struct resolve_place 
     size_t kept = 0;
 
     for (size_t i = 0; i < resolution->count && result == 0; i++)
-        is_idle[i] = resolve_is_idle(resolution, places, i);
+        is_idle[i] = resolve_is_idle(resolution, notes, i);
     for (size_t i = 0; i < resolution->count && result == 0; i++) {
         if (is_idle[i]) {
             resolve_target_finish(&targets[i]);

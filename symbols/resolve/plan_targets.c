@@ -123,7 +123,7 @@ static void resolve_plan_limit(struct resolve_target *target)
     resolve_add_reason(target, "%s", target->object->limit_reason);
 }
 
-static int resolve_plan_one(struct resolve_target *target, const struct resolve_place *place, bool has_shadow_stack)
+static int resolve_plan_one(struct resolve_target *target, const struct resolve_notes *notes, bool has_shadow_stack)
 {
     const char *forbidden = resolve_plan_forbidden(target);
     int result;
@@ -133,9 +133,9 @@ static int resolve_plan_one(struct resolve_target *target, const struct resolve_
         resolve_add_reason(target, "%s", forbidden);
         return 0;
     }
-    if (place->is_unplanned)
+    if (notes->is_unplanned)
         return 0;
-    result = resolve_plan_code(target, place->lookup, has_shadow_stack, &target->plan);
+    result = resolve_plan_code(target, notes->lookup, has_shadow_stack, &target->plan);
     resolve_plan_limit(target);
     return result;
 }
@@ -152,7 +152,7 @@ struct resolve_shared {
 };
 
 static int resolve_share_places(const struct manifest *manifest, const struct resolve_target *targets,
-                                const struct resolve_place *places, size_t count, struct resolve_shared *shared)
+                                const struct resolve_notes *notes, size_t count, struct resolve_shared *shared)
 {
     struct hash hash;
 
@@ -164,7 +164,7 @@ static int resolve_share_places(const struct manifest *manifest, const struct re
 
         shared[i].first = i;
         shared[i].hook = SIZE_MAX;
-        if (targets[i].state != RESOLVE_FOUND || places[i].twin_of != SIZE_MAX)
+        if (targets[i].state != RESOLVE_FOUND || notes[i].twin_of != SIZE_MAX)
             continue;
         for (other = hash_first(&hash, key); other != HASH_END; other = hash_next(&hash, other)) {
             if (targets[other].object == targets[i].object && targets[other].address == targets[i].address)
@@ -230,7 +230,7 @@ static void resolve_note_twin(const struct manifest *manifest, const struct reso
 
 /* Gives target i its share of what the first at its address was found to be. */
 static int resolve_settle_target(const struct manifest *manifest, struct resolve_values *values,
-                                 const struct resolve_place *place, size_t i, struct resolve_shared *shared,
+                                 const struct resolve_notes *notes, size_t i, struct resolve_shared *shared,
                                  struct resolve_target *target)
 {
     int result = 0;
@@ -238,7 +238,7 @@ static int resolve_settle_target(const struct manifest *manifest, struct resolve
     target->plan = shared->plan;
     memcpy(target->reason, shared->reason, sizeof(target->reason));
     resolve_apply_mode(manifest->functions[target->function].mode, shared->is_timed, target);
-    if (target->plan.mode != PLAN_REFUSED && !place->is_unplanned)
+    if (target->plan.mode != PLAN_REFUSED && !notes->is_unplanned)
         result = resolve_locate_values(values, target);
     if (result < 0 || target->plan.mode == PLAN_REFUSED)
         return result;
@@ -246,22 +246,22 @@ static int resolve_settle_target(const struct manifest *manifest, struct resolve
         shared->hook = i;
     else
         target->same_as = shared->hook;
-    resolve_note_clones(target, place->lookup);
+    resolve_note_clones(target, notes->lookup);
     return 0;
 }
 
 static int resolve_plan_firsts(const struct resolve_options *options, struct resolve_target *targets,
-                               const struct resolve_place *places, size_t count, struct resolve_shared *shared)
+                               const struct resolve_notes *notes, size_t count, struct resolve_shared *shared)
 {
     int result = 0;
 
     for (size_t i = 0; i < count && result == 0; i++) {
-        if (targets[i].state != RESOLVE_FOUND || places[i].twin_of != SIZE_MAX || shared[i].first != i)
+        if (targets[i].state != RESOLVE_FOUND || notes[i].twin_of != SIZE_MAX || shared[i].first != i)
             continue;
-        result = resolve_plan_one(&targets[i], &places[i], options->has_shadow_stack);
+        result = resolve_plan_one(&targets[i], &notes[i], options->has_shadow_stack);
         shared[i].plan = targets[i].plan;
         shared[i].object = targets[i].object;
-        shared[i].is_planned = !places[i].is_unplanned && targets[i].plan.mode != PLAN_REFUSED;
+        shared[i].is_planned = !notes[i].is_unplanned && targets[i].plan.mode != PLAN_REFUSED;
     }
     return result;
 }
@@ -304,7 +304,7 @@ static int resolve_check_branches(struct resolve_shared *shared, size_t count)
 
 /* Hands each target its part: of those at one address the first comes first. */
 static int resolve_settle(const struct manifest *manifest, struct resolve_values *values,
-                          struct resolve_target *targets, const struct resolve_place *places, size_t count,
+                          struct resolve_target *targets, const struct resolve_notes *notes, size_t count,
                           struct resolve_shared *shared)
 {
     int result = 0;
@@ -314,8 +314,8 @@ static int resolve_settle(const struct manifest *manifest, struct resolve_values
 
         if (targets[i].state != RESOLVE_FOUND)
             continue;
-        if (places[i].twin_of != SIZE_MAX) {
-            resolve_note_twin(manifest, targets, places[i].twin_of, &targets[i]);
+        if (notes[i].twin_of != SIZE_MAX) {
+            resolve_note_twin(manifest, targets, notes[i].twin_of, &targets[i]);
             continue;
         }
         if (shared[i].first == i) {
@@ -323,24 +323,24 @@ static int resolve_settle(const struct manifest *manifest, struct resolve_values
                 resolve_add_reason(&targets[i], "%s", plan_reason_text(own->plan.reason));
             memcpy(own->reason, targets[i].reason, sizeof(own->reason));
         }
-        result = resolve_settle_target(manifest, values, &places[i], i, own, &targets[i]);
+        result = resolve_settle_target(manifest, values, &notes[i], i, own, &targets[i]);
     }
     return result;
 }
 
 int resolve_plan_targets(const struct manifest *manifest, const struct resolve_options *options,
                          struct resolve_values *values, struct resolve_target *targets,
-                         const struct resolve_place *places, size_t count)
+                         const struct resolve_notes *notes, size_t count)
 {
     struct resolve_shared *shared = bulk_calloc(count + 1, sizeof(*shared));
-    int result = shared ? resolve_share_places(manifest, targets, places, count, shared) : -ENOMEM;
+    int result = shared ? resolve_share_places(manifest, targets, notes, count, shared) : -ENOMEM;
 
     if (result == 0)
-        result = resolve_plan_firsts(options, targets, places, count, shared);
+        result = resolve_plan_firsts(options, targets, notes, count, shared);
     if (result == 0)
         result = resolve_check_branches(shared, count);
     if (result == 0)
-        result = resolve_settle(manifest, values, targets, places, count, shared);
+        result = resolve_settle(manifest, values, targets, notes, count, shared);
     bulk_free(shared);
     return result;
 }

@@ -8,12 +8,12 @@
 #include "symbols/resolve/resolution.h"
 
 struct manifest;
-struct resolve_place;
+struct resolve_notes;
 struct resolve_values;
 
 /* Fills same_as, plan, values and reason of all found targets. -ENOMEM. */
 int resolve_plan_targets(const struct manifest *manifest, const struct resolve_options *options,
                          struct resolve_values *values, struct resolve_target *targets,
-                         const struct resolve_place *places, size_t count);
+                         const struct resolve_notes *notes, size_t count);
 
 #endif

@@ -13,7 +13,7 @@
 #include "symbols/resolve/target_values.h"
 #include "symbols/resolve/targets.h"
 
-static int name_targets(const struct manifest *manifest, struct resolution *resolution, struct resolve_place *places)
+static int name_targets(const struct manifest *manifest, struct resolution *resolution, struct resolve_notes *notes)
 {
     size_t *twin_of = bulk_calloc(resolution->count + 1, sizeof(*twin_of));
     int result;
@@ -22,7 +22,7 @@ static int name_targets(const struct manifest *manifest, struct resolution *reso
         return -ENOMEM;
     result = resolve_name_targets(manifest, resolution->targets, resolution->count, twin_of);
     for (size_t i = 0; i < resolution->count && result == 0; i++)
-        places[i].twin_of = twin_of[i];
+        notes[i].twin_of = twin_of[i];
     bulk_free(twin_of);
     return result;
 }
@@ -46,7 +46,7 @@ int resolve_manifest(const struct manifest *manifest, struct object *const *obje
 {
     struct resolve_search search = {.manifest = manifest, .options = options};
     struct resolution resolution = {0};
-    struct resolve_place *places = NULL;
+    struct resolve_notes *notes = NULL;
     struct resolve_values values = {.manifest = manifest};
     int result = resolve_search_init(&search, objects, object_count);
 
@@ -54,17 +54,17 @@ int resolve_manifest(const struct manifest *manifest, struct object *const *obje
     if (result == 0)
         result = resolve_search_all(&search);
     if (result == 0)
-        result = resolve_search_join(&search, &resolution.targets, &places, &resolution.count);
+        result = resolve_search_join(&search, &resolution.targets, &notes, &resolution.count);
     if (result == 0)
-        result = name_targets(manifest, &resolution, places);
+        result = name_targets(manifest, &resolution, notes);
     if (result == 0)
-        result = resolve_plan_targets(manifest, options, &values, resolution.targets, places, resolution.count);
+        result = resolve_plan_targets(manifest, options, &values, resolution.targets, notes, resolution.count);
     if (result == 0)
-        result = resolve_drop_idle(&resolution, places);
+        result = resolve_drop_idle(&resolution, notes);
     if (result == 0)
         result = resolve_note_inlined(&values, options->inlined_bytes_max, &resolution);
     resolve_values_finish(&values);
-    bulk_free(places);
+    bulk_free(notes);
     resolve_search_finish(&search);
     if (result < 0) {
         diag_set(diag, "resolving the manifest's functions: %s", strerror(-result));

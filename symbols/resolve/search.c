@@ -83,7 +83,7 @@ static bool is_meant(const struct manifest_function *function, const struct reso
 }
 
 /* Finds the code of an IFUNC: what its resolver picks, where that can be told. */
-static void set_ifunc(const struct resolve_search *search, struct resolve_target *target, struct resolve_place *place)
+static void set_ifunc(const struct resolve_search *search, struct resolve_target *target, struct resolve_notes *notes)
 {
     const struct object *object = target->object;
     const struct symbol *code;
@@ -91,14 +91,14 @@ static void set_ifunc(const struct resolve_search *search, struct resolve_target
     uint64_t address;
 
     if (!search->options->ifunc) {
-        place->is_unplanned = true;
+        notes->is_unplanned = true;
         target->plan.mode = PLAN_FULL;
         resolve_add_reason(target, "an IFUNC: which code it stands for is chosen when the program runs");
         return;
     }
     address = search->options->ifunc(object, target->symbol, search->options->context);
     if (address == 0 || !object_code(object, address - object->load_bias, &bytes)) {
-        place->is_unplanned = true;
+        notes->is_unplanned = true;
         target->plan.mode = PLAN_REFUSED;
         resolve_add_reason(target,
                            address ? "an IFUNC whose code is not in %s" : "an IFUNC whose code in %s is unknown",
@@ -126,7 +126,7 @@ static int add_symbol(struct resolve_search *search, size_t function, struct res
     target->address = symbol->address;
     target->size = symbol->size ? symbol->size : resolve_place_size(object->object, symbol->address);
     if (symbol->is_ifunc)
-        set_ifunc(search, target, &list->places[list->count - 1]);
+        set_ifunc(search, target, &list->notes[list->count - 1]);
     return 0;
 }
 
@@ -167,7 +167,7 @@ static int add_place(struct resolve_search *search, size_t function, bool *ret_i
         target = resolve_list_append(list, function, object->lookup);
         if (!target)
             return -ENOMEM;
-        result = resolve_place_in(wanted, object->object, target, &list->places[list->count - 1].is_unplanned);
+        result = resolve_place_in(wanted, object->object, target, &list->notes[list->count - 1].is_unplanned);
         if (result == 0 && !target->own_symbol)
             object->is_taken[target->symbol - object->object->symbols] = true;
         *ret_is_found = true;
@@ -297,20 +297,20 @@ int resolve_search_all(struct resolve_search *search)
 }
 
 int resolve_search_join(struct resolve_search *search, struct resolve_target **ret_targets,
-                        struct resolve_place **ret_places, size_t *ret_count)
+                        struct resolve_notes **ret_notes, size_t *ret_count)
 {
     struct resolve_target *targets;
-    struct resolve_place *places;
+    struct resolve_notes *notes;
     size_t count = 0;
     size_t used = 0;
 
     for (size_t i = 0; i < search->manifest->function_count; i++)
         count += search->lists[i].count;
     targets = bulk_calloc(count + 1, sizeof(*targets));
-    places = bulk_calloc(count + 1, sizeof(*places));
-    if (!targets || !places) {
+    notes = bulk_calloc(count + 1, sizeof(*notes));
+    if (!targets || !notes) {
         bulk_free(targets);
-        bulk_free(places);
+        bulk_free(notes);
         return -ENOMEM;
     }
     for (size_t i = 0; i < search->manifest->function_count; i++) {
@@ -319,12 +319,12 @@ int resolve_search_join(struct resolve_search *search, struct resolve_target **r
         if (list->count == 0)
             continue;
         memcpy(targets + used, list->targets, list->count * sizeof(*targets));
-        memcpy(places + used, list->places, list->count * sizeof(*places));
+        memcpy(notes + used, list->notes, list->count * sizeof(*notes));
         used += list->count;
         list->count = 0;
     }
     *ret_targets = targets;
-    *ret_places = places;
+    *ret_notes = notes;
     *ret_count = count;
     return 0;
 }

@@ -28,10 +28,10 @@ int resolve_search_init(struct resolve_search *search, struct object *const *obj
 /* Fills `lists`: the targets of each function, or one that says why there is none. -ENOMEM. */
 int resolve_search_all(struct resolve_search *search);
 
-/* Joins the lists in the manifest's order; *ret_targets and *ret_places are then the only owners. Their lookups are the
+/* Joins the lists in the manifest's order; *ret_targets and *ret_notes are then the only owners. Their lookups are the
  * search's still. -ENOMEM. */
 int resolve_search_join(struct resolve_search *search, struct resolve_target **ret_targets,
-                        struct resolve_place **ret_places, size_t *ret_count);
+                        struct resolve_notes **ret_notes, size_t *ret_count);
 
 void resolve_search_finish(struct resolve_search *search);
 

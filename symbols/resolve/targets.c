@@ -16,7 +16,7 @@ void resolve_list_finish(struct resolve_list *list)
     for (size_t i = 0; i < list->count; i++)
         resolve_target_finish(&list->targets[i]);
     bulk_free(list->targets);
-    bulk_free(list->places);
+    bulk_free(list->notes);
 }
 
 struct resolve_target *resolve_list_append(struct resolve_list *list, size_t function, struct lookup *lookup)
@@ -24,18 +24,18 @@ struct resolve_target *resolve_list_append(struct resolve_list *list, size_t fun
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? list->capacity * 2 : 1;
         struct resolve_target *targets = bulk_resize(list->targets, capacity, sizeof(*targets));
-        struct resolve_place *places;
+        struct resolve_notes *notes;
 
         if (!targets)
             return NULL;
         list->targets = targets;
-        places = bulk_resize(list->places, capacity, sizeof(*places));
-        if (!places)
+        notes = bulk_resize(list->notes, capacity, sizeof(*notes));
+        if (!notes)
             return NULL;
-        list->places = places;
+        list->notes = notes;
         list->capacity = capacity;
     }
-    list->places[list->count] = (struct resolve_place){.lookup = lookup, .twin_of = SIZE_MAX};
+    list->notes[list->count] = (struct resolve_notes){.lookup = lookup, .twin_of = SIZE_MAX};
     list->targets[list->count] = (struct resolve_target){.function = function, .same_as = SIZE_MAX};
     return &list->targets[list->count++];
 }

@@ -10,8 +10,8 @@
 
 struct lookup;
 
-/* A target and what is known of it only while resolving. */
-struct resolve_place {
+/* What is known of a target only while it is resolved. */
+struct resolve_notes {
     struct lookup *lookup; /* of the target's object */
     size_t twin_of;        /* see function_label.h */
     bool is_unplanned;     /* plan is final: there is no code to look at */
@@ -20,7 +20,7 @@ struct resolve_place {
 /* Targets of one function, for as long as functions are not searched in their order. Zeroed, it is empty. */
 struct resolve_list {
     struct resolve_target *targets;
-    struct resolve_place *places;
+    struct resolve_notes *notes;
     size_t count;
     size_t capacity;
 };
