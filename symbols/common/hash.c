@@ -1,5 +1,6 @@
 #include "symbols/common/hash.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -38,6 +39,7 @@ void hash_add(struct hash *hash, uint64_t key, uint32_t position)
 {
     uint32_t *bucket = &hash->buckets[key & hash->mask];
 
+    assert(position < hash->capacity);
     hash->hashes[position] = key;
     hash->next[position] = *bucket;
     *bucket = position + 1;
@@ -60,6 +62,7 @@ uint32_t hash_first(const struct hash *hash, uint64_t key)
 
 uint32_t hash_next(const struct hash *hash, uint32_t position)
 {
+    assert(position < hash->capacity);
     return hash_skip(hash, hash->next[position], hash->hashes[position]);
 }
 

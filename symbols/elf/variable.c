@@ -1,5 +1,6 @@
 #include "symbols/elf/variable.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -316,8 +317,9 @@ static uint64_t room_behind(const struct variable_search *search, const struct v
     size_t position = 0;
     const struct variable_segment *segment;
 
-    while (search->objects[position] != variable->object)
+    while (position < search->count && search->objects[position] != variable->object)
         position++;
+    assert(position < search->count);
     segment = variable_table_segment(&search->tables[position], variable->address);
     return segment ? segment->bytes - (variable->address - segment->address) : 0;
 }

@@ -1,6 +1,8 @@
 /* What the kinds of functions are. */
 #include "symbols/manifest/kind.h"
 
+#include <assert.h>
+
 #include "symbols/manifest/reader.h"
 
 enum {
@@ -41,6 +43,7 @@ static const char *const labels[][LABELS_MAX + 1] = {
 /* The table has them in the order of the enumeration. */
 const char *manifest_kind_name(enum manifest_kind kind)
 {
+    assert(words[kind].value == (int)kind);
     return words[kind].word;
 }
 

@@ -1,5 +1,6 @@
 #include "symbols/plan/plan.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include <Zydis/Zydis.h>
@@ -111,6 +112,7 @@ static enum plan_reason form_window(struct window *window)
         reason = add_instruction(window);
     if (reason != PLAN_REASON_NONE)
         return reason;
+    assert(plan->window_bytes <= sizeof(plan->original));
     memcpy(plan->original, request->code + plan->skip_bytes, plan->window_bytes);
     return window->has_call && request->has_shadow_stack ? PLAN_REASON_SHADOW_STACK : PLAN_REASON_NONE;
 }

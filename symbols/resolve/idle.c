@@ -1,5 +1,6 @@
 #include "symbols/resolve/idle.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -52,7 +53,7 @@ static bool resolve_is_idle(struct resolution *resolution, const struct resolve_
     return true;
 }
 
-/* Nobody is same_as one of those: they are repeated or refused. */
+/* Nobody shares the hook of an idle one, which is repeated or refused. */
 int resolve_drop_idle(struct resolution *resolution, const struct resolve_notes *notes)
 {
     struct resolve_target *targets = resolution->targets;
@@ -70,8 +71,10 @@ int resolve_drop_idle(struct resolution *resolution, const struct resolve_notes 
         }
         moved_to[i] = kept;
         targets[kept] = targets[i];
-        if (targets[kept].same_as != SIZE_MAX)
+        if (targets[kept].same_as != SIZE_MAX) {
+            assert(!is_idle[targets[kept].same_as]);
             targets[kept].same_as = moved_to[targets[kept].same_as];
+        }
         kept++;
     }
     if (result == 0)

@@ -1,5 +1,6 @@
 #include "symbols/resolve/search.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -323,6 +324,7 @@ int resolve_search_join(struct resolve_search *search, struct resolve_target **r
         used += list->count;
         list->count = 0;
     }
+    assert(used == count);
     *ret_targets = targets;
     *ret_notes = notes;
     *ret_count = count;

@@ -1,5 +1,6 @@
 #include "symbols/resolve/target_values.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,6 +177,7 @@ static int resolve_locate_gauges(struct resolve_values *values, struct resolve_t
         }
         used++;
     }
+    assert(used == target->value_count);
     return 0;
 }
 

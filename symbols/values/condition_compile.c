@@ -9,6 +9,7 @@
  * of the text, and the targets of each follow from the sizes of its neighbours. */
 #include "symbols/values/condition.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +106,7 @@ static int join_nodes(struct parser *parser, enum node_type type, int left, int 
 {
     if (right < 0)
         return right;
+    assert(parser->node_count < NODES_MAX);
     parser->nodes[parser->node_count] = (struct node){
         .type = type,
         .left = (uint16_t)left,
@@ -323,6 +325,7 @@ static int compile_text(struct parser *parser, struct condition *ret_condition)
 
     if (root < 0)
         return root;
+    assert(parser->nodes[root].test_count == parser->test_count); /* every test is in the tree, so all are written */
     tests = calloc(parser->test_count, sizeof *tests);
     if (!tests)
         return -ENOMEM;
