@@ -20,7 +20,9 @@ void resolve_add_reason(struct resolve_target *target, const char *format, ...)
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     demangle_sanitize(text);
-    if (used > 0 && room > 2) {
+    if (used > 0 && room <= 2)
+        return;
+    if (used > 0) {
         memcpy(target->reason + used, "; ", 3);
         used += 2;
         room -= 2;

@@ -5,7 +5,8 @@
 
 struct resolve_target;
 
-/* Appends a clause, behind "; " if it is not the first. It is made fit for a terminal, and cut where the room ends. */
+/* Appends a clause, behind "; " if it is not the first. It is made fit for a terminal, and cut where the room ends:
+ * left out, if that is within the "; ". */
 void resolve_add_reason(struct resolve_target *target, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -13,6 +13,7 @@
 #include "symbols/common/diag.h"
 #include "symbols/elf/object.h"
 #include "symbols/manifest/manifest.h"
+#include "symbols/resolve/reason.h"
 #include "symbols/resolve/resolution.h"
 #include "symbols/values/value.h"
 
@@ -562,6 +563,27 @@ static void matches_single_names(void **state)
     }
 }
 
+/* A clause that has no room for its first character, behind what separates it, is left out. */
+static void joins_reasons_as_far_as_there_is_room(void **state)
+{
+    struct resolve_target target;
+    const size_t bytes_max = sizeof(target.reason) - 1;
+
+    (void)state;
+    for (size_t used = bytes_max - 12; used <= bytes_max; used++) {
+        char expected[sizeof(target.reason) + 16] = "";
+
+        memset(target.reason, 0, sizeof(target.reason));
+        memset(target.reason, 'a', used);
+        memset(expected, 'a', used);
+        if (used + 2 < bytes_max)
+            memcpy(expected + used, "; clause", sizeof("; clause"));
+        expected[bytes_max] = '\0';
+        resolve_add_reason(&target, "%s", "clause");
+        assert_string_equal(target.reason, expected);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
@@ -583,6 +605,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(keeps_other_entries_of_a_place_whose_values_are_missing),
         cmocka_unit_test(notes_inlined_copies_if_asked_to),
         cmocka_unit_test(matches_single_names),
+        cmocka_unit_test(joins_reasons_as_far_as_there_is_room),
     };
 
     if (argc != 2) {
