@@ -62,7 +62,7 @@ uint64_t cells_count_places(const struct view_series *series, size_t series_coun
 
     for (size_t i = 0; i < series_count; i++) {
         count += view_place_count(&series[i].values);
-        if (series[i].source->entry_cells)
+        if (series[i].source.entry_cells)
             count += view_place_count(&series[i].entry_values);
     }
     return count;
@@ -108,7 +108,7 @@ static int find_places(const struct view_series *series, size_t series_count, st
     marks.items = marks.memory;
     marks.scratch = marks.items + place_count;
     for (size_t i = 0; i < series_count; i++) {
-        const struct segment_series *source = series[i].source;
+        const struct segment_series *source = &series[i].source;
 
         mark_places(&marks, source, source->cell, &series[i].values);
         if (source->entry_cells)
@@ -167,7 +167,7 @@ static void list_extents(struct reading *reading)
 
 static int allocate_cells(struct reading *reading, size_t mark_count, uint64_t word_count)
 {
-    size_t page_count = page_of(reading->view->segment->block_bytes) + 1;
+    size_t page_count = page_of(reading->view->header.block_bytes) + 1;
     struct cells *cells = reading->cells;
     char *cursor;
 

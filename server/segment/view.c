@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "server/segment/copies.h"
+
 enum {
     BUCKETS_MAX = 1 << 16,
     CELL_WORDS_MAX = 1 << 20,
@@ -19,9 +21,9 @@ static bool fits(uint64_t end, uint64_t offset, uint64_t count, uint64_t item_by
 }
 
 /* Does a table lie before the blocks? Those are out of bounds, in part. */
-static bool lies_inside(const struct segment_header *segment, uint64_t offset, uint64_t count, uint64_t item_bytes)
+static bool lies_inside(const struct segment_header *header, uint64_t offset, uint64_t count, uint64_t item_bytes)
 {
-    return fits(segment->blocks, offset, count, item_bytes);
+    return fits(header->blocks, offset, count, item_bytes);
 }
 
 static uint32_t load_count(const uint32_t *count, uint32_t capacity)
@@ -31,115 +33,119 @@ static uint32_t load_count(const uint32_t *count, uint32_t capacity)
     return value < capacity ? value : capacity;
 }
 
-static bool tables_lie_inside(const struct segment_header *segment)
+static bool tables_lie_inside(const struct segment_header *header)
 {
-    return segment->block_bytes % 8 == 0 &&
-           fits(segment->segment_bytes, segment->blocks, segment->block_capacity, segment->block_bytes) &&
-           segment->text <= segment->blocks && segment->text_bytes <= segment->blocks - segment->text &&
-           lies_inside(segment, segment->functions, segment->function_capacity, sizeof(struct segment_function)) &&
-           lies_inside(segment, segment->series, segment->series_capacity, sizeof(struct segment_series)) &&
-           lies_inside(segment, segment->resources, segment->resource_count, sizeof(struct segment_resource));
+    return header->block_bytes % 8 == 0 &&
+           fits(header->segment_bytes, header->blocks, header->block_capacity, header->block_bytes) &&
+           header->text <= header->blocks && header->text_bytes <= header->blocks - header->text &&
+           lies_inside(header, header->functions, header->function_capacity, sizeof(struct segment_function)) &&
+           lies_inside(header, header->series, header->series_capacity, sizeof(struct segment_series)) &&
+           lies_inside(header, header->resources, header->resource_count, sizeof(struct segment_resource));
 }
 
 /* Blocks that other processes claimed are out of bounds here still. A segment in plain memory (tests) has no such
  * pages. */
-static int open_blocks(const struct segment_header *segment, uint32_t count)
+static int open_blocks(const struct view *view)
 {
-    char *blocks = (char *)segment + segment->blocks;
+    char *blocks = (char *)view->segment + view->header.blocks;
 
     if ((uintptr_t)blocks % (uintptr_t)sysconf(_SC_PAGESIZE) != 0)
         return 0;
-    return mprotect(blocks, count * segment->block_bytes, PROT_READ | PROT_WRITE) == 0 ? 0 : -errno;
+    return mprotect(blocks, view->block_count * view->header.block_bytes, PROT_READ | PROT_WRITE) == 0 ? 0 : -errno;
 }
 
-int view_init(const struct segment_header *segment, struct view *ret_view)
+/* The state comes last in the segment, so it is read first. */
+static void read_function(const struct segment_function *source, struct segment_function *ret_function)
+{
+    uint32_t state = __atomic_load_n(&source->state, __ATOMIC_ACQUIRE);
+
+    copies_read(ret_function, source, sizeof(*source));
+    ret_function->state = state;
+}
+
+static int read_functions(struct view *view)
+{
+    const struct segment_function *source = (const void *)((const char *)view->segment + view->header.functions);
+    struct segment_function *functions = copies_alloc(view->copies, view->function_count * sizeof(*functions));
+
+    if (!functions)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < view->function_count; i++)
+        read_function(&source[i], &functions[i]);
+    __atomic_thread_fence(__ATOMIC_ACQUIRE); /* what a series has is there before its function is awaited no more */
+    view->functions = functions;
+    return 0;
+}
+
+static bool is_valid(const struct segment_header *header)
+{
+    return header->magic == SEGMENT_MAGIC && header->version == SEGMENT_VERSION &&
+           header->header_bytes >= sizeof(*header) && header->segment_bytes >= header->header_bytes &&
+           tables_lie_inside(header);
+}
+
+int view_init(const struct segment_header *segment, struct copies *copies, struct view *ret_view)
 {
     const char *base = (const char *)segment;
+    struct view view = {.segment = segment, .copies = copies};
+    int error;
 
-    if (segment->magic != SEGMENT_MAGIC || segment->version != SEGMENT_VERSION ||
-        segment->header_bytes < sizeof(*segment) || segment->segment_bytes < segment->header_bytes ||
-        !tables_lie_inside(segment))
+    copies_read(&view.header, segment, sizeof(*segment));
+    if (!is_valid(&view.header))
         return -EINVAL;
-    ret_view->segment = segment;
-    ret_view->functions = (const void *)(base + segment->functions);
-    ret_view->series = (const void *)(base + segment->series);
-    ret_view->resources = (const void *)(base + segment->resources);
-    ret_view->resource_count = segment->resource_count;
+    view.series = (const void *)(base + view.header.series);
+    view.resources = (const void *)(base + view.header.resources);
+    view.resource_count = view.header.resource_count;
     /* Series first: the functions and text they name were there before them. */
-    ret_view->series_count = load_count(&segment->series_count, segment->series_capacity);
-    ret_view->function_count = load_count(&segment->function_count, segment->function_capacity);
-    ret_view->block_count = load_count(&segment->block_count, segment->block_capacity);
-    return open_blocks(segment, ret_view->block_count);
+    view.series_count = load_count(&segment->series_count, view.header.series_capacity);
+    view.function_count = load_count(&segment->function_count, view.header.function_capacity);
+    view.block_count = load_count(&segment->block_count, view.header.block_capacity);
+    error = read_functions(&view);
+    if (!error)
+        error = open_blocks(&view);
+    if (!error)
+        *ret_view = view;
+    return error;
 }
 
 /* Texts ------------------------------------------------------------------------------------------------------------ */
 
-/* What lies at an offset in the text arena, and how many bytes there are to its end; 0 of them if that is outside. */
-static const char *text_at(const struct view *view, uint64_t offset, size_t *ret_room)
+/* What lies at an offset in the text arena, up to its end. */
+static const char *read_text(const struct view *view, uint64_t offset, enum copies_form form, size_t *ret_length)
 {
-    uint64_t start = view->segment->text;
+    uint64_t start = view->header.text;
+    uint64_t end = start + view->header.text_bytes;
 
-    *ret_room = 0;
-    if (offset < start || offset >= start + view->segment->text_bytes)
+    *ret_length = 0;
+    if (offset < start || offset >= end)
         return "";
-    *ret_room = (size_t)(start + view->segment->text_bytes - offset);
-    return (const char *)view->segment + offset;
+    return copies_text(view->copies, offset, form, (const char *)view->segment + offset, end - offset, ret_length);
 }
 
 const char *view_text(const struct view *view, uint64_t offset)
 {
-    size_t room;
-    const char *text = text_at(view, offset, &room);
+    size_t length;
 
-    return room && memchr(text, '\0', room) ? text : "";
+    return read_text(view, offset, COPIES_TEXT, &length);
 }
 
 const char *view_labels(const struct view *view, uint64_t offset, size_t *ret_length)
 {
-    size_t room;
-    const char *labels = text_at(view, offset, &room);
-    size_t length = 0;
-    int texts = 0;
-
-    *ret_length = 0;
-    while (length < room) {
-        const char *end = memchr(labels + length, '\0', room - length);
-
-        if (!end)
-            break;
-        if (end == labels + length && texts % 2 == 0) {
-            *ret_length = length;
-            return labels;
-        }
-        length = (size_t)(end - labels) + 1;
-        texts++;
-    }
-    return "";
-}
-
-/* The text behind one that was at `text`, or NULL. */
-static const char *next_text(const char *text, const char *end)
-{
-    const char *nul = text < end ? memchr(text, '\0', (size_t)(end - text)) : NULL;
-
-    return nul ? nul + 1 : NULL;
+    return read_text(view, offset, COPIES_LABELS, ret_length);
 }
 
 const char *view_mapped(const struct view *view, uint64_t offset, const char *value)
 {
-    size_t room;
-    const char *name = text_at(view, offset, &room);
-    const char *end = name + room;
+    size_t length;
+    const char *name = read_text(view, offset, COPIES_MAP, &length);
+    const char *end = name + length;
 
-    for (bool is_first = true; name < end && (*name || is_first); is_first = false) {
-        const char *replacement = next_text(name, end);
-        const char *next = replacement ? next_text(replacement, end) : NULL;
+    while (name < end) {
+        const char *replacement = name + strlen(name) + 1;
 
-        if (!next)
-            return NULL;
         if (strcmp(name, value) == 0)
             return replacement;
-        name = next;
+        name = replacement + strlen(replacement) + 1;
     }
     return NULL;
 }
@@ -154,42 +160,54 @@ static bool label_is_valid(const struct segment_value *label, uint32_t key_bytes
            label->key_offset <= key_bytes - bytes;
 }
 
-static bool labels_are_valid(const struct view *view, const struct segment_values *source)
+static bool values_lie_inside(const struct view *view, const struct segment_values *source)
 {
-    const struct segment_value *labels;
+    return source->value_count <= LABELS_MAX && source->key_bytes % 8 == 0 &&
+           lies_inside(&view->header, source->values, source->value_count, sizeof(struct segment_value)) &&
+           lies_inside(&view->header, source->keys, source->capacity, source->key_bytes);
+}
 
-    if (source->value_count > LABELS_MAX || source->key_bytes % 8 != 0 ||
-        !lies_inside(view->segment, source->values, source->value_count, sizeof(struct segment_value)) ||
-        !lies_inside(view->segment, source->keys, source->capacity, source->key_bytes))
-        return false;
-    labels = (const void *)((const char *)view->segment + source->values);
+/* NULL if one of them is not valid, or there is no memory. */
+static const struct segment_value *read_labels(const struct view *view, const struct segment_values *source)
+{
+    size_t bytes = source->value_count * sizeof(struct segment_value);
+    struct segment_value *labels = copies_alloc(view->copies, bytes);
+
+    if (!labels)
+        return NULL;
+    copies_read(labels, (const char *)view->segment + source->values, bytes);
     for (uint32_t i = 0; i < source->value_count; i++)
         if (!label_is_valid(&labels[i], source->key_bytes))
-            return false;
-    return true;
+            return NULL;
+    return labels;
 }
 
 /* True if there is no table at all, too. */
 static bool read_values(const struct view *view, uint64_t offset, struct view_values *ret_values)
 {
     const char *base = (const char *)view->segment;
-    const struct segment_values *source;
+    const struct segment_values *shared = (const void *)(base + offset);
+    const struct segment_value *labels;
+    struct segment_values source;
 
     *ret_values = (struct view_values){0};
     if (!offset)
         return true;
-    if (!lies_inside(view->segment, offset, 1, sizeof(*source)))
+    if (!lies_inside(&view->header, offset, 1, sizeof(source)))
         return false;
-    source = (const void *)(base + offset);
-    if (!labels_are_valid(view, source))
+    copies_read(&source, shared, sizeof(source));
+    if (!values_lie_inside(view, &source))
+        return false;
+    labels = read_labels(view, &source);
+    if (!labels)
         return false;
     *ret_values = (struct view_values){
-        .labels = (const void *)(base + source->values),
-        .keys = base + source->keys,
-        .label_count = source->value_count,
-        .key_bytes = source->key_bytes,
-        .count = load_count(&source->count, source->capacity),
-        .capacity = source->capacity,
+        .labels = labels,
+        .keys = base + source.keys,
+        .label_count = source.value_count,
+        .key_bytes = source.key_bytes,
+        .count = load_count(&shared->count, source.capacity),
+        .capacity = source.capacity,
     };
     return true;
 }
@@ -217,26 +235,23 @@ static bool words_are_valid(const struct segment_series *series, const struct vi
 static bool cells_lie_inside(const struct view *view, const struct segment_series *series, uint64_t cell,
                              const struct view_values *values)
 {
-    return cell >= SEGMENT_BLOCK_HEADER_BYTES && fits(view->segment->block_bytes, cell, (uint64_t)values->capacity + 1,
-                                                      segment_cell_bytes(series->cell_words));
+    return cell >= SEGMENT_BLOCK_HEADER_BYTES &&
+           fits(view->header.block_bytes, cell, (uint64_t)values->capacity + 1, segment_cell_bytes(series->cell_words));
 }
 
-static bool is_awaited(const struct segment_function *function)
+bool view_read_series(const struct view *view, uint32_t index, struct view_series *ret_series)
 {
-    return __atomic_load_n(&function->is_awaited, __ATOMIC_ACQUIRE) != 0;
-}
+    struct view_series checked = {.index = index};
+    const struct segment_series *series = &checked.source;
 
-bool view_read_series(const struct view *view, const struct segment_series *series, struct view_series *ret_series)
-{
-    struct view_series checked = {.source = series};
-
-    if (series->function >= view->function_count || is_awaited(&view->functions[series->function]) ||
+    copies_read(&checked.source, &view->series[index], sizeof(checked.source));
+    if (series->function >= view->function_count || view->functions[series->function].is_awaited ||
         !read_values(view, series->values, &checked.values) ||
         !read_values(view, series->entry_values, &checked.entry_values) ||
         !read_values(view, series->error_values, &checked.error_values) ||
         !words_are_valid(series, &checked.error_values) ||
-        !lies_inside(view->segment, series->bounds, series->bucket_count, sizeof(double)) ||
-        !lies_inside(view->segment, series->sampling, 1, series->sampling ? sizeof(struct segment_sampling) : 0) ||
+        !lies_inside(&view->header, series->bounds, series->bucket_count, sizeof(double)) ||
+        !lies_inside(&view->header, series->sampling, 1, series->sampling ? sizeof(struct segment_sampling) : 0) ||
         !cells_lie_inside(view, series, series->cell, &checked.values))
         return false;
     if (series->entry_cells && !cells_lie_inside(view, series, series->entry_cell, &checked.entry_values))
@@ -253,29 +268,29 @@ const double *view_bounds(const struct view *view, const struct segment_series *
 /* A table behind the header; NULL: it is not there (offset 0), or lies outside. */
 static const uint64_t *table_at(const struct view *view, uint64_t offset, uint64_t count, uint64_t item_bytes)
 {
-    if (offset < view->segment->header_bytes || !lies_inside(view->segment, offset, count, item_bytes))
+    if (offset < view->header.header_bytes || !lies_inside(&view->header, offset, count, item_bytes))
         return NULL;
     return (const void *)((const char *)view->segment + offset);
 }
 
 const uint64_t *view_panics(const struct view *view, uint32_t function)
 {
-    const struct segment_header *segment = view->segment;
+    const struct segment_header *header = &view->header;
     const uint64_t *table =
-        table_at(view, segment->panics, (uint64_t)segment->function_capacity + 1, SEGMENT_SIGNALS_MAX * sizeof(*table));
+        table_at(view, header->panics, (uint64_t)header->function_capacity + 1, SEGMENT_SIGNALS_MAX * sizeof(*table));
 
     return table ? table + (uint64_t)function * SEGMENT_SIGNALS_MAX : NULL;
 }
 
 uint64_t view_recovered(const struct view *view, uint32_t function)
 {
-    const struct segment_header *segment = view->segment;
-    const uint64_t *table = table_at(view, segment->recovered, segment->function_capacity, sizeof(*table));
+    const struct segment_header *header = &view->header;
+    const uint64_t *table = table_at(view, header->recovered, header->function_capacity, sizeof(*table));
 
     return table ? __atomic_load_n(&table[function], __ATOMIC_RELAXED) : 0;
 }
 
 const char *view_block(const struct view *view, uint32_t block)
 {
-    return (const char *)view->segment + view->segment->blocks + block * view->segment->block_bytes;
+    return (const char *)view->segment + view->header.blocks + block * view->header.block_bytes;
 }

@@ -8,10 +8,15 @@
 
 #include "server/segment/segment.h"
 
-/* The segment as it is now: entries below the counts are complete. */
+struct copies;
+
+/* The segment as it is now: entries below the counts are complete. Others may write it meanwhile, so what offsets and
+ * sizes are held against is a copy. */
 struct view {
-    const struct segment_header *segment;
-    const struct segment_function *functions;
+    const struct segment_header *segment; /* for counters alone, each of which is read once */
+    struct segment_header header;         /* a copy, but for those */
+    struct copies *copies;
+    const struct segment_function *functions; /* a copy */
     const struct segment_series *series;
     const struct segment_resource *resources;
     uint32_t function_count;
@@ -22,8 +27,8 @@ struct view {
 
 /* The tuples of values that were there when this was made. All zero: no labels, and one place. */
 struct view_values {
-    const struct segment_value *labels;
-    const char *keys;
+    const struct segment_value *labels; /* a copy */
+    const char *keys;                   /* in the segment: nothing that is read there says where to read on */
     uint32_t label_count;
     uint32_t key_bytes;
     uint32_t count;    /* of tuples: places 0 to count - 1 */
@@ -32,16 +37,19 @@ struct view_values {
 
 /* A series of which all numbers have been checked. */
 struct view_series {
-    const struct segment_series *source;
+    struct segment_series source; /* a copy */
+    uint32_t index;               /* in the segment's series[] */
     struct view_values values;
     struct view_values entry_values;
     struct view_values error_values; /* label_count 0: errors are by errno, or there are none */
 };
 
-/* -EINVAL: not a segment of this version, or its tables lie outside. Context of all here: server thread. */
-int view_init(const struct segment_header *segment, struct view *ret_view);
+/* -EINVAL: not a segment of this version, or its tables lie outside; -ENOMEM. The copies are the caller's, and what the
+ * view gives out is valid as long as they; the first failure to make one sticks there. Context of all here: server
+ * thread. */
+int view_init(const struct segment_header *segment, struct copies *copies, struct view *ret_view);
 
-/* The text at an offset; "" if there is none, or no NUL ends it. */
+/* The text at an offset, always the same; "" if there is none, or no NUL ends it. */
 const char *view_text(const struct view *view, uint64_t offset);
 
 /* The labels at an offset, name NUL value NUL ... NUL, and their length without the last NUL; none if they are not well
@@ -51,10 +59,11 @@ const char *view_labels(const struct view *view, uint64_t offset, size_t *ret_le
 /* What takes the place of a value according to the map at an offset (segment_value.map), or NULL. */
 const char *view_mapped(const struct view *view, uint64_t offset, const char *value);
 
-/* False if the function does not exist, or anything lies where such things do not lie. */
-bool view_read_series(const struct view *view, const struct segment_series *series, struct view_series *ret_series);
+/* The index-th series, below series_count. False if its function does not exist, or anything lies where such things do
+ * not lie. */
+bool view_read_series(const struct view *view, uint32_t index, struct view_series *ret_series);
 
-/* The bounds of a valid series. */
+/* The bounds of a valid series, in the segment. */
 const double *view_bounds(const struct view *view, const struct segment_series *series);
 
 /* The panics of a function, by position in the segment's signals[]; those of none for function_capacity. NULL: there is

@@ -38,7 +38,7 @@ struct room {
 static void add_room(const struct view *view, const struct view_series *origin, const struct view_values *values,
                      struct room *room)
 {
-    const struct segment_series *source = origin->source;
+    const struct segment_series *source = &origin->source;
     uint64_t places = view_place_count(values);
     size_t length;
 
@@ -76,7 +76,7 @@ static int allocate(struct drafts *drafts, const struct room *room)
 /* The labels that are not function, module or kind. */
 static const char *read_place_labels(struct drafts *drafts, const struct place *place, size_t *ret_length)
 {
-    const char *labels = view_labels(drafts->view, place->origin->source->labels, ret_length);
+    const char *labels = view_labels(drafts->view, place->origin->source.labels, ret_length);
     char *text = drafts->text;
 
     if (!place->values->label_count)
@@ -90,13 +90,13 @@ static const char *read_place_labels(struct drafts *drafts, const struct place *
 static void read_labels(struct drafts *drafts, const struct place *place, uint32_t index,
                         struct snapshot_series *ret_series)
 {
-    const struct segment_function *function = &drafts->view->functions[place->origin->source->function];
+    const struct segment_function *function = &drafts->view->functions[place->origin->source.function];
     struct key *key = &drafts->set.keys[index];
 
     *ret_series = (struct snapshot_series){
         .function = view_text(drafts->view, function->name),
         .module = view_text(drafts->view, function->module),
-        .kind = view_text(drafts->view, place->origin->source->kind),
+        .kind = view_text(drafts->view, place->origin->source.kind),
     };
     key_set(key, 0, ret_series->function);
     key_set(key, 1, ret_series->module);
@@ -142,7 +142,7 @@ static struct draft *begin_draft(struct drafts *drafts, const struct place *plac
 
 uint64_t drafts_count_finished(const struct view_series *origin, const struct cell *cell)
 {
-    uint64_t count = word_of(cell, origin->source->skipped_word) + cell->words[CELL_SUCCESS] + cell->words[CELL_ERROR] +
+    uint64_t count = word_of(cell, origin->source.skipped_word) + cell->words[CELL_SUCCESS] + cell->words[CELL_ERROR] +
                      cell->words[CELL_THROTTLED] + cell->words[CELL_PANIC];
 
     for (int i = 0; i < SEGMENT_ABANDONED_REASONS; i++)
@@ -189,7 +189,7 @@ static void add_histogram(struct drafts *drafts, struct snapshot_histogram *hist
         histogram->buckets[i] += buckets[i];
         histogram->count += buckets[i];
     }
-    histogram->sum_seconds += ticks * drafts->view->segment->seconds_per_tick;
+    histogram->sum_seconds += ticks * drafts->view->header.seconds_per_tick;
 }
 
 static void add_histograms(struct drafts *drafts, struct snapshot_series *series, const struct segment_series *source,
@@ -218,7 +218,7 @@ static double sample_interval(const struct view *view, const struct segment_seri
 static void add_active(struct draft *draft, struct snapshot_series *series, const struct place *place,
                        const struct cell *cell, double interval)
 {
-    const struct segment_series *source = place->origin->source;
+    const struct segment_series *source = &place->origin->source;
 
     if (source->has_no_duration || (source->entry_cells && !place->is_entry))
         return;
@@ -249,7 +249,7 @@ static void add_moments(struct draft *draft, struct snapshot_series *series, con
 static void add_numbers(struct drafts *drafts, struct draft *first, const struct place *place, const struct cell *cell)
 {
     struct snapshot_series *series = &drafts->snapshot->series[first->series];
-    const struct segment_series *source = place->origin->source;
+    const struct segment_series *source = &place->origin->source;
     double interval = sample_interval(drafts->view, source);
 
     add_active(first, series, place, cell, interval);
@@ -289,7 +289,7 @@ static bool is_there_always(const struct place *place)
 /* Returns true if the place has counted something. */
 static bool add_place(struct drafts *drafts, const struct place *place, uint64_t cell_offset, bool is_glob_called)
 {
-    const struct segment_series *source = place->origin->source;
+    const struct segment_series *source = &place->origin->source;
     const struct cell *cell =
         cells_find(drafts->cells, cell_offset + place->number * segment_cell_bytes(source->cell_words));
     bool is_place_used = is_used(place->origin, cell);
@@ -308,7 +308,7 @@ static bool add_place(struct drafts *drafts, const struct place *place, uint64_t
 static bool add_places(struct drafts *drafts, const struct view_series *origin, bool is_entry, bool is_glob_called)
 {
     const struct view_values *values = is_entry ? &origin->entry_values : &origin->values;
-    uint64_t cell = is_entry ? origin->source->entry_cell : origin->source->cell;
+    uint64_t cell = is_entry ? origin->source.entry_cell : origin->source.cell;
     bool is_any_used = false;
 
     for (uint32_t i = 0; i < view_place_count(values); i++) {
@@ -335,7 +335,7 @@ static double unix_time(const struct view *view, const struct snapshot_clock *cl
 {
     int64_t ago = (int64_t)(clock->ticks - ticks);
 
-    return ticks ? round_to_microseconds(clock->unix_seconds - (double)ago * view->segment->seconds_per_tick) : 0;
+    return ticks ? round_to_microseconds(clock->unix_seconds - (double)ago * view->header.seconds_per_tick) : 0;
 }
 
 static void settle(const struct drafts *drafts, const struct draft *draft, const struct snapshot_clock *clock,
@@ -383,7 +383,7 @@ int drafts_make(const struct view *view, const struct view_series *origins, size
     *ret_drafts = (struct drafts){.view = view, .cells = cells, .snapshot = snapshot};
     for (size_t i = 0; i < origin_count; i++) {
         add_room(view, &origins[i], &origins[i].values, &room);
-        if (origins[i].source->entry_cells)
+        if (origins[i].source.entry_cells)
             add_room(view, &origins[i], &origins[i].entry_values, &room);
     }
     error = allocate(ret_drafts, &room);
@@ -392,7 +392,7 @@ int drafts_make(const struct view *view, const struct view_series *origins, size
     for (size_t i = 0; i < origin_count; i++) {
         bool is_called = add_places(ret_drafts, &origins[i], false, false);
 
-        if (origins[i].source->entry_cells)
+        if (origins[i].source.entry_cells)
             add_places(ret_drafts, &origins[i], true, is_called);
     }
     keep_shown(ret_drafts, clock);

@@ -42,16 +42,16 @@ static bool has_signal(const struct snapshot *snapshot, const char *name)
     return false;
 }
 
-static void read_signals(const struct segment_header *segment, struct snapshot *snapshot)
+static void read_signals(const struct view *view, struct snapshot *snapshot)
 {
-    for (uint32_t i = 0; i < segment->signal_count && i < SEGMENT_SIGNALS_MAX; i++) {
-        const char *name = signal_name(segment->signals[i]);
+    for (uint32_t i = 0; i < view->header.signal_count && i < SEGMENT_SIGNALS_MAX; i++) {
+        const char *name = signal_name(view->header.signals[i]);
 
         if (name && !has_signal(snapshot, name))
             snapshot->signals[snapshot->signal_count++] = (struct snapshot_signal){
                 .name = name,
                 .position = i,
-                .count = __atomic_load_n(&segment->fatal_signals[i], __ATOMIC_RELAXED),
+                .count = __atomic_load_n(&view->segment->fatal_signals[i], __ATOMIC_RELAXED),
             };
     }
 }
@@ -108,7 +108,7 @@ static struct snapshot_panics *row_of(struct faults *faults, uint32_t function)
 /* Functions that can have panics, named one by one in the manifest. */
 static void add_named(struct faults *faults, const struct view_series *series)
 {
-    const struct segment_series *source = series->source;
+    const struct segment_series *source = &series->source;
 
     if (source->is_from_glob || source->has_no_duration || !is_first_of_cell(faults, source))
         return;
@@ -148,10 +148,10 @@ int faults_read(const struct view *view, const struct view_series *series, size_
                 struct snapshot *snapshot)
 {
     struct faults faults = {.view = view, .snapshot = snapshot};
-    const uint64_t *none = view_panics(view, view->segment->function_capacity);
+    const uint64_t *none = view_panics(view, view->header.function_capacity);
     int error;
 
-    read_signals(view->segment, snapshot);
+    read_signals(view, snapshot);
     if (!none || !snapshot->signal_count)
         return 0;
     error = make_rows(&faults, series_count);

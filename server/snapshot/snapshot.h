@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "server/segment/copies.h"
 #include "server/segment/segment.h"
 
 enum snapshot_outcome {
@@ -42,7 +43,7 @@ struct snapshot_histogram {
 };
 
 /* One set of labels, which no other series of the snapshot has. Two functions of one name in one module (static ones,
- * say) are one series. Texts are the segment's or the snapshot's. */
+ * say) are one series. Texts are the snapshot's, bounds the segment's. */
 struct snapshot_series {
     const char *function;
     const char *module;
@@ -145,6 +146,7 @@ struct snapshot {
     struct snapshot_gauge processes;
     struct snapshot_memory memories[SNAPSHOT_MEMORIES]; /* private: hold all of the above */
     int memory_count;
+    struct copies copies; /* private: hold the texts that are the segment's */
 };
 
 /* Reads the segment while its writers go on. Of each call, the end is read before the start of any, so `active` never

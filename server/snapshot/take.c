@@ -171,11 +171,12 @@ static int read_resources(struct work *work)
 static void read_header(struct work *work)
 {
     const struct segment_header *segment = work->view.segment;
+    const struct segment_header *header = &work->view.header;
     struct snapshot *snapshot = work->snapshot;
     size_t length;
 
-    snapshot->namespace_ = view_text(&work->view, segment->namespace_);
-    snapshot->constant_labels = view_labels(&work->view, segment->constant_labels, &length);
+    snapshot->namespace_ = view_text(&work->view, header->namespace_);
+    snapshot->constant_labels = view_labels(&work->view, header->constant_labels, &length);
     snapshot->overhead_ratio.is_shown = __atomic_load_n(&segment->is_overhead_known, __ATOMIC_ACQUIRE) != 0;
     snapshot->overhead_ratio.value =
         number_of(SEGMENT_VALUE_DOUBLE, __atomic_load_n(&segment->overhead_ratio, __ATOMIC_RELAXED));
@@ -192,7 +193,7 @@ static int list_series(struct work *work)
     if (!work->series)
         return -ENOMEM;
     for (uint32_t i = 0; i < work->view.series_count; i++)
-        if (view_read_series(&work->view, &work->view.series[i], &work->series[work->series_count]))
+        if (view_read_series(&work->view, i, &work->series[work->series_count]))
             work->series_count++;
     return 0;
 }
@@ -225,11 +226,12 @@ int snapshot_take(const struct segment_header *segment, const struct snapshot_cl
 {
     struct snapshot snapshot = {0};
     struct work work = {.snapshot = &snapshot, .clock = clock};
-    int error = view_init(segment, &work.view);
+    int error = view_init(segment, &snapshot.copies, &work.view);
 
-    if (error)
-        return error;
-    error = take(&work);
+    if (!error)
+        error = take(&work);
+    if (!error)
+        error = snapshot.copies.error;
     drafts_finish(&work.drafts);
     cells_finish(&work.cells);
     pages_free(work.series, work.series_bytes);
@@ -244,5 +246,6 @@ void snapshot_finish(struct snapshot *snapshot)
 {
     for (int i = 0; i < snapshot->memory_count; i++)
         pages_free(snapshot->memories[i].pages, snapshot->memories[i].bytes);
+    copies_finish(&snapshot->copies);
     *snapshot = (struct snapshot){0};
 }

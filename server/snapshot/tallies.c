@@ -29,7 +29,7 @@ static uint32_t find_row(struct keyset *rows, const void *first, size_t first_by
 /* Does the draft count errors that no other counts? */
 static bool has_errors(const struct drafts *drafts, const struct draft *draft)
 {
-    return draft->origin->source->errors_word && !draft->is_repeated && drafts->items[draft->first].is_shown;
+    return draft->origin->source.errors_word && !draft->is_repeated && drafts->items[draft->first].is_shown;
 }
 
 static size_t count_error_rows(const struct drafts *drafts)
@@ -38,7 +38,7 @@ static size_t count_error_rows(const struct drafts *drafts)
 
     for (size_t i = 0; i < drafts->count; i++) {
         const struct draft *draft = &drafts->items[i];
-        const struct segment_series *source = draft->origin->source;
+        const struct segment_series *source = &draft->origin->source;
 
         for (uint32_t j = 0; has_errors(drafts, draft) && j < source->error_count; j++)
             count += draft->cell->words[source->errors_word + j] != 0;
@@ -72,7 +72,7 @@ static const char *error_type(const struct drafts *drafts, const struct draft *d
 static void add_errors(const struct drafts *drafts, const struct draft *draft, struct keyset *rows,
                        struct snapshot *snapshot, char **text)
 {
-    const struct segment_series *source = draft->origin->source;
+    const struct segment_series *source = &draft->origin->source;
     const struct draft *first = &drafts->items[draft->first];
 
     for (uint32_t i = 0; i < source->error_count; i++) {
@@ -129,13 +129,13 @@ struct overflows {
 static const struct cell *cell_at(const struct overflows *overflows, const struct view_series *series, uint64_t cell,
                                   uint32_t place)
 {
-    return cells_find(overflows->cells, cell + place * segment_cell_bytes(series->source->cell_words));
+    return cells_find(overflows->cells, cell + place * segment_cell_bytes(series->source.cell_words));
 }
 
 static void add_overflow(struct overflows *overflows, const struct view_series *series, const char *label,
                          uint64_t count)
 {
-    const struct segment_function *source = &overflows->view->functions[series->source->function];
+    const struct segment_function *source = &overflows->view->functions[series->source.function];
     const char *function = view_text(overflows->view, source->name);
     struct snapshot *snapshot = overflows->snapshot;
     uint32_t row;
@@ -165,7 +165,7 @@ static void add_label_overflows(struct overflows *overflows, const struct view_s
 static uint64_t count_other_errors(struct overflows *overflows, const struct view_series *series,
                                    const struct view_values *values, uint64_t cell)
 {
-    uint32_t word = series->source->errors_word + series->error_values.capacity;
+    uint32_t word = series->source.errors_word + series->error_values.capacity;
     uint64_t count = 0;
 
     for (uint32_t i = 0; i < view_place_count(values); i++)
@@ -175,7 +175,7 @@ static uint64_t count_other_errors(struct overflows *overflows, const struct vie
 
 static void add_error_overflows(struct overflows *overflows, const struct view_series *series)
 {
-    const struct segment_series *source = series->source;
+    const struct segment_series *source = &series->source;
     uint64_t count;
 
     if (!source->errors_word || !series->error_values.label_count)
@@ -189,7 +189,7 @@ static void add_error_overflows(struct overflows *overflows, const struct view_s
 /* A glob's function appears with its first call, which leaves a tuple or something in the place of all others. */
 static bool is_seen(struct overflows *overflows, const struct view_series *series)
 {
-    const struct segment_series *source = series->source;
+    const struct segment_series *source = &series->source;
     const struct cell *cell = cell_at(overflows, series, source->cell, series->values.capacity);
 
     return !source->is_from_glob || series->values.count || series->entry_values.count || cell->words[CELL_STARTED] ||
@@ -199,7 +199,7 @@ static bool is_seen(struct overflows *overflows, const struct view_series *serie
 /* Two entries of one name for one address share their cells: nothing is to be counted twice. */
 static bool is_counted(struct overflows *overflows, const struct view_series *series)
 {
-    const struct segment_series *source = series->source;
+    const struct segment_series *source = &series->source;
     const char *function = view_text(overflows->view, overflows->view->functions[source->function].name);
     size_t next = overflows->counted_count++;
 
@@ -217,7 +217,7 @@ static size_t count_overflow_rows(const struct view_series *series, size_t serie
 
 static void add_series(struct overflows *overflows, const struct view_series *series)
 {
-    const struct segment_series *source = series->source;
+    const struct segment_series *source = &series->source;
 
     if (!series->values.label_count && !series->entry_values.label_count && !series->error_values.label_count)
         return;

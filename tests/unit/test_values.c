@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/segment/copies.h"
 #include "server/segment/values.h"
 #include "server/segment/view.h"
 #include "tests/unit/segment_builder.h"
@@ -85,6 +86,7 @@ static void format_one(const struct segment_builder_label *label, const struct s
                        char text[VALUE_TEXT_BYTES])
 {
     struct segment_builder builder;
+    struct copies copies = {0};
     struct view_series series;
     struct view view;
     uint64_t values;
@@ -94,9 +96,10 @@ static void format_one(const struct segment_builder_label *label, const struct s
     values = segment_builder_add_values(&builder, label, 1, 3);
     segment_builder_add_series(&builder, &(struct segment_builder_series){.values = values});
     segment_builder_add_tuple(&builder, values, value);
-    assert_int_equal(view_init(builder.segment, &view), 0);
-    assert_true(view_read_series(&view, &view.series[0], &series));
+    assert_int_equal(view_init(builder.segment, &copies, &view), 0);
+    assert_true(view_read_series(&view, 0, &series));
     values_format(&view, &series.values, 0, 0, text);
+    copies_finish(&copies);
     segment_builder_finish(&builder);
 }
 
@@ -206,6 +209,7 @@ static void labels_are_one_sorted_text(void **state)
                                                  {cases[i].names[1], SEGMENT_VALUE_STRING, NULL}};
         const struct segment_builder_value tuple[] = {{.text = "x"}, {.text = "x"}};
         struct segment_builder builder;
+        struct copies copies = {0};
         struct view_series series;
         struct view view;
         uint64_t values;
@@ -216,11 +220,12 @@ static void labels_are_one_sorted_text(void **state)
         values = segment_builder_add_values(&builder, labels, 2, 3);
         segment_builder_add_series(&builder, &(struct segment_builder_series){.values = values});
         segment_builder_add_tuple(&builder, values, tuple);
-        assert_int_equal(view_init(builder.segment, &view), 0);
-        assert_true(view_read_series(&view, &view.series[0], &series));
+        assert_int_equal(view_init(builder.segment, &copies, &view), 0);
+        assert_true(view_read_series(&view, 0, &series));
         assert_true(values_labels_bytes_max(&view, &series.values, 40) <= sizeof(text));
         assert_int_equal(values_write_labels(&view, &series.values, 0, cases[i].static_labels, text), cases[i].length);
         assert_memory_equal(text, cases[i].labels, cases[i].length + 1);
+        copies_finish(&copies);
         segment_builder_finish(&builder);
     }
 }

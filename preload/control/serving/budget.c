@@ -19,6 +19,7 @@
 #include "server/common/buffer.h"
 #include "server/common/pages.h"
 #include "server/segment/cells.h"
+#include "server/segment/copies.h"
 #include "server/segment/view.h"
 
 /* Prices of calls, in cycles, without looks at the clock. */
@@ -63,6 +64,7 @@ struct tracked {
 
 /* What one turn reads. */
 struct turn {
+    struct copies copies;
     struct view view;
     struct view_series *series;
     size_t series_bytes;
@@ -199,7 +201,7 @@ static double calls_of_places(struct cells *cells, const struct segment_series *
 
 static double calls_of(struct cells *cells, const struct view_series *series)
 {
-    const struct segment_series *source = series->source;
+    const struct segment_series *source = &series->source;
     double sum = calls_of_places(cells, source, source->cell, &series->values);
 
     if (source->entry_cells)
@@ -226,8 +228,8 @@ static void get_to_know(struct tracked *tracked, struct interval_load *load, con
 static void read_loads(struct turn *turn)
 {
     for (size_t i = 0; i < turn->series_count; i++) {
-        const struct segment_series *source = turn->series[i].source;
-        size_t index = (size_t)(source - turn->view.series);
+        const struct segment_series *source = &turn->series[i].source;
+        uint32_t index = turn->series[i].index;
         struct tracked *tracked = &budget.tracked[index];
         struct interval_load *load = &budget.loads[index];
         double calls;
@@ -244,7 +246,7 @@ static void read_loads(struct turn *turn)
 
 static int turn_begin(struct turn *turn)
 {
-    int error = view_init(budget.segment, &turn->view);
+    int error = view_init(budget.segment, &turn->copies, &turn->view);
 
     if (error)
         return error;
@@ -253,7 +255,7 @@ static int turn_begin(struct turn *turn)
     if (!turn->series)
         return -ENOMEM;
     for (uint32_t i = 0; i < turn->view.series_count; i++)
-        if (view_read_series(&turn->view, &turn->view.series[i], &turn->series[turn->series_count]))
+        if (view_read_series(&turn->view, i, &turn->series[turn->series_count]))
             turn->series_count++;
     return cells_read(&turn->view, turn->series, turn->series_count, &turn->cells);
 }
@@ -262,6 +264,7 @@ static void turn_finish(struct turn *turn)
 {
     cells_finish(&turn->cells);
     pages_free(turn->series, turn->series_bytes);
+    copies_finish(&turn->copies);
 }
 
 /* Turns ------------------------------------------------------------------------------------------------------------ */
