@@ -15,7 +15,7 @@ enum {
  * is not asked for. */
 struct read_call {
     struct lane *lane;
-    const uint64_t *registers; /* as PUSH_FOR_C leaves them: READ_RDI and so on */
+    const uint64_t *registers; /* as PUSH_FOR_C leaves them (frame.inc) */
     const uint64_t *stack;     /* the first argument on the stack; nothing below it is asked for */
     const uint64_t (*vectors)[2];
     uint64_t ret;

@@ -7,25 +7,23 @@
  *          return address                                  (slot: return address goes back here)
  *          arguments ...             arguments ...         rsp -> arguments ...
  *
- * The return address goes from its slot into a record; rbx, which the original preserves, holds the record meanwhile. The original is
- * *called* from the very same slot, so its arguments, however many, lie where it expects them, call and ret stay paired for the
- * processor, and the frame is gone but for eight bytes. The unwinding tables say so: at the call CFA is rsp+0, the return address is
- * at [rbx+RECORD_RETURN] and the caller's rbx at [rbx+RECORD_RBX].
+ * The return address goes from its slot into a record; rbx, which the original preserves, holds the record meanwhile.
+ * The original is *called* from the very same slot, so its arguments, however many, lie where it expects them, call and
+ * ret stay paired for the processor, and the frame is gone but for eight bytes. The unwinding tables say so: at the
+ * call CFA is rsp+0, the return address is at [rbx+RECORD_RETURN] and the caller's rbx at [rbx+RECORD_RBX].
  *
- * Nothing is changed here but flags: callers may rely on more than the ABI promises (see hot.h). No vector, x87 or MXCSR state is touched.
+ * Nothing is changed here but flags: callers may rely on more than the ABI promises (see hot.h). No vector, x87 or
+ * MXCSR state is touched.
  *
- * Two trampolines are made from one macro: reading the time-stamp counter, or calling a clock where that counter is no clock. */
+ * All trampolines are made from one macro, TRAMPOLINE, whose pieces stand in front of it in the order of their code.
+ * They differ in how the clock is read at both ends: from the time-stamp counter, by calling a clock where that counter
+ * is no clock, or not at all. Labels say their piece first (.Lentry_..., .Lexit_...), and the trampoline's kind last.
+ */
 
-#include "preload/records/hot.h"
-
-#define ENTRY_SAVED  (RECORD_SLOT_ABOVE_SP + 8) /* rdx rcx rax, caller's rbx, return address */
-
-/* DW_CFA_expression, for a register saved at [rbx+offset]: its number, length 2, DW_OP_breg3 offset. */
-#define CFI_RETURN_IN_RECORD .cfi_escape 0x10, 16, 2, 0x73, RECORD_RETURN
-#define CFI_RBX_IN_RECORD    .cfi_escape 0x10, 3, 2, 0x73, RECORD_RBX
+#include "preload/calls/x86_64/frame.inc"
 
         .hidden ticks_now, hot_personality, enter_slow, enter_check, leave_slow
-        .hidden extra_entry, extra_finish, sampling_decide, leave_landed, enter_counted
+        .hidden extra_entry, extra_finish, sampling_decide
 
 /* Trampolines lie on pages of their own: bind.c writes the displacements of LOAD_THREAD there. */
         .section .text.hot, "ax", @progbits
@@ -34,121 +32,53 @@
         .hidden hot_pages
 hot_pages:
 
-/* A word of struct hot_thread. Where that lies behind the thread pointer is known when the program starts, and the same in all
- * threads; bind.c writes it here, since a load from the GOT before each of these would lengthen the chain of loads that rdtsc waits
- * for. */
+/* A word of struct hot_thread. Where that lies behind the thread pointer is known when the program starts, and the same
+ * in all threads; bind.c writes it here, since a load from the GOT before each of these would lengthen the chain of
+ * loads that rdtsc waits for. */
 .macro LOAD_THREAD field, register
         movq    %fs:\field, \register
         .pushsection hot_thread_sites, "a", @progbits
-        .long   772f - 4 - .
+        .long   .Lthread_site_\@ - 4 - .
         .popsection
-772:
+.Lthread_site_\@:
 .endm
 
-/* Ticks in rax; rdx is lost. */
-.macro READ_CLOCK_tsc
-        rdtsc
-        shlq    $32, %rdx
-        orq     %rdx, %rax
-.endm
-
-.macro READ_CLOCK_clock
-        call    hot_read_clock
-.endm
-
-/* The clocks of a trampoline's two ends. Where there is more to do first (hot_extra), that reads the clock when it is done. */
+/* Clocks of a trampoline's two ends. NO_CLOCK at the entry also stands for a clock that is read later: by hot_extra,
+ * when it is done. */
 #define NO_CLOCK 0
 #define TSC      1
 #define CLOCK    2
 
+/* Ticks in rax; rdx is lost. */
 .macro READ_CLOCK which
         .if \which == TSC
-        READ_CLOCK_tsc
+        rdtsc
+        shlq    $32, %rdx
+        orq     %rdx, %rax
         .elseif \which == CLOCK
-        READ_CLOCK_clock
+        call    hot_read_clock
         .endif
-.endm
-
-/* What the trampolines work with. */
-.macro PUSH_SCRATCH
-        pushq   %rax
-        .cfi_adjust_cfa_offset 8
-        pushq   %rcx
-        .cfi_adjust_cfa_offset 8
-        pushq   %rdx
-        .cfi_adjust_cfa_offset 8
-.endm
-
-.macro POP_SCRATCH
-        popq    %rdx
-        .cfi_adjust_cfa_offset -8
-        popq    %rcx
-        .cfi_adjust_cfa_offset -8
-        popq    %rax
-        .cfi_adjust_cfa_offset -8
 .endm
 
 /* The record in rdx is no seat; rax and rcx are lost. */
 .macro GIVE_BACK_TO_POOL
         movq    %rdx, %rcx
-        shrl    $6, %ecx
+        shrl    $6, %ecx                        /* by RECORD_BYTES */
         xorl    %eax, %eax
         btsq    %rcx, %rax                      /* takes the bit number modulo 64 */
         andq    $-CHUNK_BYTES, %rdx
         orq     %rax, CHUNK_FREE(%rdx)
 .endm
 
-/* rax, rcx and rdx are pushed already; these are the other caller-saved ones. C wants the stack aligned: rbp keeps it. */
-.macro PUSH_FOR_C
-        pushq   %rsi
-        .cfi_adjust_cfa_offset 8
-        pushq   %rdi
-        .cfi_adjust_cfa_offset 8
-        pushq   %r8
-        .cfi_adjust_cfa_offset 8
-        pushq   %r9
-        .cfi_adjust_cfa_offset 8
-        pushq   %r10
-        .cfi_adjust_cfa_offset 8
-        pushq   %r11
-        .cfi_adjust_cfa_offset 8
-        pushq   %rbp
-        .cfi_adjust_cfa_offset 8
-        .cfi_rel_offset rbp, 0
-        movq    %rsp, %rbp
-        .cfi_def_cfa_register rbp
-        andq    $-16, %rsp
-.endm
-
-.macro POP_FROM_C
-        movq    %rbp, %rsp
-        .cfi_def_cfa_register rsp
-        popq    %rbp
-        .cfi_adjust_cfa_offset -8
-        .cfi_restore rbp
-        popq    %r11
-        .cfi_adjust_cfa_offset -8
-        popq    %r10
-        .cfi_adjust_cfa_offset -8
-        popq    %r9
-        .cfi_adjust_cfa_offset -8
-        popq    %r8
-        .cfi_adjust_cfa_offset -8
-        popq    %rdi
-        .cfi_adjust_cfa_offset -8
-        popq    %rsi
-        .cfi_adjust_cfa_offset -8
-.endm
-
-#define PUSHED_FOR_C 56 /* bytes between rbp, as PUSH_FOR_C sets it, and what was pushed before */
+/* ---- Entry ---- */
 
 /* The end of an entry: rax is the record, rcx the lane, rdx the record around it, rbx the hook. */
 .macro CALL_ORIGINAL at_entry, no_block, linking
         movq    %rdx, RECORD_OUTER(%rax)
         movq    %rsp, RECORD_SP(%rax)
-        movq    (ENTRY_SAVED - 8)(%rsp), %rdx
+        movq    ENTRY_RETURN(%rsp), %rdx
         movq    %rdx, RECORD_RETURN(%rax)
-        movq    (ENTRY_SAVED - 16)(%rsp), %rdx
+        movq    ENTRY_RBX(%rsp), %rdx
         movq    %rdx, RECORD_RBX(%rax)
         movq    %rbx, RECORD_HOOK(%rax)
         movq    HOOK_ORIGINAL(%rbx), %rdx
@@ -156,11 +86,10 @@ hot_pages:
         LOAD_THREAD THREAD_BLOCK_REF, %rdx
         movq    (%rdx), %rdx                    /* rdx: block */
         testq   %rdx, %rdx
-        jz      \no_block                           /* forked: the page that held it was wiped */
+        jz      \no_block                       /* forked: the page that held it was wiped */
         addq    HOOK_CELL(%rbx), %rdx
         incq    CELL_STARTED_OFFSET(%rdx)       /* these two stay together: a handler may jump out in between */
-        .globl  \linking
-        .hidden \linking
+        HIDDEN  \linking
 \linking:
         movq    %rax, LANE_CURRENT(%rcx)
         movq    %rax, %rbx                      /* rbx: record */
@@ -178,6 +107,251 @@ hot_pages:
         call    *RECORD_TARGET(%rbx)
 .endm
 
+/* From the stub to the original: the function's seat is taken, and the record linked in. */
+.macro ENTRY kind, at_entry
+        .cfi_def_cfa_offset 16
+        .cfi_offset rbx, -16
+        PUSH_SCRATCH
+.Lentry_seat_\kind:
+        LOAD_THREAD THREAD_SEATS, %rax
+        addq    HOOK_SEAT(%rbx), %rax           /* rax: record */
+        btrl    $RECORD_PLACE_BIT, RECORD_PLACE_WORD(%rax)
+        jnc     .Lentry_pool_\kind              /* taken */
+.Lentry_recorded_\kind:
+        LOAD_THREAD THREAD_LANE, %rcx           /* rcx: lane */
+        movq    LANE_CURRENT(%rcx), %rdx
+        cmpq    %rsp, RECORD_SP(%rdx)
+        jbe     .Lentry_above_\kind             /* above the innermost call: that one may be dead */
+.Lentry_call_\kind:
+        CALL_ORIGINAL \at_entry, .Lentry_blockless_\kind, hot_linking_\kind
+.endm
+
+/* Out of line: the record in rax is given back, for there is no block to count it in. */
+.macro ENTRY_BLOCKLESS kind
+        .cfi_def_cfa rsp, ENTRY_BYTES
+        .cfi_offset rbx, -16
+        .cfi_offset rip, -8
+.Lentry_blockless_\kind:
+        movq    %rax, %rdx
+        testb   $RECORD_PLACE_POOL, RECORD_PLACE(%rdx)
+        jnz     .Lentry_blockless_pool_\kind
+        movl    $(1 << RECORD_PLACE_BIT), RECORD_PLACE_WORD(%rdx)
+        jmp     .Lentry_slow_\kind
+.Lentry_blockless_pool_\kind:
+        GIVE_BACK_TO_POOL
+        jmp     .Lentry_slow_\kind
+.endm
+
+/* Out of line: the seat is taken, so the record comes from the lane's chunk. */
+.macro ENTRY_POOL kind
+.Lentry_pool_\kind:
+        LOAD_THREAD THREAD_LANE, %rcx
+        movq    LANE_CHUNK(%rcx), %rdx
+        movq    CHUNK_FREE(%rdx), %rax
+.Lentry_pool_mask_\kind:
+        testq   %rax, %rax
+        jz      .Lentry_slow_\kind              /* no record, or no lane yet */
+        leaq    -1(%rax), %rcx
+        andq    %rax, %rcx                      /* the mask without its lowest bit */
+        cmpxchgq %rcx, CHUNK_FREE(%rdx)
+        jne     .Lentry_pool_mask_\kind         /* a signal handler was faster: rax is the new mask */
+        rep bsfq %rax, %rax                     /* tzcnt, where there is one: the same for what is not 0 */
+        shlq    $6, %rax                        /* RECORD_BYTES */
+        addq    %rdx, %rax                      /* rax: record */
+        jmp     .Lentry_recorded_\kind
+.endm
+
+/* Out of line: there is no lane, no block or no free record. */
+.macro ENTRY_SLOW kind
+.Lentry_slow_\kind:
+        PUSH_FOR_C
+        movq    %rbx, %rdi
+        call    enter_slow
+        POP_FROM_C
+        testl   %eax, %eax
+        jz      .Lentry_seat_\kind              /* ENTER_RETRY */
+        POP_SCRATCH
+        jmp     *HOOK_BYPASS(%rbx)
+.endm
+
+/* Out of line: the call is not below the innermost one, the record in rdx. The flags are of cmp rsp, [its RECORD_SP].
+ */
+.macro ENTRY_ABOVE kind
+        .cfi_def_cfa_offset ENTRY_BYTES
+.Lentry_above_\kind:
+        jne     .Lentry_check_\kind
+        leaq    hot_exit_\kind(%rip), %rdx      /* same slot: a tracked function's tail call, if it returns to here */
+        cmpq    %rdx, ENTRY_RETURN(%rsp)
+        movq    LANE_CURRENT(%rcx), %rdx
+        je      .Lentry_tail_\kind
+        leaq    hot_exit_tail_\kind(%rip), %rdx
+        cmpq    %rdx, ENTRY_RETURN(%rsp)
+        movq    LANE_CURRENT(%rcx), %rdx
+        je      .Lentry_call_\kind
+.Lentry_check_\kind:
+        PUSH_FOR_C
+        pushq   %rax
+        pushq   %rcx
+        movq    %rcx, %rdi
+        leaq    (FOR_C_BYTES + ENTRY_RETURN)(%rbp), %rsi
+        call    enter_check
+        popq    %rcx
+        popq    %rax
+        POP_FROM_C
+        movq    LANE_CURRENT(%rcx), %rdx
+        jmp     .Lentry_call_\kind
+.endm
+
+/* Tail calls in a row take turns between two places of call: an unwinder that finds the same CFA and the same address
+ * in two frames running takes that for a loop (libunwind). */
+.macro ENTRY_TAIL kind, at_entry
+.Lentry_tail_\kind:
+        CALL_ORIGINAL \at_entry, .Lentry_blockless_\kind, hot_linking_tail_\kind
+hot_exit_tail_\kind:
+        jmp     hot_exit_\kind
+.endm
+
+/* ---- Exit ---- */
+
+.macro EXIT_RET
+        POP     rcx
+        POP     rdx
+        POP     rax
+        ret
+.endm
+
+/* From the original to the caller: the call is counted, the record unlinked and its seat given back. */
+.macro EXIT kind, at_exit
+hot_exit_\kind:
+        leaq    -8(%rsp), %rsp                  /* the slot again */
+        .cfi_adjust_cfa_offset 8
+        PUSH    rax
+        PUSH    rdx
+        READ_CLOCK \at_exit
+        PUSH    rcx
+        LOAD_THREAD THREAD_LANE, %rcx           /* rcx: lane */
+        cmpq    LANE_CURRENT(%rcx), %rbx
+        jne     .Lexit_slow_\kind               /* a coroutine, a clobbered rbx, or calls that never returned */
+        LOAD_THREAD THREAD_BLOCK_REF, %rcx
+        movq    (%rcx), %rcx
+        testq   %rcx, %rcx
+        jz      .Lexit_slow_\kind               /* forked meanwhile */
+        movq    RECORD_RETURN(%rbx), %rdx
+        movq    %rdx, EXIT_RETURN(%rsp)         /* back into its slot */
+        .cfi_remember_state
+        .cfi_offset rip, -8
+        movq    RECORD_HOOK(%rbx), %rdx         /* rdx: hook */
+        addq    HOOK_CELL(%rdx), %rcx           /* rcx: cell */
+        .if \at_exit != NO_CLOCK
+        subq    RECORD_START(%rbx), %rax
+        jb      .Lexit_backwards_\kind          /* the counters of two processors differ by a little */
+.Lexit_lasted_\kind:
+        movq    %rax, RECORD_START(%rbx)
+        addq    %rax, CELL_SUM_OFFSET(%rcx)
+        cmpq    HOOK_BOUNDS(%rdx), %rax
+        ja      .Lexit_bucket_\kind             /* not in the first one: the time to look for another one is there */
+        incq    CELL_BUCKETS_OFFSET(%rcx)
+        .endif
+.Lexit_judge_\kind:
+        movq    HOOK_SCALE(%rdx), %rax
+        imulq   EXIT_RESULT(%rsp), %rax         /* the result, what counts of it moved to the top */
+        subq    HOOK_LOW(%rdx), %rax
+        cmpq    HOOK_SPAN(%rdx), %rax
+        ja      .Lexit_no_success_\kind         /* or more has to be asked */
+.Lexit_count_\kind:
+        LOAD_THREAD THREAD_LANE, %rax
+        movq    RECORD_OUTER(%rbx), %rdx
+        incq    CELL_SUCCESS_OFFSET(%rcx)       /* these two stay together as well */
+        HIDDEN  hot_unlinking_\kind
+hot_unlinking_\kind:
+        movq    %rdx, LANE_CURRENT(%rax)
+        movq    %rbx, %rdx                      /* rdx: record */
+        movq    RECORD_RBX(%rbx), %rbx
+        .cfi_same_value rbx
+        testb   $RECORD_PLACE_POOL, RECORD_PLACE(%rdx)
+        jnz     .Lexit_pool_\kind
+        movl    $(1 << RECORD_PLACE_BIT), RECORD_PLACE_WORD(%rdx)
+.Lexit_return_\kind:
+        EXIT_RET
+.endm
+
+/* Out of line: the record in rdx is no seat. */
+.macro EXIT_POOL kind
+        .cfi_adjust_cfa_offset 24
+.Lexit_pool_\kind:
+        GIVE_BACK_TO_POOL
+        jmp     .Lexit_return_\kind
+.endm
+
+/* Out of line: the duration in rax is above the first bucket's bound, or it is less than nothing, which counts as 0. */
+.macro EXIT_BUCKET kind
+.Lexit_bucket_\kind:
+        PUSH    rsi
+        bsrq    %rax, %rsi                      /* above a bound, so not 0 */
+        movzbl  HOOK_FIRST(%rdx,%rsi), %esi
+.Lexit_bucket_next_\kind:
+        cmpq    HOOK_BOUNDS(%rdx,%rsi,8), %rax
+        jbe     .Lexit_bucket_found_\kind
+        incl    %esi                            /* the next one; rarely more than one further */
+        jmp     .Lexit_bucket_next_\kind
+.Lexit_bucket_found_\kind:
+        incq    CELL_BUCKETS_OFFSET(%rcx,%rsi,8)
+        POP     rsi
+        jmp     .Lexit_judge_\kind
+.Lexit_backwards_\kind:
+        xorl    %eax, %eax
+        jmp     .Lexit_lasted_\kind
+.endm
+
+/* Out of line: out of the range of success. That is an error, unless the range does not tell: the outcome needs errno,
+ * several conditions, a floating-point result, or there is more to do. Whatever it is is counted at .Lexit_count, by
+ * the distance of its word from that of success. */
+.macro EXIT_OUTCOME kind
+.Lexit_no_success_\kind:
+        testl   $HOOK_FLAG_JUDGE, HOOK_FLAGS(%rdx)
+        jnz     .Lexit_ask_\kind
+        addq    $(CELL_ERROR_OFFSET - CELL_SUCCESS_OFFSET), %rcx
+        jmp     .Lexit_count_\kind
+.Lexit_ask_\kind:
+        PUSH_FOR_C
+        pushq   %rcx
+        pushq   %rcx                            /* keeps the stack aligned */
+        movq    %rbx, %rdi
+        movq    (FOR_C_BYTES + EXIT_RESULT)(%rbp), %rsi
+        movq    %xmm0, %rdx
+        call    extra_finish
+        movl    %eax, %eax
+        popq    %rcx
+        popq    %rcx
+        POP_FROM_C
+        leaq    -CELL_SUCCESS_OFFSET(%rcx,%rax), %rcx
+        jmp     .Lexit_count_\kind
+.endm
+
+/* Out of line: rbx is not the innermost record, or there is no block. rax is the time. */
+.macro EXIT_SLOW kind
+.Lexit_slow_\kind:
+        .cfi_restore_state
+        PUSH_FOR_C
+        subq    $LEAVE_BYTES, %rsp
+        movq    %rbx, %rdi
+        leaq    (FOR_C_BYTES + EXIT_RETURN)(%rbp), %rsi
+        movq    (FOR_C_BYTES + EXIT_RESULT)(%rbp), %rdx
+        movq    %xmm0, %rcx
+        movq    %rax, %r8
+        movq    %rsp, %r9
+        call    leave_slow
+        movq    LEAVE_RETURN(%rsp), %rax
+        movq    %rax, (FOR_C_BYTES + EXIT_RETURN)(%rbp)
+        .cfi_offset rip, -8
+        movq    LEAVE_RBX(%rsp), %rbx
+        .cfi_same_value rbx
+        POP_FROM_C
+        EXIT_RET
+.endm
+
+/* ---- All of it ---- */
+
 .macro TRAMPOLINE kind, at_entry, at_exit
         .globl  hot_entry_\kind, hot_exit_\kind, hot_exit_tail_\kind
         .hidden hot_entry_\kind, hot_exit_\kind, hot_exit_tail_\kind
@@ -186,207 +360,22 @@ hot_pages:
 hot_entry_\kind:
         .cfi_startproc
         .cfi_personality 0x9b, hot_personality_pointer
-        .cfi_def_cfa_offset 16
-        .cfi_offset rbx, -16
-        PUSH_SCRATCH
-1:      LOAD_THREAD THREAD_SEATS, %rax
-        addq    HOOK_SEAT(%rbx), %rax           /* rax: record */
-        btrl    $RECORD_PLACE_BIT, RECORD_PLACE_WORD(%rax)
-        jnc     19f                             /* taken */
-2:      LOAD_THREAD THREAD_LANE, %rcx           /* rcx: lane */
-        movq    LANE_CURRENT(%rcx), %rdx
-        cmpq    %rsp, RECORD_SP(%rdx)
-        jbe     12f                             /* above the innermost call: that one may be dead */
-23:     CALL_ORIGINAL \at_entry, 11f, hot_linking_\kind
-hot_exit_\kind:
-        leaq    -8(%rsp), %rsp                  /* the slot again */
-        .cfi_adjust_cfa_offset 8
-        pushq   %rax
-        .cfi_adjust_cfa_offset 8
-        pushq   %rdx
-        .cfi_adjust_cfa_offset 8
-        READ_CLOCK \at_exit
-        pushq   %rcx
-        .cfi_adjust_cfa_offset 8
-        LOAD_THREAD THREAD_LANE, %rcx           /* rcx: lane */
-        cmpq    LANE_CURRENT(%rcx), %rbx
-        jne     20f                             /* a coroutine, a clobbered rbx, or calls that never returned */
-        LOAD_THREAD THREAD_BLOCK_REF, %rcx
-        movq    (%rcx), %rcx
-        testq   %rcx, %rcx
-        jz      20f                             /* forked meanwhile */
-        movq    RECORD_RETURN(%rbx), %rdx
-        movq    %rdx, 24(%rsp)                  /* back into its slot */
-        .cfi_remember_state
-        .cfi_offset rip, -8
-        movq    RECORD_HOOK(%rbx), %rdx         /* rdx: hook */
-        addq    HOOK_CELL(%rdx), %rcx           /* rcx: cell */
-        .if \at_exit != NO_CLOCK
-        subq    RECORD_START(%rbx), %rax
-        jb      13f                             /* the counters of two processors differ by a little */
-4:      movq    %rax, RECORD_START(%rbx)
-        addq    %rax, CELL_SUM_OFFSET(%rcx)
-        cmpq    HOOK_BOUNDS(%rdx), %rax
-        ja      14f                             /* not in the first bucket: the time to look for another one is there */
-        incq    CELL_BUCKETS_OFFSET(%rcx)
-        .endif
-5:      movq    HOOK_SCALE(%rdx), %rax
-        imulq   16(%rsp), %rax                  /* the result, what counts of it moved to the top */
-        subq    HOOK_LOW(%rdx), %rax
-        cmpq    HOOK_SPAN(%rdx), %rax
-        ja      18f                             /* no success, or more has to be asked */
-7:      LOAD_THREAD THREAD_LANE, %rax
-        movq    RECORD_OUTER(%rbx), %rdx
-        incq    CELL_SUCCESS_OFFSET(%rcx)       /* these two stay together as well */
-        .globl  hot_unlinking_\kind
-        .hidden hot_unlinking_\kind
-hot_unlinking_\kind:
-        movq    %rdx, LANE_CURRENT(%rax)
-        movq    %rbx, %rdx                      /* rdx: record */
-        movq    RECORD_RBX(%rbx), %rbx
-        .cfi_same_value rbx
-        testb   $RECORD_PLACE_POOL, RECORD_PLACE(%rdx)
-        jnz     21f
-        movl    $(1 << RECORD_PLACE_BIT), RECORD_PLACE_WORD(%rdx)
-6:      popq    %rcx
-        .cfi_adjust_cfa_offset -8
-        popq    %rdx
-        .cfi_adjust_cfa_offset -8
-        popq    %rax
-        .cfi_adjust_cfa_offset -8
-        ret
-
-        .cfi_adjust_cfa_offset 24
-21:     GIVE_BACK_TO_POOL
-        jmp     6b
-
+        ENTRY           \kind, \at_entry
+        EXIT            \kind, \at_exit
+        EXIT_POOL       \kind
         .cfi_restore_state
         .cfi_remember_state
         .cfi_offset rip, -8
         .if \at_exit != NO_CLOCK
-14:     pushq   %rsi
-        .cfi_adjust_cfa_offset 8
-        bsrq    %rax, %rsi                      /* above a bound, so not 0 */
-        movzbl  HOOK_FIRST(%rdx,%rsi), %esi
-9:      cmpq    HOOK_BOUNDS(%rdx,%rsi,8), %rax
-        jbe     8f
-        incl    %esi                            /* the next one; rarely more than one further */
-        jmp     9b
-8:      incq    CELL_BUCKETS_OFFSET(%rcx,%rsi,8)
-        popq    %rsi
-        .cfi_adjust_cfa_offset -8
-        jmp     5b
-13:     xorl    %eax, %eax
-        jmp     4b
+        EXIT_BUCKET     \kind
         .endif
-
-/* Out of range: an error, unless the range does not tell. Either is counted at 7, as the word next to CELL_SUCCESS. */
-18:     testl   $HOOK_FLAG_JUDGE, HOOK_FLAGS(%rdx)
-        jnz     15f
-        addq    $(CELL_ERROR_OFFSET - CELL_SUCCESS_OFFSET), %rcx
-        jmp     7b
-
-/* The outcome needs more than one range: errno, several conditions, a floating-point result. Or there is more to do. */
-15:     PUSH_FOR_C
-        pushq   %rcx
-        pushq   %rcx
-        movq    %rbx, %rdi
-        movq    (PUSHED_FOR_C + 16)(%rbp), %rsi
-        movq    %xmm0, %rdx
-        call    extra_finish
-        movl    %eax, %eax
-        popq    %rcx
-        popq    %rcx
-        POP_FROM_C
-        leaq    -CELL_SUCCESS_OFFSET(%rcx,%rax), %rcx
-        jmp     7b
-
-20:     .cfi_restore_state
-        PUSH_FOR_C
-        subq    $32, %rsp
-        movq    %rbx, %rdi
-        leaq    (PUSHED_FOR_C + 24)(%rbp), %rsi /* slot */
-        movq    (PUSHED_FOR_C + 16)(%rbp), %rdx /* result */
-        movq    %xmm0, %rcx
-        movq    %rax, %r8                       /* now */
-        movq    %rsp, %r9
-        call    leave_slow
-        movq    8(%rsp), %rax
-        movq    %rax, (PUSHED_FOR_C + 24)(%rbp)
-        .cfi_offset rip, -8
-        movq    (%rsp), %rbx
-        .cfi_same_value rbx
-        POP_FROM_C
-        popq    %rcx
-        .cfi_adjust_cfa_offset -8
-        popq    %rdx
-        .cfi_adjust_cfa_offset -8
-        popq    %rax
-        .cfi_adjust_cfa_offset -8
-        ret
-
-/* Entry, slow. */
-        .cfi_def_cfa rsp, ENTRY_SAVED
-        .cfi_offset rbx, -16
-        .cfi_offset rip, -8
-11:     movq    %rax, %rdx                      /* give the record back: there is no block to count it in */
-        testb   $RECORD_PLACE_POOL, RECORD_PLACE(%rdx)
-        jnz     9f
-        movl    $(1 << RECORD_PLACE_BIT), RECORD_PLACE_WORD(%rdx)
-        jmp     10f
-9:      GIVE_BACK_TO_POOL
-        jmp     10f
-
-19:     LOAD_THREAD THREAD_LANE, %rcx
-        movq    LANE_CHUNK(%rcx), %rdx
-        movq    CHUNK_FREE(%rdx), %rax
-3:      testq   %rax, %rax
-        jz      10f                             /* no record, or no lane yet */
-        leaq    -1(%rax), %rcx
-        andq    %rax, %rcx                      /* the mask without its lowest bit */
-        cmpxchgq %rcx, CHUNK_FREE(%rdx)
-        jne     3b                              /* a signal handler was faster: rax is the new mask */
-        rep bsfq %rax, %rax                     /* tzcnt, where there is one: the same for what is not 0 */
-        shlq    $6, %rax
-        addq    %rdx, %rax                      /* rax: record */
-        jmp     2b
-
-10:     PUSH_FOR_C
-        movq    %rbx, %rdi
-        call    enter_slow
-        POP_FROM_C
-        testl   %eax, %eax
-        jz      1b                              /* ENTER_RETRY */
-        POP_SCRATCH
-        jmp     *HOOK_BYPASS(%rbx)
-
-        .cfi_def_cfa_offset ENTRY_SAVED
-12:     jne     16f
-        leaq    hot_exit_\kind(%rip), %rdx      /* same slot: a tracked function's tail call, if it will return to here */
-        cmpq    %rdx, (ENTRY_SAVED - 8)(%rsp)
-        movq    LANE_CURRENT(%rcx), %rdx
-        je      17f
-        leaq    hot_exit_tail_\kind(%rip), %rdx
-        cmpq    %rdx, (ENTRY_SAVED - 8)(%rsp)
-        movq    LANE_CURRENT(%rcx), %rdx
-        je      23b
-16:     PUSH_FOR_C
-        pushq   %rax
-        pushq   %rcx
-        movq    %rcx, %rdi
-        leaq    (PUSHED_FOR_C + ENTRY_SAVED - 8)(%rbp), %rsi
-        call    enter_check
-        popq    %rcx
-        popq    %rax
-        POP_FROM_C
-        movq    LANE_CURRENT(%rcx), %rdx
-        jmp     23b
-
-/* Tail calls in a row take turns between two places of call: an unwinder that finds the same CFA and the same address in two frames running
- * takes that for a loop (libunwind). */
-17:     CALL_ORIGINAL \at_entry, 11b, hot_linking_tail_\kind
-hot_exit_tail_\kind:
-        jmp     hot_exit_\kind
+        EXIT_OUTCOME    \kind
+        EXIT_SLOW       \kind
+        ENTRY_BLOCKLESS \kind
+        ENTRY_POOL      \kind
+        ENTRY_SLOW      \kind
+        ENTRY_ABOVE     \kind
+        ENTRY_TAIL      \kind, \at_entry
         .cfi_endproc
         .size   hot_entry_\kind, . - hot_entry_\kind
 .endm
@@ -399,8 +388,7 @@ hot_exit_tail_\kind:
 
 /* A call of a sampled function whose stub counted down to nothing. As at an entry: rbx is the weighed hook. */
 .macro SAMPLE kind
-        .globl  hot_sample_\kind
-        .hidden hot_sample_\kind
+        HIDDEN  hot_sample_\kind
         .type   hot_sample_\kind, @function
         .p2align 4
 hot_sample_\kind:
@@ -427,24 +415,10 @@ hot_sample_\kind:
         SAMPLE  late_tsc
         SAMPLE  late_clock
 
-/* xmm0 to xmm7, for C to read, 16 bytes each from rsp on. */
-#define VECTORS_BYTES 128
-
-.macro STORE_VECTORS
-        movups  %xmm0, (%rsp)
-        movups  %xmm1, 16(%rsp)
-        movups  %xmm2, 32(%rsp)
-        movups  %xmm3, 48(%rsp)
-        movups  %xmm4, 64(%rsp)
-        movups  %xmm5, 80(%rsp)
-        movups  %xmm6, 96(%rsp)
-        movups  %xmm7, 112(%rsp)
-.endm
-
-/* In place of the original, for functions with more than times and outcomes: called by the trampoline, rbx is the record. */
+/* In place of the original, for functions with more than times and outcomes: called by the trampoline, rbx is the
+ * record. Arguments on the stack lie above what is pushed here, and the return address into the trampoline. */
 .macro EXTRA kind, which
-        .globl  hot_extra_\kind
-        .hidden hot_extra_\kind
+        HIDDEN  hot_extra_\kind
         .type   hot_extra_\kind, @function
         .p2align 4
 hot_extra_\kind:
@@ -454,11 +428,12 @@ hot_extra_\kind:
         movq    RECORD_HOOK(%rbx), %rax
         subq    $VECTORS_BYTES, %rsp
         testl   $HOOK_FLAG_VECTORS, HOOK_FLAGS(%rax)
-        jz      1f
+        jz      .Lextra_no_vectors_\kind
         STORE_VECTORS
-1:      movq    %rbx, %rdi
+.Lextra_no_vectors_\kind:
+        movq    %rbx, %rdi
         movq    %rbp, %rsi
-        leaq    (PUSHED_FOR_C + 32)(%rbp), %rdx
+        leaq    (FOR_C_BYTES + SCRATCH_BYTES + 8)(%rbp), %rdx
         movq    %rsp, %rcx
         call    extra_entry
         POP_FROM_C
@@ -477,8 +452,7 @@ hot_extra_\kind:
         EXTRA   untimed, NO_CLOCK
 
         .p2align 12
-        .globl  hot_pages_end
-        .hidden hot_pages_end
+        HIDDEN  hot_pages_end
 hot_pages_end:
         .text
 
@@ -486,86 +460,14 @@ hot_pages_end:
         .type   hot_read_clock, @function
 hot_read_clock:
         .cfi_startproc
-        pushq   %rcx
-        .cfi_adjust_cfa_offset 8
+        PUSH    rcx
         PUSH_FOR_C
         call    *ticks_now(%rip)
         POP_FROM_C
-        popq    %rcx
-        .cfi_adjust_cfa_offset -8
+        POP     rcx
         ret
         .cfi_endproc
         .size   hot_read_clock, . - hot_read_clock
-
-/* A counted function's call on a lane that has no block, or of a function with labels. From the stub: rbx is the hook, [rsp] the caller's rbx. */
-        .globl  hot_count_slow
-        .hidden hot_count_slow
-        .type   hot_count_slow, @function
-        .p2align 4
-hot_count_slow:
-        .cfi_startproc
-        .cfi_def_cfa_offset 16
-        .cfi_offset rbx, -16
-        PUSH_SCRATCH
-        PUSH_FOR_C
-        subq    $VECTORS_BYTES, %rsp
-        STORE_VECTORS
-        movq    %rbx, %rdi
-        movq    %rbp, %rsi
-        leaq    (PUSHED_FOR_C + 40)(%rbp), %rdx
-        movq    %rsp, %rcx
-        call    enter_counted
-        POP_FROM_C
-        POP_SCRATCH
-        jmp     *HOOK_BYPASS(%rbx)
-        .cfi_endproc
-        .size   hot_count_slow, . - hot_count_slow
-
-/* Where an unwinder lands when it takes the trampoline's frame off: rax is the exception, rdx says whether the unwinding is forced, rbx
- * is the record, rsp as at the call. Leaves as if the caller itself had called _Unwind_Resume. */
-        .globl  hot_landing
-        .hidden hot_landing
-        .type   hot_landing, @function
-        .p2align 4
-hot_landing:
-        .cfi_startproc
-        .cfi_def_cfa_offset 0
-        CFI_RETURN_IN_RECORD
-        CFI_RBX_IN_RECORD
-        leaq    -8(%rsp), %rsp                  /* the slot again: 8 modulo 16, as a rule */
-        .cfi_adjust_cfa_offset 8
-        pushq   %rax
-        .cfi_adjust_cfa_offset 8
-        subq    $32, %rsp
-        .cfi_adjust_cfa_offset 32
-        movq    %rbx, %rdi
-        leaq    40(%rsp), %rsi
-        movq    %rsp, %rcx
-        call    leave_landed
-        movq    8(%rsp), %rax
-        movq    %rax, 40(%rsp)
-        .cfi_offset rip, -8
-        movq    (%rsp), %rbx
-        .cfi_same_value rbx
-        movq    16(%rsp), %rax
-        movq    32(%rsp), %rdi
-        leaq    40(%rsp), %rsp
-        .cfi_adjust_cfa_offset -40
-        testb   $8, %spl
-        jz      1f
-        jmp     *%rax
-        /* A compiler need not align the stack for a function of the same file that calls nobody. Such a one is only left so from a signal's
-         * handler. The unwinder wants it aligned, and gets a frame between. */
-1:      pushq   %rbp
-        .cfi_adjust_cfa_offset 8
-        .cfi_rel_offset rbp, 0
-        movq    %rsp, %rbp
-        .cfi_def_cfa_register rbp
-        andq    $-16, %rsp
-        call    *%rax
-        ud2
-        .cfi_endproc
-        .size   hot_landing, . - hot_landing
 
         .section .data.rel.ro, "aw"
         .p2align 3
