@@ -83,6 +83,10 @@ includes_of() {
   assert_equal '' "$(includes_of server)" includes
 }
 
+@test "what is asked about a filter of system calls is all that may be asked of the kernel there" {
+  assert_equal '' "$(python3 "$root/tests/lib/forbidden.py" "$root")" 'system calls that the lists do not have'
+}
+
 @test "each header compiles alone" {
   local header
   for header in $(cd "$root" && find symbols server preload tests -name '*.h'); do

@@ -25,7 +25,24 @@ static bool is_any_forbidden(const uint16_t *numbers, size_t count)
     return false;
 }
 
-/* Whatever panic.c and signals.c may ask of the kernel before the program goes on or ends. */
+/* The lists. Above each, the sources whose system calls it stands for, so far as they run where it is asked; and those
+ * of their system calls that need not be in it, with the reason. tests/lib/forbidden.py reads both.
+ *
+ * In no list
+ * sources: preload/panic/own_thread.c preload/signals/sender.c preload/panic/state_repair.c preload/calls/read.c
+ *          preload/calls/tuples.c preload/calls/x86_64/bind.c
+ * The first two run in callmeter's own thread, which no filter comes to; a state file that was cut short ends the
+ * program, if a filter lets nobody repair it; read.c asks for itself; tuples.c asks the kernel only while another
+ * thread has its lock; bind.c at the start. */
+
+/* From a signal that comes until the program goes on or ends.
+ * sources: preload/panic/abort.c preload/panic/delivery.c preload/panic/panic.c preload/panic/recover.c
+ *          preload/panic/wait.c preload/signals/actions.c preload/signals/cramped.c preload/signals/masks.c
+ *          preload/signals/notes.c preload/signals/relocated.c preload/threads/altstack.c preload/interpose/raise.c
+ *          preload/machine/kernel_action.h preload/machine/own_lock.c preload/machine/own_mask.h
+ *          preload/machine/x86_64/cpu.h preload/machine/x86_64/frame.c
+ * but for: SYS_timer_create SYS_timer_settime SYS_timer_delete (forbidden_lets_report is asked first)
+ *          SYS_madvise SYS_prctl SYS_prlimit64 (at the start) */
 bool forbidden_would_let_handle(const uint64_t *forbidden)
 {
     static const uint16_t numbers[] = {SYS_rt_sigprocmask,  SYS_rt_sigaction,  SYS_rt_tgsigqueueinfo,
@@ -41,6 +58,13 @@ bool forbidden_would_let_handle(const uint64_t *forbidden)
     return true;
 }
 
+/* From a thread's first tracked call until it has its lane.
+ * sources: preload/threads/altstack.c preload/threads/attach.c preload/threads/blocks.c preload/threads/halfway.c
+ *          preload/threads/process_image.c preload/threads/reclaim.c preload/records/chain.c preload/records/record.c
+ *          preload/records/lane.c preload/machine/kernel_action.h preload/machine/own_mask.h
+ *          preload/machine/x86_64/cpu.h
+ * but for: SYS_kcmp (attach.c asks for itself)
+ *          SYS_prctl (at the start) */
 bool forbidden_lets_attach(void)
 {
     static const uint16_t numbers[] = {
@@ -51,6 +75,13 @@ bool forbidden_lets_attach(void)
     return !is_any_forbidden(numbers, sizeof(numbers) / sizeof(numbers[0]));
 }
 
+/* While a panic is reported, which begins when it can be handled.
+ * sources: preload/panic/line.c preload/panic/wait.c preload/machine/log.c preload/machine/quiet.c
+ *          preload/control/reports/backtrace.c preload/control/reports/elf_names.c preload/control/reports/mapped.c
+ *          preload/control/reports/panic_module.c preload/control/reports/report.c
+ *          preload/control/reports/report_file.c preload/control/reports/report_text.c
+ *          preload/control/reports/signal_names.c preload/control/memory/safe_read.c server/common/filtered.h
+ * but for: forbidden_would_let_handle */
 bool forbidden_lets_report(void)
 {
     static const uint16_t numbers[] = {
