@@ -1,6 +1,7 @@
 #include "preload/control/patching/live_traps.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -10,68 +11,76 @@
 #include "preload/control/patching/live_threads.h"
 #include "preload/control/patching/live_window.h"
 #include "preload/machine/kernel_action.h"
+#include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
 
 #define NAP_NS 100000
 
-enum {
-    LEAVING_NAPS = 1000,
-};
-
-/* Where int3 is, or was. In memory of its own, which stays as long as a trap may be on its way. */
-struct traps {
+/* Where one round has int3, or had it. In memory of its own, which stays as long as a trap may be on its way. */
+struct live_traps {
+    struct live_traps *_Atomic earlier; /* a round whose traps may still be on their way */
     _Atomic bool is_done;
+    size_t bytes; /* of this */
     size_t count;
-    size_t capacity;
     uintptr_t at[]; /* ascending */
 };
 
-static struct traps *_Atomic traps;      /* for the handler */
-static _Atomic uint32_t handlers_inside; /* that may be reading them */
-static struct kernel_action program_action;
-static void (*trap_came)(void);
+/* What outlives a round that ended while a trap might have been on its way. */
+static struct {
+    bool has_handler;
+    struct kernel_action program_action; /* what SIGTRAP had before the handler */
+    struct live_traps *_Atomic latest;
+    _Atomic uint32_t handlers_inside; /* that may be reading the lists */
+    bool (*_Atomic on_trap)(void);
+} installed;
 
 __asm__(".text\n"
         ".type live_restorer, @function\n"
         "live_restorer:\n"
-        "mov $15, %eax\n" /* rt_sigreturn */
+        "mov $15, %rax\n" /* rt_sigreturn, in the bytes by which unwinders know it */
         "syscall\n"
         ".size live_restorer, . - live_restorer\n");
 
 void live_restorer(void) __attribute__((visibility("hidden")));
 
-static void set_action(const struct kernel_action *action, struct kernel_action *ret_before)
+/* The kernel's end of a program that does not handle it. */
+static void die(int signal, const siginfo_t *info)
 {
-    kernel_action_change(SIGTRAP, action, ret_before);
+    static const struct kernel_action by_default = {.handler = (uintptr_t)SIG_DFL};
+
+    kernel_action_change(signal, &by_default, NULL);
+    cpu_syscall(SYS_rt_tgsigqueueinfo, cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0),
+                cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0), signal, (long)info, 0, 0);
 }
 
-/* A trap of the program's own: as without us, but for the mask of its handler. */
-static void forward(int signal, siginfo_t *info, void *context)
+/* A trap of the program's own: as without us. One that the kernel has raised cannot be ignored. */
+static void forward(int signal, siginfo_t *info, ucontext_t *context)
 {
-    if (program_action.handler == (uintptr_t)SIG_IGN && info->si_code <= 0)
+    const struct kernel_action action = installed.program_action;
+    uint64_t blocked;
+
+    if (action.handler == (uintptr_t)SIG_IGN && info->si_code <= 0)
         return;
-    if (program_action.handler == (uintptr_t)SIG_DFL || program_action.handler == (uintptr_t)SIG_IGN) {
-        set_action(&program_action, NULL);
-        cpu_syscall(SYS_rt_tgsigqueueinfo, cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0),
-                    cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0), signal, (long)info, 0, 0);
-        return;
-    }
-    ((void (*)(int, siginfo_t *, void *))program_action.handler)(signal, info, context);
+    __builtin_memcpy(&blocked, &context->uc_sigmask, sizeof(blocked));
+    blocked |= action.mask | (action.flags & SA_NODEFER ? 0 : SIGNAL_BIT(signal));
+    own_mask_change(SIG_SETMASK, &blocked, NULL);
+    if (action.handler == (uintptr_t)SIG_DFL || action.handler == (uintptr_t)SIG_IGN)
+        die(signal, info);
+    else
+        ((void (*)(int, siginfo_t *, void *))action.handler)(signal, info, context);
 }
 
-/* True if a thread with that program counter has just executed an int3 of ours. */
-static bool is_behind_trap(const void *context, uintptr_t pc)
+static bool is_listed(const struct live_traps *traps, uintptr_t address)
 {
-    const struct traps *list = context;
     size_t low = 0;
-    size_t high = list ? list->count : 0;
+    size_t high = traps->count;
 
     while (low < high) {
         size_t middle = (low + high) / 2;
 
-        if (list->at[middle] == pc - 1)
+        if (traps->at[middle] == address)
             return true;
-        if (list->at[middle] > pc - 1)
+        if (traps->at[middle] > address)
             high = middle;
         else
             low = middle + 1;
@@ -79,74 +88,118 @@ static bool is_behind_trap(const void *context, uintptr_t pc)
     return false;
 }
 
+/* The latest round that has had int3 in front of `pc`, or NULL. */
+static const struct live_traps *round_of(const struct live_traps *traps, uintptr_t pc)
+{
+    while (traps && !is_listed(traps, pc - 1))
+        traps = traps->earlier;
+    return traps;
+}
+
+/* True if a thread with that program counter has just executed an int3 of ours. */
+static bool is_behind_trap(const void *context, uintptr_t pc)
+{
+    return round_of(context, pc);
+}
+
 /* On a thread that came to a closed window: it waits here, and comes again. Asleep, it is seen elsewhere at once. */
 static void trapped(int signal, siginfo_t *info, void *context)
 {
     static const struct timespec nap = {.tv_nsec = NAP_NS};
     greg_t *pc = &((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
-    struct traps *list;
+    const struct live_traps *traps;
 
-    handlers_inside++;
-    list = traps;
-    if (!is_behind_trap(list, (uintptr_t)*pc)) {
-        handlers_inside--;
+    installed.handlers_inside++;
+    if (installed.on_trap())
+        installed.handlers_inside = 1; /* of those that were there no one is in the child */
+    traps = round_of(installed.latest, (uintptr_t)*pc);
+    if (!traps) {
+        installed.handlers_inside--;
         forward(signal, info, context);
         return;
     }
     --*pc;
-    trap_came();
-    while (!list->is_done)
+    while (!traps->is_done)
         cpu_syscall(SYS_nanosleep, (long)&nap, 0, 0, 0, 0, 0);
-    handlers_inside--;
+    installed.handlers_inside--;
 }
 
-struct traps *live_traps_begin(const struct patch *patches, size_t count, void (*on_trap)(void))
+/* Nothing may come between the trap and its handler, which would hide the one behind the other, nor into the handler,
+ * which would not end if that jumped out of it: signals wait. */
+static void install(void)
 {
-    struct kernel_action action = {
+    const struct kernel_action action = {
         .handler = (uintptr_t)trapped,
         .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART | KERNEL_RESTORER_FLAG,
         .restorer = (uintptr_t)live_restorer,
+        .mask = ~SIGNALS_RAISED_IN_PLACE,
     };
-    struct traps *list = live_threads_take(SIGTRAP) ? live_map(sizeof(*list) + count * sizeof(*list->at)) : NULL;
 
-    if (!list)
+    if (installed.has_handler)
+        return;
+    kernel_action_change(SIGTRAP, NULL, &installed.program_action);
+    installed.has_handler = true;
+    kernel_action_change(SIGTRAP, &action, NULL);
+}
+
+static void uninstall(void)
+{
+    if (installed.has_handler)
+        kernel_action_change(SIGTRAP, &installed.program_action, NULL);
+    installed.has_handler = false;
+}
+
+struct live_traps *live_traps_arm(const struct patch *patches, size_t count, bool (*on_trap)(void))
+{
+    size_t bytes = sizeof(struct live_traps) + count * sizeof(uintptr_t);
+    struct live_traps *traps = live_threads_take(SIGTRAP) ? live_map(bytes) : NULL;
+
+    if (!traps)
         return NULL;
+    traps->bytes = bytes;
+    traps->earlier = installed.latest;
     for (size_t i = 0; i < count; i++)
         if (patches[i].result == 0 && live_window_needs_trap(&patches[i]))
-            list->at[list->count++] = (uintptr_t)patches[i].window;
-    list->capacity = count;
-    trap_came = on_trap;
-    traps = list;
-    set_action(&action, &program_action);
-    return list;
+            traps->at[traps->count++] = (uintptr_t)patches[i].window;
+    installed.on_trap = on_trap;
+    installed.latest = traps;
+    install();
+    return traps;
 }
 
-/* They wake up from a nap, and leave. */
-static bool have_handlers_left(void)
+/* Lists that no handler is reading. */
+static void free_earlier(struct live_traps *traps)
 {
-    static const struct timespec nap = {.tv_nsec = NAP_NS};
+    struct live_traps *each = traps->earlier;
 
-    for (int i = 0; i < LEAVING_NAPS && handlers_inside > 0; i++)
-        cpu_syscall(SYS_nanosleep, (long)&nap, 0, 0, 0, 0, 0);
-    return handlers_inside == 0;
+    traps->earlier = NULL;
+    if (installed.handlers_inside > 0) {
+        traps->earlier = each;
+        return;
+    }
+    while (each) {
+        struct live_traps *next = each->earlier;
+
+        live_unmap(each, each->bytes);
+        each = next;
+    }
 }
 
-void live_traps_end(struct traps *list)
+/* This round's own list stays until a later one ends: a thread that was seen at the first instruction of the handler
+ * has yet to look. */
+void live_traps_disarm(struct live_traps *traps)
 {
-    list->is_done = true;
-    if (!live_threads_left(is_behind_trap, list))
+    traps->is_done = true;
+    if (!live_threads_left(is_behind_trap, traps))
         return;
-    set_action(&program_action, NULL);
-    if (!have_handlers_left())
-        return;
-    traps = NULL;
-    live_unmap(list, sizeof(*list) + list->capacity * sizeof(*list->at));
+    uninstall();
+    free_earlier(traps);
 }
 
 void live_traps_forked(void)
 {
-    if (!traps)
-        return;
-    traps->is_done = true;
-    set_action(&program_action, NULL);
+    for (struct live_traps *traps = installed.latest; traps; traps = traps->earlier)
+        traps->is_done = true;
+    installed.handlers_inside = 0;
+    uninstall();
 }

@@ -2,20 +2,21 @@
 #ifndef CALLMETER_PRELOAD_CONTROL_PATCHING_LIVE_TRAPS_H
 #define CALLMETER_PRELOAD_CONTROL_PATCHING_LIVE_TRAPS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "preload/control/patching/window.h"
 
-struct traps;
+struct live_traps;
 
-/* From here on a thread that comes to one of the patches that need int3 waits; first it calls `on_trap`. NULL: int3
- * cannot be used. Context: startup, or in a call of dlopen. */
-struct traps *live_traps_begin(const struct patch *patches, size_t count, void (*on_trap)(void));
+/* From here on a thread that comes to one of those patches whose result is 0 and that need int3 waits; first it calls
+ * `on_trap`, which says whether it has called live_traps_forked. NULL: int3 cannot be used. Context: startup, or in a
+ * call of dlopen. */
+struct live_traps *live_traps_arm(const struct patch *patches, size_t count, bool (*on_trap)(void));
 
-/* There is no int3 any more: those that wait go on. If a thread cannot be seen elsewhere, a trap may be on its way to
- * it: then the handler stays, and passes on what is not its own. The list stays as long as a handler may be reading it.
- * Context: as above. */
-void live_traps_end(struct traps *list);
+/* None of these patches has int3 any more, and no processor runs one: those that wait go on. The handler goes if
+ * no trap is on its way to it, of an earlier round neither. Context: as above. */
+void live_traps_disarm(struct live_traps *traps);
 
 /* The same in a child that was forked meanwhile, where no thread is left. Context: any. */
 void live_traps_forked(void);

@@ -1,0 +1,339 @@
+/* Rounds of writing jumps while other threads are there. Each case is a process of its own. */
+#include <grp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "preload/control/patching/live.h"
+
+#define NEED(condition) need(condition, #condition, __LINE__)
+#define INT3            0xcc
+
+enum {
+    PAGE_BYTES = 4096,
+    FUNCTION_BYTES = 64,
+    ADDED_BEFORE = 1,
+    ADDED_AFTER = 2,
+    NOBODY = 65534,
+};
+
+/* Adds 1 to its argument; its first instruction has one byte. */
+static const uint8_t adding[] = {0x55,                   /* push %rbp */
+                                 0x48, 0x8d, 0x47, 0x01, /* lea 1(%rdi), %rax */
+                                 0x5d, 0xc3};            /* pop %rbp; ret */
+static const struct patch_plan adding_plan = {.window_bytes = 5,
+                                              .instruction_count = 2,
+                                              .instructions = {{0, 1}, {1, 4}},
+                                              .original = {0x55, 0x48, 0x8d, 0x47, 1}};
+
+/* Makes the system call whose number is in rax, between its second byte and its fourth. */
+static const uint8_t calling[] = {0x55,       /* push %rbp */
+                                  0x0f, 0x05, /* syscall */
+                                  0x90, 0x90, /* nop; nop */
+                                  0x5d, 0xc3};
+static const struct patch_plan calling_plan = {.window_bytes = 5,
+                                               .instruction_count = 4,
+                                               .instructions = {{0, 1}, {1, 2}, {3, 1}, {4, 1}},
+                                               .original = {0x55, 0x0f, 0x05, 0x90, 0x90}};
+
+/* Where the jump leads: adds 2. */
+static const uint8_t adding_two[] = {0x48, 0x8d, 0x47, 0x02, 0xc3};
+
+static uint8_t *code;
+static size_t function_count;
+static volatile int traps_of_the_program;
+
+static void need(bool holds, const char *text, int line)
+{
+    if (holds)
+        return;
+    fprintf(stderr, "line %d: not so: %s\n", line, text);
+    _exit(1);
+}
+
+static struct patch make(const uint8_t *bytes, size_t count, const struct patch_plan *plan)
+{
+    uint8_t *at = code + FUNCTION_BYTES * (2 * function_count + 1);
+    uint8_t *target = at + FUNCTION_BYTES;
+
+    function_count++;
+    mprotect(code, PAGE_BYTES, PROT_READ | PROT_WRITE);
+    memcpy(at, bytes, count);
+    memcpy(target, adding_two, sizeof(adding_two));
+    mprotect(code, PAGE_BYTES, PROT_READ | PROT_EXEC);
+    return (struct patch){.plan = plan, .window = at, .target = target};
+}
+
+static struct patch make_adding(void)
+{
+    return make(adding, sizeof(adding), &adding_plan);
+}
+
+static int added(const struct patch *patch)
+{
+    return ((int (*)(int))(uintptr_t)patch->window)(0);
+}
+
+/* One round; its result. */
+static int write_one(struct patch *patch)
+{
+    const struct window_run run = {(uintptr_t)code, (uintptr_t)code + PAGE_BYTES, PROT_READ | PROT_EXEC, 0, 1};
+
+    live_write(patch, 1, &run, 1);
+    return patch->result;
+}
+
+static void wait_until_closed(const struct patch *patch)
+{
+    while (*(volatile uint8_t *)patch->window != INT3)
+        sched_yield();
+}
+
+/* The program's own trap ------------------------------------------------------------------------------------------- */
+
+static void count_trap(int signal)
+{
+    (void)signal;
+    traps_of_the_program++;
+}
+
+static void set_trap(void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler};
+
+    NEED(sigaction(SIGTRAP, &action, NULL) == 0);
+}
+
+static bool has_trap(void (*handler)(int))
+{
+    struct sigaction action;
+
+    sigaction(SIGTRAP, NULL, &action);
+    return action.sa_handler == handler;
+}
+
+/* Threads ---------------------------------------------------------------------------------------------------------- */
+
+static _Atomic int at_work;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
+
+static void *sleep_in(void *way)
+{
+    struct epoll_event event;
+    char byte;
+    int ends[2];
+
+    at_work++;
+    switch ((intptr_t)way) {
+    case 0:
+        poll(NULL, 0, -1);
+        break;
+    case 1:
+        epoll_wait(epoll_create1(0), &event, 1, -1);
+        break;
+    case 2:
+        NEED(pipe(ends) == 0 && read(ends[0], &byte, 1) == 1);
+        break;
+    case 3:
+        pthread_mutex_lock(&mutex);
+        pthread_cond_wait(&never, &mutex);
+        break;
+    case 4:
+        sleep(1000);
+        break;
+    case 5:
+        pause();
+        break;
+    default:
+        select(0, NULL, NULL, NULL, NULL);
+    }
+    return NULL;
+}
+
+static void begin_thread(void *(*run)(void *), void *argument)
+{
+    pthread_t thread;
+    int before = at_work;
+
+    NEED(pthread_create(&thread, NULL, run, argument) == 0);
+    while (at_work == before)
+        sched_yield();
+}
+
+static void begin_sleepers(void)
+{
+    for (intptr_t way = 0; way < 7; way++)
+        begin_thread(sleep_in, (void *)way);
+}
+
+static volatile pid_t vforked;
+
+/* Nobody sees a thread whose child of vfork goes on, but by its program counter. */
+static void *vfork_and_wait(void *closed)
+{
+    if (closed) {
+        at_work++;
+        wait_until_closed(closed);
+    }
+    if (vfork() == 0) {
+        vforked = getpid();
+        at_work += !closed;
+        pause();
+        _exit(0);
+    }
+    return NULL;
+}
+
+static void be_undumpable(void)
+{
+    if (geteuid() == 0)
+        NEED(setgroups(0, NULL) == 0 && setgid(NOBODY) == 0 && setuid(NOBODY) == 0);
+    NEED(prctl(PR_SET_DUMPABLE, 0) == 0);
+}
+
+/* Cases ------------------------------------------------------------------------------------------------------------ */
+
+static void patch_among_sleepers(void)
+{
+    struct patch patch = make_adding();
+
+    begin_sleepers();
+    set_trap(count_trap);
+    NEED(added(&patch) == ADDED_BEFORE);
+    NEED(write_one(&patch) == 0);
+    NEED(added(&patch) == ADDED_AFTER);
+    NEED(has_trap(count_trap));
+}
+
+static void stay_installed(void)
+{
+    struct patch first = make_adding();
+    struct patch second = make_adding();
+    struct patch third = make_adding();
+
+    be_undumpable();
+    set_trap(count_trap);
+    begin_thread(vfork_and_wait, &first);
+    NEED(write_one(&first) == LIVE_BUSY); /* and a trap may be on its way */
+    NEED(added(&first) == ADDED_BEFORE);
+    __asm__ volatile("int3");
+    NEED(traps_of_the_program == 1);
+    NEED(write_one(&second) == LIVE_BUSY);
+    __asm__ volatile("int3");
+    NEED(traps_of_the_program == 2);
+    kill(vforked, SIGKILL);
+    for (int i = 0; i < 100 && write_one(&third) != 0; i++)
+        usleep(10000);
+    NEED(third.result == 0);
+    NEED(added(&third) == ADDED_AFTER);
+    NEED(has_trap(count_trap));
+    __asm__ volatile("int3");
+    NEED(traps_of_the_program == 3);
+}
+
+static void *call_inside(void *patch)
+{
+    long result = SYS_pause;
+
+    at_work++;
+    __asm__ volatile("call *%1"
+                     : "+a"(result)
+                     : "r"(((struct patch *)patch)->window)
+                     : "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "memory", "cc");
+    return NULL;
+}
+
+static void begin_inside(struct patch *patch)
+{
+    begin_thread(call_inside, patch);
+    usleep(100000); /* if it is not there yet, the case shows less */
+}
+
+static void refuse_busy(void)
+{
+    struct patch patch = make(calling, sizeof(calling), &calling_plan);
+
+    begin_inside(&patch);
+    set_trap(count_trap);
+    NEED(write_one(&patch) == LIVE_BUSY);
+    NEED(memcmp(patch.window, calling, sizeof(calling)) == 0);
+    NEED(has_trap(count_trap));
+}
+
+/* A trap that comes late looks there. */
+static void keep_mark(void)
+{
+    struct patch patch = make_adding();
+    FILE *maps;
+    char line[512];
+    int marks = 0;
+
+    for (int i = 0; i < 3; i++) {
+        patch = make_adding();
+        NEED(write_one(&patch) == 0);
+    }
+    maps = fopen("/proc/self/smaps", "r");
+    NEED(maps != NULL);
+    while (fgets(line, sizeof(line), maps))
+        marks += strncmp(line, "VmFlags:", 8) == 0 && strstr(line, " wf");
+    fclose(maps);
+    NEED(marks == 1);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} cases[] = {
+    {"functions are patched while threads sleep", patch_among_sleepers},
+    {"a handler that has to stay passes on, and goes in a later round", stay_installed},
+    {"a thread that stays in a window: the function is as it was", refuse_busy},
+    {"what tells a forked child stays", keep_mark},
+};
+
+static void run_cases(void **state)
+{
+    int failed = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        int status = -1;
+        pid_t child = fork();
+
+        if (child == 0) {
+            code = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            cases[i].run();
+            _exit(0);
+        }
+        waitpid(child, &status, 0);
+        if (status != 0)
+            fprintf(stderr, "status %#x: %s\n", (unsigned)status, cases[i].name);
+        failed += status != 0;
+    }
+    assert_int_equal(failed, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(run_cases),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
