@@ -182,29 +182,22 @@ scrape() {
   curl -sS --fail --max-time 10 "http://$address/metrics" >"$run_dir/metrics"
 }
 
-# values_of NAME [LABEL=VALUE]...: values of all samples of the last scrape that have these labels. Without namespace.
-values_of() {
-  local name=$1
-  shift
-  # Through the environment, since awk would read backslashes in -v.
-  NAME=callmeter_$name awk '
-    BEGIN { for (i = 1; i < ARGC; i++) { at = index(ARGV[i], "="); want[i] = substr(ARGV[i], 1, at) "\"" substr(ARGV[i], at + 1) "\"" }
-            n = ARGC - 1; ARGC = 1; name = ENVIRON["NAME"] }
-    index($0, name) == 1 && substr($0, length(name) + 1, 1) ~ /[{ ]/ {
-      line = $0; sub(/^[^{ ]*\{/, ",", line)
-      for (i = 1; i <= n; i++) if (!index(line, "," want[i])) next
-      print ($NF ~ /^[0-9.]+e\+[0-9]+$/ ? sprintf("%.0f", $NF) : $NF)
-    }' "$@" <"$run_dir/metrics"
+# read_scrape ask=WHAT NAME [LABEL=VALUE]...: of the samples of the last scrape that have these labels. Without namespace.
+read_scrape() {
+  local ask=$1 name=$2 label wanted=''
+  shift 2
+  for label; do wanted+="${wanted:+$'\n'}${label%%=*}=\"${label#*=}\""; done
+  NAME=callmeter_$name WANTED=$wanted awk -v "$ask" -f "$root/tests/lib/scrape.awk" <"$run_dir/metrics"
 }
 
 # metric NAME [LABEL=VALUE]...: the one value that there is.
 metric() {
-  values_of "$@" | awk '{ value = $0 } END { print NR == 1 ? value : "(" NR " samples)" }'
+  read_scrape ask=one "$@"
 }
 
 # sum_of NAME [LABEL=VALUE]...: of all values; 0 if there is none.
 sum_of() {
-  values_of "$@" | awk '{ sum += $1 } END { printf "%d", sum }'
+  read_scrape ask=sum "$@"
 }
 
 # assert_metric EXPECTED NAME [LABEL=VALUE]...
@@ -212,8 +205,12 @@ assert_metric() {
   local expected=$1 actual
   shift
   actual=$(metric "$@")
-  [[ $actual == "$expected" ]] && return 0
-  fail "metric $*:" "  expected: $expected" "  actual:   $actual" \
+  [[ $actual == "$expected" ]] || fail_metric "$*" "$expected" "$actual"
+}
+
+# fail_metric METRIC EXPECTED ACTUAL
+fail_metric() {
+  fail "metric $1:" "  expected: $2" "  actual:   $3" \
     "$(grep -E '_function_info|_calls_total' "$run_dir/metrics" | grep -vE ' 0$' | head -40)"
 }
 
@@ -229,31 +226,23 @@ calls_of() {
 
 # assert_truth FUNCTION [OUTCOME=N]...: what is not named is 0; "*" stands for any number.
 assert_truth() {
-  local function=$1 outcome pair timed=0
-  local -A expected=([success]=0 [error]=0 [throttled]=0 [panic]=0 [abandoned]=0 [active]=0)
-  shift
-  for pair; do expected[${pair%%=*}]=${pair#*=}; done
-  for outcome in success error throttled panic abandoned; do
-    [[ ${expected[$outcome]} == '*' ]] && continue
-    assert_metric "${expected[$outcome]}" calls_total "function=$function" "outcome=$outcome" || return 1
-  done
-  assert_metric "${expected[active]}" calls_active "function=$function" || return 1
-  for outcome in success error throttled; do
-    [[ ${expected[$outcome]} == '*' ]] && return 0
-    timed=$((timed + expected[$outcome]))
-  done
-  assert_metric "$timed" call_duration_seconds_count "function=$function"
+  hold_to_truths <<<"truth $*"
 }
 
 # Each "truth" line that the program printed is what the scrape says.
 assert_truths() {
-  local words count=0
-  while read -r -a words; do
-    [[ ${words[0]} == truth ]] || continue
-    assert_truth "${words[@]:1}" || return 1
-    count=$((count + 1))
-  done <"$run_dir/out"
-  ((count)) || fail 'the program printed no truth:' "$(cat "$run_dir/out")"
+  hold_to_truths <"$run_dir/out"
+}
+
+# The lines on standard input that begin with "truth" are what the scrape says.
+hold_to_truths() {
+  local found
+  mapfile -t found < <(awk -f "$root/tests/lib/truths.awk" - "$run_dir/metrics")
+  case ${#found[@]} in
+    1) [[ ${found[0]} != 0 ]] || fail 'the program printed no truth:' "$(cat "$run_dir/out")" ;;
+    3) fail_metric "${found[@]}" ;;
+    *) fail 'the scrape cannot be read:' "$(cat "$run_dir/metrics")" ;;
+  esac
 }
 
 # All functions of the manifest are tracked in full.
