@@ -2,6 +2,7 @@
 
 #include <cpuid.h>
 #include <fcntl.h>
+#include <float.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -96,9 +97,11 @@ void clock_calibrate(struct clock *clock)
     clock->seconds_per_tick = (double)(ns - clock->begin_ns) * 1e-9 / (double)(ticks - clock->begin_ticks);
 }
 
+/* The quotient of two numbers that are both not quite what they are written as may be a little below a whole number of
+ * ticks: 2.5e-07 / 1e-09 is 249.99999999999997. */
 uint64_t clock_ticks(const struct clock *clock, double seconds)
 {
-    double ticks = seconds / clock->seconds_per_tick;
+    double ticks = seconds / clock->seconds_per_tick * (1 + 4 * DBL_EPSILON);
 
     return ticks < 9e18 ? (uint64_t)ticks : UINT64_MAX - 1;
 }
