@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "preload/cli/cli.h"
 #include "preload/cli/libraries.h"
+#include "preload/cli/match.h"
 #include "preload/cli/presets.h"
 #include "preload/cli/program.h"
+#include "preload/cli/say.h"
 #include "symbols/common/diag.h"
 #include "symbols/elf/object.h"
 #include "symbols/manifest/manifest.h"
@@ -22,7 +23,7 @@ struct auto_choice {
 };
 
 /* What cannot be read has no functions to offer, so that is no error here: `callmeter check` names it. */
-static int auto_open_objects(struct auto_choice *choice)
+static int open_objects(struct auto_choice *choice)
 {
     struct libraries libraries = {0};
     struct diag diag = {0};
@@ -41,14 +42,14 @@ static int auto_open_objects(struct auto_choice *choice)
     return choice->objects ? 0 : -ENOMEM;
 }
 
-static void auto_finish(struct auto_choice *choice)
+static void close_objects(struct auto_choice *choice)
 {
     for (size_t i = 0; i < choice->object_count; i++)
         object_close(choice->objects[i]);
     free(choice->objects);
 }
 
-static bool auto_has_function(const struct auto_choice *choice, const struct manifest *manifest)
+static bool has_function(const struct auto_choice *choice, const struct manifest *manifest)
 {
     static const struct resolve_options options = {0};
     struct resolution resolution = {0};
@@ -65,22 +66,22 @@ static bool auto_has_function(const struct auto_choice *choice, const struct man
 
 /* A file in the presets' folder that is no manifest has been put there by somebody else: it says so, and the rest goes
  * on. */
-static bool auto_fits(const struct auto_choice *choice, const char *path)
+static bool fits(const struct auto_choice *choice, const char *path)
 {
     struct manifest *manifest = NULL;
     struct diag diag = {0};
     bool is_fit;
 
     if (manifest_load(path, &manifest, &diag) < 0) {
-        cli_error("warning: %s", diag.text);
+        say_error("warning: %s", diag.text);
         return false;
     }
-    is_fit = cli_matches_executables(manifest, choice->name, choice->program) && auto_has_function(choice, manifest);
+    is_fit = match_executables(manifest, choice->name, choice->program) && has_function(choice, manifest);
     manifest_destroy(manifest);
     return is_fit;
 }
 
-static int auto_pick(const struct auto_choice *choice, struct presets *presets, char ***ret_paths, size_t *ret_count)
+static int pick(const struct auto_choice *choice, struct presets *presets, char ***ret_paths, size_t *ret_count)
 {
     struct preset *fallback = NULL;
     char **paths = calloc(presets->count + 1, sizeof(*paths));
@@ -93,7 +94,7 @@ static int auto_pick(const struct auto_choice *choice, struct presets *presets, 
 
         if (preset->is_fallback)
             fallback = preset;
-        if (preset->is_general || !auto_fits(choice, preset->path))
+        if (preset->is_general || !fits(choice, preset->path))
             continue;
         paths[count++] = preset->path;
         preset->path = NULL;
@@ -115,13 +116,10 @@ int auto_choose(const struct program *program, const char *name, char ***ret_pat
 
     if (result != 0)
         return result;
-    result = auto_open_objects(&choice);
+    result = open_objects(&choice);
     if (result == 0)
-        result = auto_pick(&choice, &presets, ret_paths, ret_count);
-    auto_finish(&choice);
+        result = pick(&choice, &presets, ret_paths, ret_count);
+    close_objects(&choice);
     presets_finish(&presets);
-    if (result == 0)
-        return 0;
-    cli_error("%s", strerror(-result));
-    return CLI_EXIT_BROKEN;
+    return result == 0 ? 0 : say_out_of_memory();
 }

@@ -1,10 +1,11 @@
 /* The program `callmeter`: finds the command and hands over. */
 #include <errno.h>
-#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "preload/cli/cli.h"
+#include "preload/cli/say.h"
 
 struct command {
     const char *name;
@@ -67,7 +68,8 @@ static const struct command *command_find(const char *name)
     return NULL;
 }
 
-bool cli_print_help(const char *name)
+/* Of one command, or of all (NULL). Returns false if there is no such command. */
+static bool print_help(const char *name)
 {
     const struct command *command = name ? command_find(name) : NULL;
 
@@ -85,19 +87,6 @@ bool cli_print_help(const char *name)
     return true;
 }
 
-int cli_usage(const char *command, const char *format, ...)
-{
-    va_list arguments;
-
-    if (format) {
-        va_start(arguments, format);
-        cli_verror(format, arguments);
-        va_end(arguments);
-    }
-    fprintf(stderr, "Try `callmeter %s%s--help`.\n", command ? command : "", command ? " " : "");
-    return CLI_EXIT_USAGE;
-}
-
 /* Help is asked for by a command's first arguments; what stands behind the program's name is the program's own. */
 static bool command_wants_help(int argc, char **argv)
 {
@@ -113,21 +102,21 @@ static int dispatch(int argc, char **argv)
     const struct command *command;
 
     if (argc < 2)
-        return cli_usage(NULL, "no command");
+        return say_usage(NULL, "no command");
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
         printf("callmeter %s\n", CALLMETER_VERSION);
         return CLI_EXIT_OK;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
-        if (cli_print_help(argc > 2 ? argv[2] : NULL))
+        if (print_help(argc > 2 ? argv[2] : NULL))
             return CLI_EXIT_OK;
-        return cli_usage(NULL, "%s: no such command", argv[2]);
+        return say_usage(NULL, "%s: no such command", argv[2]);
     }
     command = command_find(argv[1]);
     if (!command)
-        return cli_usage(NULL, "%s: no such command", argv[1]);
+        return say_usage(NULL, "%s: no such command", argv[1]);
     if (command_wants_help(argc - 1, argv + 1)) {
-        cli_print_help(command->name);
+        print_help(command->name);
         return CLI_EXIT_OK;
     }
     argv[1] = argv[0]; /* what getopt's messages begin with */
@@ -142,6 +131,6 @@ int main(int argc, char **argv)
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return result;
-    cli_error("standard output cannot be written%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
+    say_error("standard output cannot be written%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
     return CLI_EXIT_BROKEN;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "preload/cli/say.h"
 #include "symbols/common/diag.h"
 #include "symbols/manifest/manifest.h"
 
@@ -27,66 +28,66 @@ static const struct option check_options[] = {{"manifest", required_argument, NU
                                               {"help", no_argument, NULL, 'h'},
                                               {0}};
 
-static int options_set_listen(struct cli_options *options, const char *command, const char *listen)
+static int set_listen(struct cli_options *options, const char *command, const char *listen)
 {
     struct diag diag = {0};
 
     if (manifest_check_listen(listen, &diag) < 0)
-        return cli_usage(command, "-l %s: %s", listen, diag.text);
+        return say_usage(command, "-l %s: %s", listen, diag.text);
     options->listen = listen;
     return 0;
 }
 
-static int options_set_exe(struct cli_options *options, const char *command, const char *glob)
+static int set_exe(struct cli_options *options, const char *command, const char *glob)
 {
     struct diag diag = {0};
     bool is_glob;
 
     if (!*glob)
-        return cli_usage(command, "--exe: empty; expected a name or a glob");
+        return say_usage(command, "--exe: empty; expected a name or a glob");
     if (manifest_check_glob(glob, &is_glob, &diag) < 0)
-        return cli_usage(command, "--exe %s: %s", glob, diag.text);
+        return say_usage(command, "--exe %s: %s", glob, diag.text);
     options->exe = glob;
     return 0;
 }
 
-static int options_take(struct cli_options *options, const char *command, int option)
+static int take(struct cli_options *options, const char *command, int option)
 {
     switch (option) {
     case 'm':
-        return cli_manifests_add(&options->manifests, optarg);
+        return manifests_add(&options->manifests, optarg);
     case 'p':
-        return cli_manifests_add_preset(&options->manifests, optarg);
+        return manifests_add_preset(&options->manifests, optarg);
     case 'l':
-        return options_set_listen(options, command, optarg);
+        return set_listen(options, command, optarg);
     case OPTION_STRICT:
         options->is_strict = true;
         return 0;
     case OPTION_EXE:
-        return options_set_exe(options, command, optarg);
+        return set_exe(options, command, optarg);
     case OPTION_JSON:
         options->is_json = true;
         return 0;
     default:
-        return cli_usage(command, NULL);
+        return say_usage(command, NULL);
     }
 }
 
-static int options_take_program(struct cli_options *options, const char *command, enum cli_option_set set, int argc,
-                                char **argv)
+static int take_program(struct cli_options *options, const char *command, enum cli_option_set set, int argc,
+                        char **argv)
 {
     if (optind == argc)
-        return cli_usage(command, "no program to %s", command);
+        return say_usage(command, "no program to %s", command);
     if (set == CLI_OPTIONS_CHECK && optind != argc - 1)
-        return cli_usage(command, "more than one program");
+        return say_usage(command, "more than one program");
     if (options->manifests.count == 0 && !options->manifests.has_auto && !getenv("CALLMETER_MANIFEST"))
-        return cli_usage(command, "no manifest: name one by -m or -p, or in CALLMETER_MANIFEST");
+        return say_usage(command, "no manifest: name one by -m or -p, or in CALLMETER_MANIFEST");
     options->command = argv + optind;
     return 0;
 }
 
 /* Before a program's arguments, options end at `--` or at the program's name, since what follows is its own. */
-int cli_options_parse(struct cli_options *options, const char *command, enum cli_option_set set, int argc, char **argv)
+int options_parse(struct cli_options *options, const char *command, enum cli_option_set set, int argc, char **argv)
 {
     bool is_run = set == CLI_OPTIONS_RUN;
     int option;
@@ -94,15 +95,15 @@ int cli_options_parse(struct cli_options *options, const char *command, enum cli
     memset(options, 0, sizeof(*options));
     while ((option = getopt_long(argc, argv, is_run ? "+m:p:l:h" : "m:p:h", is_run ? run_options : check_options,
                                  NULL)) != -1) {
-        int result = options_take(options, command, option);
+        int result = take(options, command, option);
 
         if (result != 0)
             return result;
     }
-    return options_take_program(options, command, set, argc, argv);
+    return take_program(options, command, set, argc, argv);
 }
 
-void cli_options_finish(struct cli_options *options)
+void options_finish(struct cli_options *options)
 {
-    cli_manifests_finish(&options->manifests);
+    manifests_finish(&options->manifests);
 }

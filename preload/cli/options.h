@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "preload/cli/cli.h"
+#include "preload/cli/manifests.h"
 
 /* What a command takes besides -m, -p and --help. */
 enum cli_option_set {
@@ -24,8 +24,8 @@ struct cli_options {
 
 /* Reads them; where no manifest is named, CALLMETER_MANIFEST must be there. Returns 0, or the exit code, when a line
  * has gone to stderr. */
-int cli_options_parse(struct cli_options *options, const char *command, enum cli_option_set set, int argc, char **argv);
+int options_parse(struct cli_options *options, const char *command, enum cli_option_set set, int argc, char **argv);
 
-void cli_options_finish(struct cli_options *options);
+void options_finish(struct cli_options *options);
 
 #endif

@@ -1,4 +1,3 @@
-/* `callmeter presets`: the manifests that are shipped, or those that `-p auto` would take for a program. */
 #include "preload/cli/presets.h"
 
 #include <dirent.h>
@@ -9,6 +8,7 @@
 
 #include "preload/cli/cli.h"
 #include "preload/cli/locate.h"
+#include "preload/cli/say.h"
 
 struct preset_text {
     const char *name;
@@ -32,19 +32,19 @@ static const struct preset_text preset_texts[] = {
     {"zlib", "deflate and inflate with their errors, streams, checksums (sampled)", false, false},
 };
 
-static int presets_is_manifest(const struct dirent *entry)
+static int is_manifest(const struct dirent *entry)
 {
     size_t length = strlen(entry->d_name);
 
     return length > 5 && strcmp(entry->d_name + length - 5, ".json") == 0;
 }
 
-static int presets_compare(const struct dirent **a, const struct dirent **b)
+static int compare(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static int preset_init(struct preset *preset, const char *folder, const char *file)
+static int init_preset(struct preset *preset, const char *folder, const char *file)
 {
     preset->name = strndup(file, strlen(file) - 5);
     if (!preset->name || asprintf(&preset->path, "%s/%s", folder, file) < 0)
@@ -59,14 +59,14 @@ static int preset_init(struct preset *preset, const char *folder, const char *fi
     return 0;
 }
 
-static int presets_fill(struct presets *presets, const char *folder, struct dirent *const *entries, size_t count)
+static int fill(struct presets *presets, const char *folder, struct dirent *const *entries, size_t count)
 {
     presets->presets = calloc(count + 1, sizeof(*presets->presets));
     if (!presets->presets)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
         presets->count++;
-        if (preset_init(&presets->presets[i], folder, entries[i]->d_name) < 0)
+        if (init_preset(&presets->presets[i], folder, entries[i]->d_name) < 0)
             return -ENOMEM;
     }
     return 0;
@@ -76,17 +76,16 @@ int presets_init(struct presets *presets)
 {
     char *folder = locate_presets();
     struct dirent **entries = NULL;
-    int count = folder ? scandir(folder, &entries, presets_is_manifest, presets_compare) : -1;
+    int count = folder ? scandir(folder, &entries, is_manifest, compare) : -1;
     int result = 0;
 
     memset(presets, 0, sizeof(*presets));
     if (count < 0) {
-        cli_error("the shipped manifests are not there: callmeter is not installed whole");
+        say_error("the shipped manifests are not there: callmeter is not installed whole");
         result = CLI_EXIT_BROKEN;
-    } else if (presets_fill(presets, folder, entries, (size_t)count) < 0) {
-        cli_error("%s", strerror(ENOMEM));
+    } else if (fill(presets, folder, entries, (size_t)count) < 0) {
+        result = say_out_of_memory();
         presets_finish(presets);
-        result = CLI_EXIT_BROKEN;
     }
     for (int i = 0; i < count; i++)
         free(entries[i]);
@@ -103,63 +102,4 @@ void presets_finish(struct presets *presets)
     }
     free(presets->presets);
     memset(presets, 0, sizeof(*presets));
-}
-
-static const struct preset *presets_find_path(const struct presets *presets, const char *path)
-{
-    for (size_t i = 0; i < presets->count; i++) {
-        char *absolute = realpath(presets->presets[i].path, NULL);
-        bool is_same = absolute && strcmp(absolute, path) == 0;
-
-        free(absolute);
-        if (is_same)
-            return &presets->presets[i];
-    }
-    return NULL;
-}
-
-static void presets_print(const struct preset *preset)
-{
-    printf("%-8s  %s\n", preset->name, preset->shows ? preset->shows : preset->path);
-}
-
-/* Lists what `-p auto` stands for. */
-static int presets_print_for(const struct presets *presets, const char *program)
-{
-    struct cli_manifests manifests = {0};
-    int result = cli_manifests_add_preset(&manifests, CLI_PRESET_AUTO);
-
-    if (result == 0)
-        result = cli_manifests_expand(&manifests, program);
-    for (size_t i = 0; result == 0 && i < manifests.count; i++) {
-        const struct preset *preset = presets_find_path(presets, manifests.paths[i]);
-
-        if (preset)
-            presets_print(preset);
-    }
-    cli_manifests_finish(&manifests);
-    return result;
-}
-
-int cli_presets(int argc, char **argv)
-{
-    struct presets presets;
-    int result;
-
-    if (argc > 1 && strcmp(argv[1], "--") == 0) {
-        argc--;
-        argv++;
-    }
-    if (argc > 2)
-        return cli_usage("presets", "more than one program");
-    result = presets_init(&presets);
-    if (result != 0)
-        return result;
-    if (argc == 2)
-        result = presets_print_for(&presets, argv[1]);
-    else
-        for (size_t i = 0; i < presets.count; i++)
-            presets_print(&presets.presets[i]);
-    presets_finish(&presets);
-    return result;
 }

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "preload/cli/cli.h"
+#include "preload/cli/say.h"
 #include "symbols/manifest/manifest.h"
 #include "symbols/resolve/resolution.h"
 
@@ -51,9 +51,9 @@ static void warnings_take_line(void *context, const char *function, const char *
 {
     (void)context;
     if (function)
-        cli_error("warning: %s: %s", function, text);
+        say_error("warning: %s: %s", function, text);
     else
-        cli_error("warning: %s", text);
+        say_error("warning: %s", text);
 }
 
 static void warnings_take_object(void *context, const char *function, const char *text)

@@ -10,7 +10,9 @@
 #include "preload/cli/libraries.h"
 #include "preload/cli/options.h"
 #include "preload/cli/program.h"
+#include "preload/cli/request.h"
 #include "preload/cli/resources.h"
+#include "preload/cli/say.h"
 #include "preload/cli/warnings.h"
 #include "symbols/common/diag.h"
 #include "symbols/elf/demangle.h"
@@ -233,7 +235,7 @@ static int check_open_objects(struct check_objects *objects, const char *elf_pat
         return CLI_EXIT_BROKEN;
     result = object_open(elf_path, 0, true, &objects->objects[0], &diag);
     if (result < 0) {
-        cli_error("%s", diag.text);
+        say_error("%s", diag.text);
         return result == -EACCES ? CLI_EXIT_NOT_RUNNABLE : CLI_EXIT_UNSUITABLE;
     }
     objects->count = 1;
@@ -241,7 +243,7 @@ static int check_open_objects(struct check_objects *objects, const char *elf_pat
         if (object_open(libraries->paths[i], 0, false, &objects->objects[objects->count], &diag) == 0)
             objects->count++;
         else
-            cli_error("warning: %s", diag.text);
+            say_error("warning: %s", diag.text);
     }
     return 0;
 }
@@ -255,7 +257,7 @@ static int check_report(const struct cli_options *options, const struct manifest
     bool is_well;
 
     if (resolve_manifest(manifest, objects->objects, objects->count, &resolve, &resolution, &diag) < 0) {
-        cli_error("%s", diag.text);
+        say_error("%s", diag.text);
         return CLI_EXIT_BROKEN;
     }
     is_well = check_is_well(manifest, &resolution);
@@ -279,9 +281,9 @@ static int check_program(const struct cli_options *options, const struct manifes
     int result;
 
     if (libraries_init(&libraries, program->elf_path, &diag) < 0)
-        cli_error("warning: no libraries are looked at: %s", diag.text);
+        say_error("warning: no libraries are looked at: %s", diag.text);
     for (size_t i = 0; i < libraries.missing_count; i++)
-        cli_error("warning: the loader does not find %s", libraries.missing[i]);
+        say_error("warning: the loader does not find %s", libraries.missing[i]);
     result = check_open_objects(&objects, program->elf_path, &libraries);
     if (result == 0)
         result = check_report(options, manifest, &objects);
@@ -290,38 +292,13 @@ static int check_program(const struct cli_options *options, const struct manifes
     return result;
 }
 
-static int check_loaded(const struct cli_options *options)
-{
-    struct program program = {0};
-    struct manifest *manifest = NULL;
-    struct diag diag = {0};
-    char *joined = NULL;
-    int result = cli_manifests_load(&options->manifests, &joined, &manifest);
-
-    if (result != 0)
-        return result;
-    result = program_init(&program, options->command[0], &diag);
-    if (result != 0) {
-        cli_error("%s", diag.text);
-    } else {
-        cli_warn_executables(manifest, getenv("CALLMETER_EXE"), options->command[0], &program);
-        result = check_program(options, manifest, &program);
-    }
-    program_finish(&program);
-    manifest_destroy(manifest);
-    free(joined);
-    return result;
-}
-
 int cli_check(int argc, char **argv)
 {
-    struct cli_options options;
-    int result = cli_options_parse(&options, "check", CLI_OPTIONS_CHECK, argc, argv);
+    struct request request;
+    int result = request_init(&request, "check", CLI_OPTIONS_CHECK, argc, argv);
 
     if (result == 0)
-        result = cli_manifests_expand(&options.manifests, options.command[0]);
-    if (result == 0)
-        result = check_loaded(&options);
-    cli_options_finish(&options);
+        result = check_program(&request.options, request.manifest, &request.program);
+    request_finish(&request);
     return result;
 }

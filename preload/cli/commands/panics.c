@@ -8,6 +8,7 @@
 
 #include "preload/cli/cli.h"
 #include "preload/cli/fetch.h"
+#include "preload/cli/say.h"
 #include "server/http/panics.h"
 #include "symbols/common/diag.h"
 #include "symbols/elf/demangle.h"
@@ -144,13 +145,13 @@ static int read_url(const char *url, json_t **ret_panics)
     json_t *panics;
 
     if (fetch(url, PANICS_PATH, &body, &bytes, &diag) != 0) {
-        cli_error("%s: %s", url, diag.text);
+        say_error("%s: %s", url, diag.text);
         return CLI_EXIT_UNAVAILABLE;
     }
     panics = json_loadb(body, bytes, 0, NULL);
     free(body);
     if (!panics || !panics_are_valid(panics)) {
-        cli_error("%s%s: these are no reports of panics; is it an endpoint of callmeter?", url, PANICS_PATH);
+        say_error("%s%s: these are no reports of panics; is it an endpoint of callmeter?", url, PANICS_PATH);
         json_decref(panics);
         return CLI_EXIT_UNAVAILABLE;
     }
@@ -164,7 +165,7 @@ static int read_folder(const char *folder, json_t **ret_panics)
 
     if (result == 0)
         return 0;
-    cli_error("%s: %s", folder, strerror(-result));
+    say_error("%s: %s", folder, strerror(-result));
     return CLI_EXIT_UNAVAILABLE;
 }
 
@@ -179,7 +180,7 @@ static int show(const char *place, bool is_json)
         json_dumpf(panics, stdout, JSON_INDENT(2));
         fputs("\n", stdout);
     } else if (json_array_size(json_object_get(panics, "panics")) == 0) {
-        cli_error("%s: no reports of panics", place);
+        say_error("%s: no reports of panics", place);
     } else {
         print(panics);
     }
@@ -194,10 +195,10 @@ int cli_panics(int argc, char **argv)
 
     while ((option = getopt_long(argc, argv, "h", panics_long_options, NULL)) != -1) {
         if (option != PANICS_OPTION_JSON)
-            return cli_usage("panics", NULL);
+            return say_usage("panics", NULL);
         is_json = true;
     }
     if (argc - optind > 1)
-        return cli_usage("panics", "%s: panics takes one URL or folder", argv[optind + 1]);
+        return say_usage("panics", "%s: panics takes one URL or folder", argv[optind + 1]);
     return show(optind < argc ? argv[optind] : DEFAULT_URL, is_json);
 }

@@ -8,6 +8,7 @@
 
 #include "preload/cli/cli.h"
 #include "preload/cli/locate.h"
+#include "preload/cli/say.h"
 
 static bool schema_write(const char *bytes, size_t length)
 {
@@ -43,17 +44,17 @@ int cli_schema(int argc, char **argv)
     bool is_copied;
 
     if (argc > 1)
-        return cli_usage("schema", "%s: schema takes no argument", argv[1]);
+        return say_usage("schema", "%s: schema takes no argument", argv[1]);
     path = locate_schema();
     fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     free(path);
     if (fd < 0) {
-        cli_error("manifest.schema.json is not there: callmeter is not installed whole");
+        say_error("manifest.schema.json is not there: callmeter is not installed whole");
         return CLI_EXIT_BROKEN;
     }
     is_copied = schema_copy(fd);
     if (!is_copied)
-        cli_error("the schema cannot be copied: %s", strerror(errno));
+        say_error("the schema cannot be copied: %s", strerror(errno));
     (void)close(fd);
     return is_copied ? CLI_EXIT_OK : CLI_EXIT_BROKEN;
 }
