@@ -41,7 +41,8 @@ static uint64_t guarded_to;
 static struct change {
     uint64_t offset; /* of the word that is to be changed */
     uint64_t value;
-    bool is_wide; /* it lies in a text */
+    uint64_t look;  /* the offset that is read when it is due */
+    uint64_t width; /* bytes that one instruction may read from there on */
     bool is_armed;
     bool is_due; /* the instruction under way reads it */
 } * change;      /* shared with the child that reads */
@@ -86,12 +87,9 @@ static void guard(int protection)
     mprotect(segment + guarded_from, guarded_to - guarded_from, protection);
 }
 
-/* An instruction may read more than one word of a text; a fault tells its first byte. */
 static bool reads_it(uint64_t offset)
 {
-    if (change->is_wide)
-        return offset < change->offset + 8 && offset + VECTOR_BYTES > change->offset;
-    return offset / 8 * 8 == change->offset;
+    return offset <= change->look && change->look - offset < change->width;
 }
 
 static void let_through(uint64_t offset, ucontext_t *context)
@@ -218,30 +216,41 @@ static void render(void)
     snapshot_finish(&snapshot);
 }
 
-static void render_changed(uint64_t offset, uint64_t value, bool is_wide)
+static void render_changed(const struct change *next)
 {
     memcpy(segment, sound.segment, segment_bytes);
-    *change = (struct change){.offset = offset, .value = value, .is_wide = is_wide, .is_armed = true};
+    *change = *next;
+    change->is_armed = true;
     guard(PROT_NONE);
     render();
     change->is_armed = false;
     guard(PROT_READ | PROT_WRITE);
 }
 
-/* In a child: the word becomes each of several others. */
+/* In a child: the word becomes each of several others, when its first or its second half is read, or, of a text, what
+ * may be read with it. */
 static void change_word(uint64_t offset)
 {
     uint64_t word = *(const uint64_t *)(const void *)((const char *)sound.segment + offset);
-    const uint64_t values[] = {
-        UINT64_MAX, word | UINT32_MAX, word | UINT64_C(0xFFFFFFFF00000000), word + 8, UINT64_C(0x4141414141414141), 0};
+    const uint64_t high_ones = word | UINT64_C(0xFFFFFFFF00000000);
+    const struct change changes[] = {
+        {.offset = offset, .value = UINT64_MAX, .look = offset, .width = 1},
+        {.offset = offset, .value = word | UINT32_MAX, .look = offset, .width = 1},
+        {.offset = offset, .value = high_ones, .look = offset, .width = 1},
+        {.offset = offset, .value = word + 8, .look = offset, .width = 1},
+        {.offset = offset, .value = UINT64_MAX, .look = offset + 4, .width = 1},
+        {.offset = offset, .value = high_ones, .look = offset + 4, .width = 1},
+        {.offset = offset, .value = UINT64_C(0x4141414141414141), .look = offset + 7, .width = 8 + VECTOR_BYTES},
+        {.offset = offset, .value = UINT64_C(0x0041004100410041), .look = offset + 7, .width = 8 + VECTOR_BYTES},
+    };
+    size_t count = sizeof(changes) / sizeof(*changes) - (offset < sound.segment->text ? 2 : 0);
 
     guarded_from = (offset - (offset >= VECTOR_BYTES ? VECTOR_BYTES : 0)) / PAGE_BYTES * PAGE_BYTES;
     guarded_to = (offset / PAGE_BYTES + 1) * PAGE_BYTES;
     take_signals();
     alarm(DEADLINE_SECONDS);
-    for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
-        for (int is_wide = 0; is_wide <= (offset >= sound.segment->text); is_wide++)
-            render_changed(offset, values[i], is_wide);
+    for (size_t i = 0; i < count; i++)
+        render_changed(&changes[i]);
 }
 
 /* False if something outside was read or written. */
