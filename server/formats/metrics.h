@@ -38,7 +38,7 @@ struct metric_text {
     const char *help;
 };
 
-/* By enum metric. The process's own are in process.h. */
+/* By enum metric. The process's own are in server/common/process.h. */
 extern const struct metric_text metric_texts[METRICS];
 
 #endif

@@ -1,12 +1,12 @@
-/* A table of file descriptors of the thread's own.
+/* A table of file descriptors of the thread's own. Private to the endpoint.
  *
  * Inside someone else's process, sockets among the program's descriptors go wrong in many ways: a daemon closes all
  * that it did not open, a child of fork keeps the port taken, a number that was closed is the program's file the next
  * time it is written to. Linux keeps the table per thread, shared unless told otherwise (unshare(2), CLONE_FILES). So
  * the server thread takes an empty table: neither side can then see, close or inherit a descriptor of the other. Where
  * that is not possible (Linux before 5.9, some seccomp filters), or other code that the thread runs through needs the
- * program's (an allocator that writes a trace), it stays with the program's table, and puts its
- * sockets at high numbers. */
+ * program's (an allocator that writes a trace), it stays with the program's table, and puts its sockets at high
+ * numbers. */
 #ifndef CALLMETER_SERVER_HTTP_DESCRIPTORS_H
 #define CALLMETER_SERVER_HTTP_DESCRIPTORS_H
 

@@ -1,4 +1,6 @@
-/* The listening socket, its connections, and libmicrohttpd's daemon which speaks HTTP on them: one turn at a time. */
+/* The listening socket, its connections, and libmicrohttpd's daemon which speaks HTTP on them: one turn at a time.
+ *
+ * Private to the endpoint. */
 #ifndef CALLMETER_SERVER_HTTP_ENDPOINT_H
 #define CALLMETER_SERVER_HTTP_ENDPOINT_H
 

@@ -1,4 +1,6 @@
-/* Where the server thread waits it holds no lock: neither libc's, nor an allocator's, nor any of its own. The program's
+/* A place where the server thread waits, and can be kept. Private to the endpoint.
+ *
+ * Where the server thread waits it holds no lock: neither libc's, nor an allocator's, nor any of its own. The program's
  * thread that forks keeps it there for that moment, so that the child gets no lock whose holder is not there; as it
  * would be without us. */
 #ifndef CALLMETER_SERVER_HTTP_PARKING_H

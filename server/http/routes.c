@@ -246,7 +246,7 @@ static bool is_read(const char *method)
 }
 
 /* The first call for a request, after its header. What is no reading is refused at once, before its body. */
-static enum MHD_Result begin(const struct answer *answer, route_function route, const char *method)
+static enum MHD_Result begin_request(const struct answer *answer, route_function route, const char *method)
 {
     answer->request->is_begun = true;
     answer->request->is_scrape = route == answer_metrics;
@@ -265,7 +265,7 @@ enum MHD_Result routes_answer(struct routes *routes, struct routes_request *requ
     route_function route = find_route(path_of(url));
 
     if (!request->is_begun)
-        return begin(&answer, route, method);
+        return begin_request(&answer, route, method);
     if (*upload_bytes) { /* a GET with a body, which means nothing */
         *upload_bytes = 0;
         return MHD_YES;

@@ -1,4 +1,4 @@
-/* The pages of the endpoint: which there are, and what each answers. */
+/* The pages of the endpoint: which there are, and what each answers. Private to the endpoint. */
 #ifndef CALLMETER_SERVER_HTTP_ROUTES_H
 #define CALLMETER_SERVER_HTTP_ROUTES_H
 

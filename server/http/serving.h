@@ -1,4 +1,4 @@
-/* The server thread's life: wait to be elected, serve, make way for another one. */
+/* The server thread's life: wait to be elected, serve, make way for another one. Private to the endpoint. */
 #ifndef CALLMETER_SERVER_HTTP_SERVING_H
 #define CALLMETER_SERVER_HTTP_SERVING_H
 

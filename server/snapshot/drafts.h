@@ -1,5 +1,6 @@
-/* The series of a snapshot while it is made: one draft for each place of each of the segment's series. Private to the
- * snapshot. */
+/* The series of a snapshot while it is made: one draft for each place of each of the segment's series.
+ *
+ * Private to the snapshot. */
 #ifndef CALLMETER_SERVER_SNAPSHOT_DRAFTS_H
 #define CALLMETER_SERVER_SNAPSHOT_DRAFTS_H
 

@@ -1,5 +1,6 @@
-/* What a snapshot says of fatal signals: how many, in which functions, and how many were turned into returns. Private
- * to the snapshot. */
+/* What a snapshot says of fatal signals: how many, in which functions, and how many were turned into returns.
+ *
+ * Private to the snapshot. */
 #ifndef CALLMETER_SERVER_SNAPSHOT_FAULTS_H
 #define CALLMETER_SERVER_SNAPSHOT_FAULTS_H
 

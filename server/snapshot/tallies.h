@@ -1,5 +1,6 @@
-/* What a snapshot counts beside its series: errors by type, and observations folded into `_other`. Private to the
- * snapshot. */
+/* What a snapshot counts beside its series: errors by type, and observations folded into `_other`.
+ *
+ * Private to the snapshot. */
 #ifndef CALLMETER_SERVER_SNAPSHOT_TALLIES_H
 #define CALLMETER_SERVER_SNAPSHOT_TALLIES_H
 
