@@ -36,7 +36,7 @@
 #include "preload/threads/attach.h"
 #include "preload/version.h"
 
-static struct shim own_shim;
+static struct shim own_shim;       /* below, with its tables */
 static char **arguments;           /* the program's */
 static char **initial_environment; /* as the kernel made it */
 
@@ -85,7 +85,7 @@ static bool is_meant(const char *manifests)
     return executables_match_manifests(manifests);
 }
 
-static bool shim_locate(struct shim *shim)
+static bool shim_locate(struct shim_settings *settings)
 {
     Dl_info info;
     char *path;
@@ -96,29 +96,29 @@ static bool shim_locate(struct shim *shim)
     path = realpath(info.dli_fname, NULL);
     if (!path)
         return false;
-    shim->path = strdup(info.dli_fname);
+    settings->path = strdup(info.dli_fname);
     slash = strrchr(path, '/');
     *slash = '\0';
-    shim->directory = path;
-    return shim->path != NULL;
+    settings->directory = path;
+    return settings->path != NULL;
 }
 
 static void pass_on(const char *const *patterns, size_t count, bool is_shared)
 {
-    environment_keep(own_shim.path);
+    environment_keep(own_shim.settings.path);
     successor_init(patterns, count, arguments);
     if (is_shared)
         environment_share();
     else
-        environment_clean(own_shim.path, initial_environment);
+        environment_clean(own_shim.settings.path, initial_environment);
 }
 
 /* What the program execs is left alone as well, but for programs that were meant by their names: those are met on their
  * own, whoever execs them. */
 static void leave_alone(void)
 {
-    if (!own_shim.executables && !executables_are_followed(own_shim.manifests))
-        environment_clean(own_shim.path, initial_environment);
+    if (!own_shim.settings.executables && !executables_are_followed(own_shim.settings.manifests))
+        environment_clean(own_shim.settings.path, initial_environment);
 }
 
 static void stand_aside(const char *reason)
@@ -127,56 +127,84 @@ static void stand_aside(const char *reason)
     leave_alone();
 }
 
-static void shim_fill(struct shim *shim)
+static const struct shim_trampolines trampolines = {
+    .tsc = {hot_entry_tsc, hot_sample_tsc, hot_entry_late_tsc, hot_sample_late_tsc, hot_extra_tsc},
+    .clock = {hot_entry_clock, hot_sample_clock, hot_entry_late_clock, hot_sample_late_clock, hot_extra_clock},
+    .entry_untimed = hot_entry_untimed,
+    .extra_untimed = hot_extra_untimed,
+    .count_slow = hot_count_slow,
+    .begin = hot_pages,
+    .end = hot_pages_end,
+    .bind = trampolines_bind,
+};
+
+static const struct shim_machine machine = {
+    .code_map = code_map,
+    .call_on_stack = cpu_call_on_stack,
+};
+
+static const struct shim_lanes lanes = {
+    .init = data_plane_init,
+    .reap_threads = lanes_reap_threads,
+    .reap = lanes_reap,
+    .forked = lanes_forked,
+    .enter = lane_enter,
+    .leave = lane_leave,
+    .enter_thread = enter_thread,
+    .at = lane_at,
+};
+
+static const struct shim_calls calls = {
+    .unwind_init = unwind_init,
+    .unwind_forget = unwind_forget,
+    .return_place = chain_return_place,
+    .read_init = read_init,
+    .read_prepare = read_prepare,
+    .tuples_add = tuples_add,
+};
+
+static const struct shim_panics panics = {
+    .init = delivery_init,
+    .relocated_init = relocated_init,
+    .state_watch = state_watch,
+    .state_repairs = state_repairs,
+};
+
+static const struct shim_program program = {
+    .companion_init = companion_init,
+    .loader_init = loader_init,
+    .before_main = &interpose_before_main,
+};
+
+static const struct shim_host host = {
+    .keep_address = environment_keep_address,
+    .executables_match = executables_match,
+    .pass_on = pass_on,
+    .stand_aside = stand_aside,
+    .module_open = module_open,
+};
+
+static struct shim own_shim = {
+    .trampolines = &trampolines,
+    .machine = &machine,
+    .lanes = &lanes,
+    .calls = &calls,
+    .panics = &panics,
+    .program = &program,
+    .host = &host,
+    .log = log_line,
+};
+
+static void settings_read(struct shim_settings *settings)
 {
-    shim->manifests = environment_copy("CALLMETER_MANIFEST");
-    shim->listen = environment_copy("CALLMETER_LISTEN");
-    shim->port_file = environment_copy("CALLMETER_PORT_FILE");
-    shim->executables = environment_copy("CALLMETER_EXE");
-    shim->state_dir = environment_copy("CALLMETER_STATE_DIR");
-    shim->is_strict = is_set("CALLMETER_STRICT");
-    dl_iterate_phdr(count_object, &shim->objects_before);
-    shim->has_foreign_descriptors = foreign_has_descriptors();
-    shim->bind_thread = trampolines_bind;
-    shim->code_map = code_map;
-    shim->data_plane_init = data_plane_init;
-    shim->keep_address = environment_keep_address;
-    shim->lanes_reap_threads = lanes_reap_threads;
-    shim->lanes_reap = lanes_reap;
-    shim->lanes_forked = lanes_forked;
-    shim->unwind_init = unwind_init;
-    shim->unwind_forget = unwind_forget;
-    shim->return_place = chain_return_place;
-    shim->call_on_stack = cpu_call_on_stack;
-    shim->loader_init = loader_init;
-    shim->enter_thread = enter_thread;
-    shim->lane_enter = lane_enter;
-    shim->lane_leave = lane_leave;
-    shim->thread_offset = (char *)&hot_thread - (char *)cpu_thread_pointer();
-    shim->code_tsc =
-        (struct shim_code){hot_entry_tsc, hot_sample_tsc, hot_entry_late_tsc, hot_sample_late_tsc, hot_extra_tsc};
-    shim->code_clock = (struct shim_code){hot_entry_clock, hot_sample_clock, hot_entry_late_clock,
-                                          hot_sample_late_clock, hot_extra_clock};
-    shim->entry_untimed = hot_entry_untimed;
-    shim->extra_untimed = hot_extra_untimed;
-    shim->read_init = read_init;
-    shim->read_prepare = read_prepare;
-    shim->count_slow = hot_count_slow;
-    shim->tuples_add = tuples_add;
-    shim->state_watch = state_watch;
-    shim->state_repairs = state_repairs;
-    shim->trampolines = hot_pages;
-    shim->trampolines_end = hot_pages_end;
-    shim->lane_at = lane_at;
-    shim->before_main = &interpose_before_main;
-    shim->executables_match = executables_match;
-    shim->pass_on = pass_on;
-    shim->stand_aside = stand_aside;
-    shim->panic_init = delivery_init;
-    shim->relocated_init = relocated_init;
-    shim->companion_init = companion_init;
-    shim->module_open = module_open;
-    shim->log = log_line;
+    settings->manifests = environment_copy("CALLMETER_MANIFEST");
+    settings->listen = environment_copy("CALLMETER_LISTEN");
+    settings->port_file = environment_copy("CALLMETER_PORT_FILE");
+    settings->executables = environment_copy("CALLMETER_EXE");
+    settings->state_dir = environment_copy("CALLMETER_STATE_DIR");
+    settings->is_strict = is_set("CALLMETER_STRICT");
+    dl_iterate_phdr(count_object, &settings->objects_before);
+    settings->has_foreign_descriptors = foreign_has_descriptors();
 }
 
 static int control_run(const struct shim *shim)
@@ -187,7 +215,7 @@ static int control_run(const struct shim *shim)
     shim_control_start start;
     int result;
 
-    snprintf(path, sizeof(path), "%s/callmeter/control.so", shim->directory);
+    snprintf(path, sizeof(path), "%s/callmeter/control.so", shim->settings.directory);
     result = module_open(path, &module, text, sizeof(text));
     if (result != 0) {
         log_line(LOG_LEVEL_ERROR, "the program runs uninstrumented: %s", text);
@@ -197,7 +225,8 @@ static int control_run(const struct shim *shim)
     *(void **)&start = dlsym(module, SHIM_CONTROL_START);
     if (start)
         return start(shim);
-    log_line(LOG_LEVEL_ERROR, "the program runs uninstrumented: %s is not of the same build as %s", path, shim->path);
+    log_line(LOG_LEVEL_ERROR, "the program runs uninstrumented: %s is not of the same build as %s", path,
+             shim->settings.path);
     leave_alone();
     return -ENOENT;
 }
@@ -220,9 +249,10 @@ static int instrument(const char *foreign)
     struct lane *before;
     int result = -1;
 
-    if (!shim_locate(&own_shim))
+    if (!shim_locate(&own_shim.settings))
         return -1;
-    shim_fill(&own_shim);
+    settings_read(&own_shim.settings);
+    own_shim.thread_offset = (char *)&hot_thread - (char *)cpu_thread_pointer();
     if (foreign) {
         stand_aside(foreign);
         return -1;
@@ -258,7 +288,7 @@ __attribute__((constructor)) static void gate(int argc, char **argv, char **vari
         foreign = foreign_reason();
         if ((foreign || !is_captured()) && is_meant(self_environment("CALLMETER_MANIFEST"))) {
             log_init(self_environment("CALLMETER_LOG"));
-            if (instrument(foreign) != 0 && own_shim.is_strict)
+            if (instrument(foreign) != 0 && own_shim.settings.is_strict)
                 _exit(SHIM_EXIT_CONFIG);
         }
     }

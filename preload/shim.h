@@ -1,4 +1,5 @@
-/* What the preload object hands to the control module: the settings, and the data plane to work on.
+/* What the preload object hands to the control module: the settings, and what each of its rooms offers, in a table a
+ * room.
  *
  * preload/ is the part that knows all others. The preload object (gate, interposers, trampolines) needs libc only and
  * is small, since every child of a shell may load it; the control module (preload/control) is loaded only in a
@@ -46,8 +47,8 @@ struct shim_code {
     const void *extra;
 };
 
-struct shim {
-    /* Settings; NULL where not given. Copies, valid for ever. */
+/* NULL where not given. Copies, valid for ever. */
+struct shim_settings {
     const char *manifests;
     const char *listen;
     const char *port_file;
@@ -58,48 +59,86 @@ struct shim {
     bool is_strict;
     bool has_foreign_descriptors; /* foreign.h */
     size_t objects_before;        /* how many objects were loaded before the control module */
-    /* Data plane. */
-    int (*bind_thread)(ptrdiff_t);                        /* trampolines.h */
-    int (*code_map)(void *address, const void *, size_t); /* code_map.h */
-    /* Before the first function is patched, once. -errno if memory for the first lanes cannot be had: nothing may be
-     * patched then. Context: startup. */
-    int (*data_plane_init)(const struct lane_config *);
-    void (*keep_address)(const char *address); /* environment.h */
-    void (*lanes_reap_threads)(void);
-    void (*lanes_reap)(void);
-    void (*lanes_forked)(void);
-    void (*unwind_init)(unwind_lookup);
-    void (*unwind_forget)(uintptr_t);
-    uintptr_t (*return_place)(uintptr_t);                                      /* chain.h */
-    void (*call_on_stack)(void (*function)(void *), void *context, void *top); /* cpu.h */
-    void (*loader_init)(const struct loader_calls *);                          /* loader.h */
-    void (*enter_thread)(void); /* the calling thread is callmeter's: its calls are not counted */
-    struct lane *(*lane_enter)(void);
-    void (*lane_leave)(struct lane *);
-    ptrdiff_t thread_offset; /* of hot_thread from the thread pointer */
-    struct shim_code code_tsc;
-    struct shim_code code_clock;
+};
+
+/* Code that is not called, and its thread's words. */
+struct shim_trampolines {
+    struct shim_code tsc;
+    struct shim_code clock;
     const void *entry_untimed;
     const void *extra_untimed;
-    void (*read_prepare)(struct value_location *);
-    void (*read_init)(const struct read_range *, size_t, uintptr_t, void *const *);
     const void *count_slow;
+    const void *begin; /* of all code that may stand between a tracked function and its caller */
+    const void *end;
+    int (*bind)(ptrdiff_t); /* trampolines.h */
+};
+
+/* machine/ */
+struct shim_machine {
+    int (*code_map)(void *address, const void *, size_t);                      /* code_map.h */
+    void (*call_on_stack)(void (*function)(void *), void *context, void *top); /* cpu.h */
+};
+
+/* records/ and threads/ */
+struct shim_lanes {
+    /* All of the data plane, before the first function is patched, once. -errno if memory for the first lanes cannot be
+     * had: nothing may be patched then. Context: startup. */
+    int (*init)(const struct lane_config *);
+    void (*reap_threads)(void);
+    void (*reap)(void);
+    void (*forked)(void);
+    struct lane *(*enter)(void);
+    void (*leave)(struct lane *);
+    void (*enter_thread)(void); /* the calling thread is callmeter's: its calls are not counted */
+    const struct lane *(*at)(size_t index);
+};
+
+/* calls/, and what it has of a call in progress */
+struct shim_calls {
+    void (*unwind_init)(unwind_lookup);
+    void (*unwind_forget)(uintptr_t);
+    uintptr_t (*return_place)(uintptr_t); /* chain.h */
+    void (*read_init)(const struct read_range *, size_t, uintptr_t, void *const *);
+    void (*read_prepare)(struct value_location *);
     uint32_t (*tuples_add)(const struct tuples *, const uint64_t *, uint32_t, uint64_t);
+};
+
+/* panic/ and signals/ */
+struct shim_panics {
+    void (*init)(const struct panic_config *);
+    void (*relocated_init)(const struct relocated_map *);
     void (*state_watch)(struct segment_header *);
     uint32_t (*state_repairs)(void);
-    const void *trampolines; /* all code that may stand between a tracked function and its caller */
-    const void *trampolines_end;
-    const struct lane *(*lane_at)(size_t index); /* lane.h */
+};
+
+/* processes/ and interpose/ */
+struct shim_program {
+    void (*companion_init)(const struct companion_calls *); /* companion.h */
+    void (*loader_init)(const struct loader_calls *);       /* loader.h */
     void (**before_main)(void); /* called when the program's constructors have run; NULL: nothing to do */
+};
+
+/* host/ */
+struct shim_host {
+    void (*keep_address)(const char *address);                        /* environment.h */
     bool (*executables_match)(const char *const *list, size_t count); /* executables.h */
     /* Settles who finds the shim again: all programs that this one execs (`is_shared`), or those that the patterns name
      * and the program itself (successor.h). */
     void (*pass_on)(const char *const *patterns, size_t count, bool is_shared);
     void (*stand_aside)(const char *reason); /* instead: the program is left alone, and so is what it execs */
-    void (*panic_init)(const struct panic_config *);
-    void (*relocated_init)(const struct relocated_map *);
-    void (*companion_init)(const struct companion_calls *);                                 /* companion.h */
     int (*module_open)(const char *path, void **ret_handle, char *text, size_t text_bytes); /* module.h */
+};
+
+struct shim {
+    struct shim_settings settings;
+    ptrdiff_t thread_offset; /* of hot_thread from the thread pointer */
+    const struct shim_trampolines *trampolines;
+    const struct shim_machine *machine;
+    const struct shim_lanes *lanes;
+    const struct shim_calls *calls;
+    const struct shim_panics *panics;
+    const struct shim_program *program;
+    const struct shim_host *host;
     void (*log)(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 };
 

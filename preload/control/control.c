@@ -53,13 +53,13 @@ static int lanes_start(const struct shim *shim, const struct clock *clock, const
         .main_thread_pointer = cpu_thread_pointer(),
         .main_stack = getauxval(AT_RANDOM),
     };
-    int result = shim->data_plane_init(&config);
+    int result = shim->lanes->init(&config);
 
     if (result != 0)
         return result;
-    shim->unwind_init(unwinders_lookup);
-    walkers_tell(loaded->objects, loaded->count, shim->return_place);
-    return -pthread_atfork(NULL, NULL, live_forked) - pthread_atfork(NULL, NULL, shim->lanes_forked);
+    shim->calls->unwind_init(unwinders_lookup);
+    walkers_tell(loaded->objects, loaded->count, shim->calls->return_place);
+    return -pthread_atfork(NULL, NULL, live_forked) - pthread_atfork(NULL, NULL, shim->lanes->forked);
 }
 
 /* arch_prctl(ARCH_SHSTK_STATUS), Linux 6.6: Documentation/arch/x86/shstk.rst. Older kernels keep no shadow stacks for
@@ -114,8 +114,8 @@ static void panics_start(const struct shim *shim, const struct manifest *manifes
         config.recover.values = values;
         config.recover.unwind = module->unwind_to_record;
     }
-    shim->relocated_init(&(struct relocated_map){.back = place_back, .forth = place_forth});
-    shim->panic_init(&config);
+    shim->panics->relocated_init(&(struct relocated_map){.back = place_back, .forth = place_forth});
+    shim->panics->init(&config);
 }
 
 static void arrivals_start(const struct track *track, const struct loaded *loaded, struct recover_value *values)
@@ -138,7 +138,7 @@ static void arrivals_start(const struct track *track, const struct loaded *loade
 /* Asked when the functions are planned, and again when they are patched. */
 static int check_strictness(const struct track *track, struct diag *diag)
 {
-    if (!track->shim->is_strict || track->failed == 0)
+    if (!track->shim->settings.is_strict || track->failed == 0)
         return 0;
     tell_resolution(track->shim, track->manifest, track->resolution, NULL);
     diag_set(diag, "%zu of the manifest's functions cannot be tracked, and CALLMETER_STRICT is set", track->failed);
@@ -161,7 +161,7 @@ static int instrument(const struct shim *shim, const struct manifest *manifest, 
         return result;
     reason = runtime_stand_aside(loaded.objects, loaded.count);
     if (reason) {
-        shim->stand_aside(reason);
+        shim->host->stand_aside(reason);
         result = -ENOTSUP;
         goto loaded;
     }
@@ -170,7 +170,7 @@ static int instrument(const struct shim *shim, const struct manifest *manifest, 
         goto loaded;
     clock_calibrate(clock);
     track.reserve = late_reserve(manifest, &resolution);
-    state_begin(&state, shim, clock, shim->state_dir ? shim->state_dir : manifest->state_dir);
+    state_begin(&state, shim, clock, shim->settings.state_dir ? shim->settings.state_dir : manifest->state_dir);
     result = track_prepare(&track, diag);
     if (result != 0)
         goto state;
@@ -207,19 +207,19 @@ static void pass_on(const struct shim *shim, const struct manifest *manifest)
 {
     bool is_shared = manifest && manifest->follow_exec;
 
-    if (shim->executables)
-        shim->pass_on(&shim->executables, 1, is_shared);
+    if (shim->settings.executables)
+        shim->host->pass_on(&shim->settings.executables, 1, is_shared);
     else if (manifest)
-        shim->pass_on((const char *const *)manifest->executables, manifest->executable_count, is_shared);
+        shim->host->pass_on((const char *const *)manifest->executables, manifest->executable_count, is_shared);
     else
-        shim->pass_on(NULL, 0, false);
+        shim->host->pass_on(NULL, 0, false);
 }
 
 /* The gate has looked at the text of the manifests only. */
 static bool is_meant(const struct shim *shim, const struct manifest *manifest)
 {
-    return shim->executables || manifest->executable_count == 0 ||
-           shim->executables_match((const char *const *)manifest->executables, manifest->executable_count);
+    return shim->settings.executables || manifest->executable_count == 0 ||
+           shim->host->executables_match((const char *const *)manifest->executables, manifest->executable_count);
 }
 
 int SHIM_NAME(callmeter_control_start)(const struct shim *shim)
@@ -230,7 +230,7 @@ int SHIM_NAME(callmeter_control_start)(const struct shim *shim)
     int result;
 
     clock_begin(&clock);
-    result = manifest_load(shim->manifests, &manifest, &diag);
+    result = manifest_load(shim->settings.manifests, &manifest, &diag);
     if (result == 0 && !is_meant(shim, manifest)) {
         manifest_destroy(manifest);
         return 0;

@@ -67,9 +67,9 @@ static bool is_meant(const struct redirection *redirection, const struct dl_phdr
 {
     bool is_program = redirection->seen == 1;
 
-    return is_program ||
-           (span_is_file(info->dlpi_name, info->dlpi_addr) && strcmp(info->dlpi_name, redirection->shim->path) != 0 &&
-            info->dlpi_addr != span_debug()->r_ldbase);
+    return is_program || (span_is_file(info->dlpi_name, info->dlpi_addr) &&
+                          strcmp(info->dlpi_name, redirection->shim->settings.path) != 0 &&
+                          info->dlpi_addr != span_debug()->r_ldbase);
 }
 
 /* Lists what is to be asked: symbols are looked up later, since that takes another lock of the loader's. */
@@ -79,7 +79,7 @@ static int list_object(struct dl_phdr_info *info, size_t size, void *context)
     struct import_table *tables;
 
     (void)size;
-    if (redirection->seen++ >= redirection->shim->objects_before)
+    if (redirection->seen++ >= redirection->shim->settings.objects_before)
         return 1;
     if (!is_meant(redirection, info))
         return 0;

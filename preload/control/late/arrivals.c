@@ -121,7 +121,7 @@ static void forget(struct known *gone, size_t count)
             continue;
         for (unsigned n = 0; n < VISITS; n++)
             late_leave(gone[i].visits[n]);
-        shim->unwind_forget((uintptr_t)gone[i].dynamic);
+        shim->calls->unwind_forget((uintptr_t)gone[i].dynamic);
         free(gone[i].path);
     }
     free(gone);
@@ -318,18 +318,18 @@ static void own_do(struct task *task)
     struct own_work work = {.saved_errno = errno};
 
     cpu_float_save(&work.float_state);
-    work.lane = shim->lane_enter();
+    work.lane = shim->lanes->enter();
     own_mask_block(&work.mask);
     task->is_ours = work.lane == ours;
     if (work_begin()) {
         if (stack)
-            shim->call_on_stack(act, task, stack);
+            shim->machine->call_on_stack(act, task, stack);
         else
             act(task);
         work_end();
     }
     own_mask_restore(&work.mask);
-    shim->lane_leave(work.lane);
+    shim->lanes->leave(work.lane);
     cpu_float_restore(&work.float_state);
     errno = work.saved_errno;
 }
@@ -409,7 +409,7 @@ static void note_start(const struct resolution *resolution)
     for (size_t i = 0; i < object_count; i++) {
         objects[i].is_new = false;
         objects[i].is_relocated = true;
-        objects[i].is_ours = i >= shim->objects_before;
+        objects[i].is_ours = i >= shim->settings.objects_before;
         if (!objects[i].is_ours && objects[i].load_bias)
             objects[i].visits[0] = late_note(resolution, objects[i].load_bias);
     }
@@ -431,7 +431,7 @@ void arrivals_begin(const struct late_config *config, const struct resolution *r
     char text[160] = "";
 
     shim = config->shim;
-    ours = shim->lane_enter(); /* where this thread has been since the gate */
+    ours = shim->lanes->enter(); /* where this thread has been since the gate */
     if (late_init(config, resolution) != 0) {
         shim->log(LOG_LEVEL_ERROR, "no memory to track libraries that are loaded later");
         return;
@@ -448,5 +448,5 @@ void arrivals_begin(const struct late_config *config, const struct resolution *r
                   "loader cannot be watched: %s",
                   text);
     }
-    shim->loader_init(&calls);
+    shim->program->loader_init(&calls);
 }

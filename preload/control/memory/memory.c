@@ -171,7 +171,7 @@ void memory_init(const struct shim *shim)
         dl_iterate_phdr(add_segments, finding);
         qsort(finding->ranges, finding->count, sizeof(*finding->ranges), compare_ranges);
         merge_ranges(finding);
-        shim->read_init(finding->ranges, finding->count, break_low(), dlsym(RTLD_DEFAULT, "__curbrk"));
+        shim->calls->read_init(finding->ranges, finding->count, break_low(), dlsym(RTLD_DEFAULT, "__curbrk"));
     }
     free(finding);
 }

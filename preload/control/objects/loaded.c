@@ -81,7 +81,7 @@ static int listing_add(struct dl_phdr_info *info, size_t size, void *context)
     struct listing *listing = context;
 
     (void)size;
-    if (listing->count == listing->shim->objects_before)
+    if (listing->count == listing->shim->settings.objects_before)
         return 1;
     listing->entries[listing->count++] = (struct entry){info->dlpi_name, info->dlpi_addr};
     return 0;
@@ -94,7 +94,7 @@ static void listing_open_all(struct listing *listing)
 
         if (i == 0)
             listing_open_executable(listing, entry->load_bias);
-        else if (span_is_file(entry->name, entry->load_bias) && strcmp(entry->name, listing->shim->path) != 0)
+        else if (span_is_file(entry->name, entry->load_bias) && strcmp(entry->name, listing->shim->settings.path) != 0)
             listing_open(listing, entry->name, entry->load_bias, false);
     }
 }
@@ -104,7 +104,7 @@ int loaded_init(struct loaded *loaded, const struct shim *shim)
     struct listing listing = {.loaded = loaded, .shim = shim};
 
     memset(loaded, 0, sizeof(*loaded));
-    listing.entries = calloc(shim->objects_before + 1, sizeof(*listing.entries));
+    listing.entries = calloc(shim->settings.objects_before + 1, sizeof(*listing.entries));
     if (!listing.entries)
         return -ENOMEM;
     dl_iterate_phdr(listing_add, &listing);

@@ -14,8 +14,8 @@ struct loaded {
     size_t count;
 };
 
-/* Opens the first shim->objects_before of the process's objects but callmeter's own and the vDSO. One that cannot be
- * read is left out, with a line in the log. -ENOMEM. Context: startup. */
+/* Opens the first shim->settings.objects_before of the process's objects but callmeter's own and the vDSO. One that
+ * cannot be read is left out, with a line in the log. -ENOMEM. Context: startup. */
 int loaded_init(struct loaded *loaded, const struct shim *shim);
 
 void loaded_finish(struct loaded *loaded);

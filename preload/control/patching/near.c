@@ -124,5 +124,5 @@ int near_seal(const struct shim *shim, void *memory, size_t bytes)
 {
     if (mprotect(memory, bytes, PROT_READ | PROT_EXEC) == 0)
         return 0;
-    return shim->code_map(memory, memory, bytes);
+    return shim->machine->code_map(memory, memory, bytes);
 }

@@ -32,8 +32,8 @@ static const struct panic_module *open_module(const struct shim *shim, const str
     panic_module_open open;
     void *handle;
 
-    snprintf(path, sizeof(path), "%s/callmeter/panic.so", shim->directory);
-    if (shim->module_open(path, &handle, text, sizeof(text)) != 0) {
+    snprintf(path, sizeof(path), "%s/callmeter/panic.so", shim->settings.directory);
+    if (shim->host->module_open(path, &handle, text, sizeof(text)) != 0) {
         shim->log(LOG_LEVEL_ERROR, "no reports of panics, and no recovery: %s", text);
         return NULL;
     }
@@ -57,9 +57,9 @@ const struct panic_module *panic_load(const struct shim *shim, const struct mani
 {
     const struct manifest_panics *panics = &manifest->panics;
     struct panic_module_config config = {
-        .backtrace = {stubs, (uintptr_t)shim->trampolines, (uintptr_t)shim->trampolines_end},
+        .backtrace = {stubs, (uintptr_t)shim->trampolines->begin, (uintptr_t)shim->trampolines->end},
         .report = {.segment = segment,
-                   .lane_at = shim->lane_at,
+                   .lane_at = shim->lanes->at,
                    .program = strdup(program ? program->path : "/proc/self/exe"),
                    .folder = panics->report_dir ? strdup(panics->report_dir) : NULL,
                    .max_reports = panics->max_reports,

@@ -32,7 +32,7 @@ static void log_text(int level, const char *text)
 
 static void before_snapshot(void)
 {
-    shim->lanes_reap();
+    shim->lanes->reap();
     gauges_refresh();
     state_refresh();
 }
@@ -61,8 +61,8 @@ static const struct http_calls *load(void)
     const struct http_calls *calls;
     void *module;
 
-    snprintf(path, sizeof(path), "%s/callmeter/http.so", shim->directory);
-    if (shim->module_open(path, &module, text, sizeof(text)) != 0) {
+    snprintf(path, sizeof(path), "%s/callmeter/http.so", shim->settings.directory);
+    if (shim->host->module_open(path, &module, text, sizeof(text)) != 0) {
         shim->log(LOG_LEVEL_ERROR, "no endpoint: %s", text);
         return NULL;
     }
@@ -88,10 +88,10 @@ static bool is_any_port(const char *listen)
 
 static void forked(void)
 {
-    struct lane *before = shim->lane_enter();
+    struct lane *before = shim->lanes->enter();
 
     http->forked();
-    shim->lane_leave(before);
+    shim->lanes->leave(before);
 }
 
 static void join_companion(void)
@@ -101,13 +101,13 @@ static void join_companion(void)
     if (pthread_atfork(NULL, NULL, forked) != 0)
         shim->log(LOG_LEVEL_WARN, "no memory to follow forks: the endpoint ends with this process");
     else
-        shim->companion_init(&calls);
+        shim->program->companion_init(&calls);
 }
 
 /* On the program's first thread, whose calls are ours for that long. */
 static void start(void)
 {
-    struct lane *before = shim->lane_enter();
+    struct lane *before = shim->lanes->enter();
     char text[256] = "";
 
     http = load();
@@ -116,13 +116,13 @@ static void start(void)
         shim->log(LOG_LEVEL_ERROR, "no endpoint at %s: %s", config.listen, text);
     else if (http)
         join_companion();
-    shim->lane_leave(before);
+    shim->lanes->leave(before);
 }
 
 void serve_prepare(const struct shim *given, const struct manifest *manifest, const struct clock *clock,
                    struct segment_header *segment)
 {
-    const char *listen = given->listen ? given->listen : manifest->listen;
+    const char *listen = given->settings.listen ? given->settings.listen : manifest->listen;
     struct timespec now;
 
     if (strcmp(listen, "none") == 0)
@@ -133,17 +133,17 @@ void serve_prepare(const struct shim *given, const struct manifest *manifest, co
     config = (struct http_config){
         .segment = segment,
         .listen = strdup(listen),
-        .port_file = given->port_file,
-        .is_table_shared = given->has_foreign_descriptors,
+        .port_file = given->settings.port_file,
+        .is_table_shared = given->settings.has_foreign_descriptors,
         .panics = manifest->panics.report_dir ? strdup(manifest->panics.report_dir) : NULL,
         .version = CALLMETER_VERSION,
         .revision = CALLMETER_REVISION,
         .start_time = (double)now.tv_sec + (double)now.tv_nsec * 1e-9,
-        .enter_thread = given->enter_thread,
+        .enter_thread = given->lanes->enter_thread,
         .take_over = take_over,
-        .bound = is_any_port(listen) ? given->keep_address : NULL,
+        .bound = is_any_port(listen) ? given->host->keep_address : NULL,
         .before_snapshot = before_snapshot,
-        .waited = given->lanes_reap_threads,
+        .waited = given->lanes->reap_threads,
         .now_ticks = clock->now,
         .periodic = turn,
         .periodic_ms = BUDGET_TURN_MS,
@@ -155,5 +155,5 @@ void serve_prepare(const struct shim *given, const struct manifest *manifest, co
         config.periodic = NULL;
     }
     if (config.listen)
-        *given->before_main = start;
+        *given->program->before_main = start;
 }

@@ -99,7 +99,7 @@ void state_begin(struct state *state, const struct shim *shim, const struct cloc
     state->file.fresh = state->file.old = state->file.lock = state->file.directory = -1;
     if (!directory)
         return;
-    make_stem(shim->manifests, stem);
+    make_stem(shim->settings.manifests, stem);
     if (statefile_open(&state->file, directory, stem, tell, state) != 0) {
         shim->log(LOG_LEVEL_WARN, "state: the counts will not survive this process");
         statefile_close(&state->file);
@@ -140,7 +140,7 @@ static void restore(struct state *state, struct segment_header *segment, const s
 
     if (state->file.old < 0)
         return;
-    if (restore_counts(segment, state->file.old, now, state->shim->tuples_add, &error, &diag) != 0)
+    if (restore_counts(segment, state->file.old, now, state->shim->calls->tuples_add, &error, &diag) != 0)
         statefile_set_aside(&state->file, error, diag.text);
     else
         state->shim->log(LOG_LEVEL_INFO, "state: %s/%s: the counts go on", state->file.path, state->file.name);
@@ -155,7 +155,7 @@ static void publish(struct state *state, struct segment_header *segment)
     restore(state, segment, &now);
     if (statefile_publish(&state->file) != 0)
         return;
-    state->shim->state_watch(segment);
+    state->shim->panics->state_watch(segment);
     live = segment;
     live_now = state->clock->now;
     live_shim = state->shim;
@@ -186,7 +186,7 @@ void state_refresh(void)
 
 const char *state_trouble(void)
 {
-    if (!live || is_repair_told || !live_shim->state_repairs())
+    if (!live || is_repair_told || !live_shim->panics->state_repairs())
         return NULL;
     is_repair_told = true;
     return "state: the file was cut short or cannot be written any more: some counts are lost, others are in memory "

@@ -166,7 +166,7 @@ int track_build_create(struct track *track)
     track->build = build;
     if (!build)
         return -ENOMEM;
-    build->code = track->clock->is_tsc ? &shim->code_tsc : &shim->code_clock;
+    build->code = track->clock->is_tsc ? &shim->trampolines->tsc : &shim->trampolines->clock;
     build->rows = bulk_calloc(count, sizeof(*build->rows));
     build->has_tables = bulk_calloc(count, sizeof(*build->has_tables));
     build->cells = bulk_calloc(count, sizeof(*build->cells));
@@ -322,7 +322,7 @@ static int bind_thread(const struct shim *shim)
     static int result;
 
     if (!is_bound)
-        result = shim->bind_thread(shim->thread_offset);
+        result = shim->trampolines->bind(shim->thread_offset);
     is_bound = true;
     return result;
 }

@@ -41,7 +41,7 @@ int track_hooks_make(struct track *track, size_t index, struct track_hooks *hook
         build->has_tables[index] = true;
         hooks->extra = extras_create(&build->hooks, track->segment, track->manifest, target, layout,
                                      &build->tables[index], build->cells[index]);
-        extras_prepare(hooks->extra, track->shim->read_prepare);
+        extras_prepare(hooks->extra, track->shim->calls->read_prepare);
     }
     for (enum extra_role role = EXTRA_TIMED; role <= last; role++) {
         hooks->roles[role] = make_hook(track, index, hooks->extra, role);
@@ -65,8 +65,8 @@ void track_hooks_configure(const struct track *track, const struct track_hooks *
     *ret_config = (struct stub_config){
         .entry = is_by_extra(hooks) ? code->late_entry : code->entry,
         .sample = is_by_extra(hooks) ? code->late_sample : code->sample,
-        .entry_untimed = track->shim->entry_untimed,
-        .count_slow = track->shim->count_slow,
+        .entry_untimed = track->shim->trampolines->entry_untimed,
+        .count_slow = track->shim->trampolines->count_slow,
         .thread_offset = track->shim->thread_offset,
     };
 }
@@ -81,7 +81,8 @@ void track_hooks_place(const struct track *track, const struct track_hooks *hook
         hooks->roles[role]->original = stub->original;
         if (is_by_extra(hooks))
             hooks->roles[role]->original =
-                (void *)(uintptr_t)(role == EXTRA_UNTIMED ? track->shim->extra_untimed : track->build->code->extra);
+                (void *)(uintptr_t)(role == EXTRA_UNTIMED ? track->shim->trampolines->extra_untimed
+                                                          : track->build->code->extra);
         hooks->roles[role]->bypass = stub->bypass;
         if (hooks->extra)
             extras_place(hooks->extra, role, hooks->roles[role]->original, stub->bypass);
