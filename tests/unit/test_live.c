@@ -222,6 +222,34 @@ static void patch_among_sleepers(void)
     NEED(has_trap(count_trap));
 }
 
+static void patch_undumpable(void)
+{
+    be_undumpable();
+    patch_among_sleepers();
+}
+
+static void refuse_unseen(void)
+{
+    struct patch patch = make_adding();
+
+    be_undumpable();
+    begin_thread(vfork_and_wait, NULL);
+    set_trap(count_trap);
+    NEED(write_one(&patch) == LIVE_UNSEEN);
+    NEED(has_trap(count_trap));
+    NEED(added(&patch) == ADDED_BEFORE);
+    kill(vforked, SIGKILL);
+}
+
+static void refuse_calls_unseen(void)
+{
+    struct patch patch = make(calling, sizeof(calling), &calling_plan);
+
+    be_undumpable();
+    begin_sleepers();
+    NEED(write_one(&patch) == LIVE_UNSEEN);
+}
+
 static void stay_installed(void)
 {
     struct patch first = make_adding();
@@ -235,7 +263,7 @@ static void stay_installed(void)
     NEED(added(&first) == ADDED_BEFORE);
     __asm__ volatile("int3");
     NEED(traps_of_the_program == 1);
-    NEED(write_one(&second) == LIVE_BUSY);
+    NEED(write_one(&second) == LIVE_UNSEEN);
     __asm__ volatile("int3");
     NEED(traps_of_the_program == 2);
     kill(vforked, SIGKILL);
@@ -277,6 +305,33 @@ static void refuse_busy(void)
     NEED(has_trap(count_trap));
 }
 
+static pthread_t first_thread;
+
+static void *patch_without_first(void *unused)
+{
+    struct patch patch = make_adding();
+
+    at_work++;
+    NEED(pthread_join(first_thread, NULL) == 0);
+    set_trap(count_trap);
+    NEED(write_one(&patch) == 0);
+    NEED(added(&patch) == ADDED_AFTER);
+    NEED(has_trap(count_trap));
+    _exit(0);
+    return unused;
+}
+
+static void leave_first_thread(void)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    first_thread = pthread_self();
+    begin_thread(patch_without_first, NULL);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+    pthread_exit(NULL);
+}
+
 /* A trap that comes late looks there. */
 static void keep_mark(void)
 {
@@ -302,8 +357,12 @@ static const struct {
     void (*run)(void);
 } cases[] = {
     {"functions are patched while threads sleep", patch_among_sleepers},
+    {"and in a process that is not dumpable", patch_undumpable},
+    {"a thread that cannot be seen there: refused, and nothing is installed", refuse_unseen},
+    {"functions that begin with a system call are refused there", refuse_calls_unseen},
     {"a handler that has to stay passes on, and goes in a later round", stay_installed},
     {"a thread that stays in a window: the function is as it was", refuse_busy},
+    {"a first thread that has ended hinders nobody", leave_first_thread},
     {"what tells a forked child stays", keep_mark},
 };
 

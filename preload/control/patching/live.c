@@ -23,6 +23,7 @@ struct round {
     const struct window_run *runs;
     size_t run_count;
     _Atomic size_t open_runs; /* whose patches have a result */
+    enum live_sight sight;
     struct live_traps *traps; /* NULL: none of its windows is closed with int3 */
     void *scratch;            /* a page whose protection is changed where there is no membarrier */
     bool has_membarrier;
@@ -110,6 +111,22 @@ static void close_pages(const struct round *round)
         protect(&round->runs[i], round->runs[i].protection);
 }
 
+static bool needs_sight(const struct patch *patch)
+{
+    return live_window_has_inside(patch) || live_window_needs_trap(patch);
+}
+
+static void look(struct round *round)
+{
+    if (!has_any(round, needs_sight))
+        return;
+    round->sight = live_threads_look();
+    if (round->sight == LIVE_SIGHT_NONE)
+        turn_down(round, needs_sight, LIVE_UNSEEN);
+    else if (round->sight == LIVE_SIGHT_CALLS)
+        turn_down(round, live_window_has_call, LIVE_UNSEEN);
+}
+
 static void arm(struct round *round)
 {
     if (!has_any(round, live_window_needs_trap))
@@ -160,14 +177,14 @@ static bool is_in_a_window(const void *context, uintptr_t pc)
 
 static void clear(const struct round *round)
 {
-    if (has_any(round, live_window_has_inside) && !live_threads_left(is_in_a_window, round))
+    if (has_any(round, live_window_has_inside) && !live_threads_left(round->sight, is_in_a_window, round))
         turn_down(round, live_window_has_inside, LIVE_BUSY);
 }
 
 static void disarm(const struct round *round)
 {
     if (round->traps)
-        live_traps_disarm(round->traps);
+        live_traps_disarm(round->traps, round->sight);
 }
 
 void live_write(struct patch *patches, size_t count, const struct window_run *runs, size_t run_count)
@@ -179,6 +196,7 @@ void live_write(struct patch *patches, size_t count, const struct window_run *ru
     own_mask_block(&mask);
     begin(round);
     open_pages(round);
+    look(round);
     arm(round);
     each(round, live_window_close, 0);
     sync_processors(round);

@@ -5,10 +5,12 @@
  * One call of live_write is a round. Its windows are written together, so that the threads are waited for once:
  *
  *    1 open the pages    They become writable. Where that fails nothing else is done to their windows.
- *    2 arm               Some windows are closed with int3, which needs a handler of SIGTRAP before the first one is
+ *    2 look              Can the other threads be seen? (live_threads.h.) Where they cannot, what is waited for below
+ *                        never comes: the windows that need it are turned down before anything is changed.
+ *    3 arm               Some windows are closed with int3, which needs a handler of SIGTRAP before the first one is
  *                        written. It would kill a thread that blocks SIGTRAP, as many do that leave signals to others:
  *                        while there is one, these windows are turned down.
- *    3 close             The first bytes, in one store, keep out who comes:
+ *    4 close             The first bytes, in one store, keep out who comes:
  *
  *      one instruction, in one aligned 8-byte word   the whole jump: nobody has to wait. (AMD64 Architecture
  *                                                    Programmer's Manual, volume 2, 7.6.1: seen whole or not at all.)
@@ -17,19 +19,19 @@
  *      one does, as behind `push %rbp`               int3, one byte, since a thread may stand at the next: who comes
  *                                                    waits in the handler
  *
- *    4 sync              All processors that run a thread of this process serialize (membarrier(2), SYNC_CORE):
+ *    5 sync              All processors that run a thread of this process serialize (membarrier(2), SYNC_CORE):
  *                        afterwards nobody gets in by old bytes.
- *    5 clear             Each thread has to be seen outside of the windows, once, since nobody gets in any more. If
+ *    6 clear             Each thread has to be seen outside of the windows, once, since nobody gets in any more. If
  *                        one is not in time, the windows that it might be in are turned down. (Not seen: one that was
  *                        interrupted there by a signal whose handler has been running ever since.)
- *    6 fill              The jump's other bytes, which nobody can run while the first ones keep them out.
- *    7 sync              Nobody has old ones of these when the next step lets them in.
- *    8 admit             The jump's first bytes, in one store; or the original ones, of a window that was closed and
+ *    7 fill              The jump's other bytes, which nobody can run while the first ones keep them out.
+ *    8 sync              Nobody has old ones of these when the next step lets them in.
+ *    9 admit             The jump's first bytes, in one store; or the original ones, of a window that was closed and
  *                        then turned down.
- *    9 sync              No processor runs what closed a window any more: a thread that traps has done so before.
- *   10 disarm            Who waits goes on. The handler goes once no thread has a trap on its way to it; until then it
+ *   10 sync              No processor runs what closed a window any more: a thread that traps has done so before.
+ *   11 disarm            Who waits goes on. The handler goes once no thread has a trap on its way to it; until then it
  *                        stays, over several rounds if need be, and passes on what is not its own.
- *   11 close the pages   They are as they were.
+ *   12 close the pages   They are as they were.
  *
  * No thread is stopped by a signal of ours: that makes system calls return EINTR. Other threads may hold any lock while
  * they wait, and any function of libc may be one that is being written. So nothing in live*.c calls one: system calls
@@ -48,6 +50,7 @@
 enum {
     LIVE_BUSY = -16,    /* -EBUSY: a thread could not be seen outside of the window in time */
     LIVE_BLOCKED = -11, /* -EAGAIN: it takes int3, and a thread blocks SIGTRAP */
+    LIVE_UNSEEN = -3,   /* -ESRCH: nobody tells where the threads are */
 };
 
 /* Writes those of the patches, sorted by window, whose pages can be written, and sets the result of each. Code behind

@@ -8,7 +8,6 @@
 #include <ucontext.h>
 
 #include "preload/control/patching/live_memory.h"
-#include "preload/control/patching/live_threads.h"
 #include "preload/control/patching/live_window.h"
 #include "preload/machine/kernel_action.h"
 #include "preload/machine/own_mask.h"
@@ -187,10 +186,10 @@ static void free_earlier(struct live_traps *traps)
 
 /* This round's own list stays until a later one ends: a thread that was seen at the first instruction of the handler
  * has yet to look. */
-void live_traps_disarm(struct live_traps *traps)
+void live_traps_disarm(struct live_traps *traps, enum live_sight sight)
 {
     traps->is_done = true;
-    if (!live_threads_left(is_behind_trap, traps))
+    if (!live_threads_left(sight, is_behind_trap, traps))
         return;
     uninstall();
     free_earlier(traps);

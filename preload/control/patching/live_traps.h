@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "preload/control/patching/live_threads.h"
 #include "preload/control/patching/window.h"
 
 struct live_traps;
@@ -16,7 +17,7 @@ struct live_traps *live_traps_arm(const struct patch *patches, size_t count, boo
 
 /* None of these patches has int3 any more, and no processor runs one: those that wait go on. The handler goes if
  * no trap is on its way to it, of an earlier round neither. Context: as above. */
-void live_traps_disarm(struct live_traps *traps);
+void live_traps_disarm(struct live_traps *traps, enum live_sight sight);
 
 /* The same in a child that was forked meanwhile, where no thread is left. Context: any. */
 void live_traps_forked(void);

@@ -31,6 +31,18 @@ bool live_window_has_inside(const struct patch *patch)
     return first_end(patch) < PLAN_JUMP_BYTES;
 }
 
+bool live_window_has_call(const struct patch *patch)
+{
+    for (unsigned i = 0; i < patch->plan->instruction_count; i++) {
+        const uint8_t *code = patch->plan->original + patch->plan->instructions[i].offset;
+
+        if (patch->plan->instructions[i].offset < PLAN_JUMP_BYTES &&
+            ((code[0] == 0x0f && (code[1] == 0x05 || code[1] == 0x34)) || code[0] == 0xcd)) /* syscall, sysenter, int */
+            return true;
+    }
+    return false;
+}
+
 static enum way way_of(const struct patch *patch)
 {
     if ((uintptr_t)patch->window % WORD + PLAN_JUMP_BYTES <= WORD && !live_window_has_inside(patch))

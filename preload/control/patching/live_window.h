@@ -9,6 +9,9 @@
 /* An instruction begins within the jump's bytes, behind the first: a thread may stand there. */
 bool live_window_has_inside(const struct patch *patch);
 
+/* One of the instructions whose beginnings the jump replaces is a system call: a thread may sleep there. */
+bool live_window_has_call(const struct patch *patch);
+
 /* It is closed with int3. */
 bool live_window_needs_trap(const struct patch *patch);
 

@@ -143,7 +143,7 @@ void patch_apply(struct patch *patches, size_t count, bool is_live)
 
 bool patch_is_refused_live(int result)
 {
-    return result == LIVE_BUSY || result == LIVE_BLOCKED;
+    return result == LIVE_BUSY || result == LIVE_BLOCKED || result == LIVE_UNSEEN;
 }
 
 void patch_explain(int result, char *reason, size_t bytes)
@@ -153,6 +153,11 @@ void patch_explain(int result, char *reason, size_t bytes)
     else if (result == LIVE_BLOCKED)
         snprintf(reason, bytes,
                  "threads may be running it, and one of them blocks SIGTRAP, which is needed to patch it");
+    else if (result == LIVE_UNSEEN)
+        snprintf(
+            reason, bytes,
+            "threads may be in its first instructions, and the kernel does not tell where they are (as in a process "
+            "that gave up privileges)");
     else
         snprintf(reason, bytes, "its code cannot be made writable (%s; a security policy?)", strerror(-result));
 }
