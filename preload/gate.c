@@ -34,6 +34,7 @@
 #include "preload/signals/masks.h"
 #include "preload/threads/altstack.h"
 #include "preload/threads/attach.h"
+#include "preload/threads/shared_lock.h"
 #include "preload/version.h"
 
 static struct shim own_shim;       /* below, with its tables */
@@ -152,6 +153,8 @@ static const struct shim_lanes lanes = {
     .leave = lane_leave,
     .enter_thread = enter_thread,
     .at = lane_at,
+    .lock_take = shared_lock_take,
+    .lock_leave = shared_lock_leave,
 };
 
 static const struct shim_calls calls = {

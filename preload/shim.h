@@ -91,6 +91,8 @@ struct shim_lanes {
     void (*leave)(struct lane *);
     void (*enter_thread)(void); /* the calling thread is callmeter's: its calls are not counted */
     const struct lane *(*at)(size_t index);
+    bool (*lock_take)(uint64_t *word, unsigned naps); /* shared_lock.h */
+    void (*lock_leave)(uint64_t *word);
 };
 
 /* calls/, and what it has of a call in progress */

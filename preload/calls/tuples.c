@@ -1,41 +1,25 @@
 #include "preload/calls/tuples.h"
 
-#include <errno.h>
-#include <sys/syscall.h>
-
+#include "preload/machine/forbidden.h"
 #include "preload/machine/own_mask.h"
-#include "preload/machine/x86_64/cpu.h"
-#include "preload/records/lane.h"
+#include "preload/threads/shared_lock.h"
 
 enum {
-    SPINS_MAX = 1 << 16,
-    SPINS_A_LOOK = 1 << 10, /* between two looks at whether the lock's owner lives */
+    NAPS = 8, /* milliseconds that a call may take longer, once for each holder that does not let go */
 };
 
-static bool is_gone(uint64_t owner)
-{
-    return cpu_syscall(SYS_tgkill, (long)(owner >> 32), (long)(uint32_t)owner, 0, 0, 0, 0) == -ESRCH;
-}
+static _Atomic uint64_t stuck; /* the holder that was waited for in vain */
 
-/* Signals are blocked, so only another thread can hold it: a live one for some hundred instructions; one that was
- * stopped is not waited for. */
+/* True if the lock is held. */
 static bool lock(struct segment_values *values)
 {
-    _Atomic uint64_t *word = (_Atomic uint64_t *)&values->lock;
-    uint64_t self = cpu_own_id();
+    uint64_t holder = __atomic_load_n(&values->lock, __ATOMIC_RELAXED);
 
-    for (unsigned spins = 1; spins < SPINS_MAX; spins++) {
-        uint64_t owner = 0;
-
-        if (atomic_compare_exchange_strong(word, &owner, self))
-            return true;
-        if (spins % SPINS_A_LOOK != 0)
-            cpu_pause();
-        else if (is_gone(owner) && atomic_compare_exchange_strong(word, &owner, self))
-            return true;
-        else
-            cpu_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
-    }
+    if (holder != 0 && holder == atomic_load(&stuck))
+        return shared_lock_try(&values->lock);
+    if (shared_lock_take(&values->lock, NAPS))
+        return true;
+    atomic_store(&stuck, __atomic_load_n(&values->lock, __ATOMIC_RELAXED));
     return false;
 }
 
@@ -61,10 +45,12 @@ uint32_t tuples_add(const struct tuples *tuples, const uint64_t *key, uint32_t w
     uint32_t place = tuples->capacity;
     uint64_t mask;
 
+    if (!forbidden_lets_lock())
+        return place;
     own_mask_block(&mask);
     if (lock(tuples->values)) {
         place = add_locked(tuples, key, words, hash);
-        __atomic_store_n(&tuples->values->lock, 0, __ATOMIC_RELEASE);
+        shared_lock_leave(&tuples->values->lock);
     }
     own_mask_restore(&mask);
     return place;

@@ -70,8 +70,8 @@ static inline uint32_t tuples_look_up(const struct tuples *tuples, const uint64_
     }
 }
 
-/* Adds a key that was not found: its place, or `capacity` if there is none left, or if the thread that adds another one
- * does not come to an end. */
+/* Adds a key that was not found: its place, or `capacity` if there is none left, if the thread that adds another one
+ * does not come to an end, or if a filter forbids what it takes. */
 uint32_t tuples_add(const struct tuples *tuples, const uint64_t *key, uint32_t words, uint64_t hash);
 
 /* The place of a key, whose words behind the first `words` are 0: that of an equal one, else the next free one, which

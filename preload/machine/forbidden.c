@@ -75,6 +75,17 @@ bool forbidden_lets_attach(void)
     return !is_any_forbidden(numbers, sizeof(numbers) / sizeof(numbers[0]));
 }
 
+/* While a lock of the segment is waited for.
+ * sources: preload/threads/shared_lock.c
+ * but for: SYS_nanosleep (shared_lock.c asks for itself) */
+bool forbidden_lets_lock(void)
+{
+    static const uint16_t numbers[] = {SYS_rt_sigprocmask, SYS_getpid, SYS_gettid,      SYS_getppid,
+                                       SYS_tgkill,         SYS_kill,   SYS_sched_yield, SYS_mprotect};
+
+    return !is_any_forbidden(numbers, sizeof(numbers) / sizeof(numbers[0]));
+}
+
 /* While a panic is reported, which begins when it can be handled.
  * sources: preload/panic/line.c preload/panic/wait.c preload/machine/log.c preload/machine/quiet.c
  *          preload/control/reports/backtrace.c preload/control/reports/elf_names.c preload/control/reports/mapped.c

@@ -26,6 +26,9 @@ bool forbidden_would_let_handle(const uint64_t *forbidden);
 /* A thread can be given a lane. Context: hot. */
 bool forbidden_lets_attach(void);
 
+/* A lock that processes share can be taken (shared_lock.h). Context: hot. */
+bool forbidden_lets_lock(void);
+
 /* A panic can be reported: else it is only counted. Context: any. */
 bool forbidden_lets_report(void);
 

@@ -24,6 +24,11 @@
 #define WORD_DIED      ((uint32_t)FUTEX_OWNER_DIED)
 #define WORD_OVER      ((uint32_t)FUTEX_WAITERS)
 
+/* A mark: image, process, thread. Ids of both are below PID_MAX_LIMIT, 4 million. */
+#define MARK_ID_BITS 22
+#define MARK_ID_MASK ((UINT64_C(1) << MARK_ID_BITS) - 1)
+#define MARK_IMAGES  (UINT32_C(1) << (64 - 2 * MARK_ID_BITS))
+
 enum {
     LOOK_AT_FIRST = 64
 };
@@ -235,6 +240,8 @@ int images_init(uint32_t capacity)
     long address = cpu_syscall(SYS_mmap, 0, (long)bytes, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     learn_list();
+    if (capacity > MARK_IMAGES)
+        capacity = MARK_IMAGES;
     if (address < 0 && address > -4096)
         return (int)address;
     images = (struct image *)address;
@@ -325,6 +332,50 @@ bool image_is_over(uint64_t owner)
         return pid_of(owner) != own_pid && is_process_gone(pid_of(owner));
     word = atomic_load(&images[index].word);
     return word == WORD_FREE || word == WORD_OVER || (word != WORD_BEGINNING && images[index].pid != pid_of(owner));
+}
+
+/* Of a child that is no image of its own yet, as others see its thread: vfork's, or one that came by a bare system
+ * call. Its parent's image has to stand for it. 0: nobody can ask for it by that id. */
+static int thread_to_mark(void)
+{
+    int pid = cpu_own_pid();
+    int tid = cpu_own_tid();
+
+    if (pid == own_pid)
+        return tid;
+    return tid == pid && system_id(SYS_getppid) == own_pid ? tid : 0;
+}
+
+uint64_t image_mark(void)
+{
+    return (uint64_t)own << 2 * MARK_ID_BITS | (uint64_t)(unsigned)own_pid << MARK_ID_BITS | (unsigned)thread_to_mark();
+}
+
+/* Neither a thread of that process, nor the first one of its own. */
+static bool is_thread_gone(int pid, int tid)
+{
+    return cpu_syscall(SYS_tgkill, pid, tid, 0, 0, 0, 0) == -ESRCH &&
+           (pid == tid || cpu_syscall(SYS_tgkill, tid, tid, 0, 0, 0, 0) == -ESRCH);
+}
+
+bool image_mark_is_over(uint64_t mark)
+{
+    uint32_t index = (uint32_t)(mark >> 2 * MARK_ID_BITS);
+    int pid = (int)(mark >> MARK_ID_BITS & MARK_ID_MASK);
+    int tid = (int)(mark & MARK_ID_MASK);
+    const struct image *image = &images[index];
+    uint32_t word;
+
+    if (index == 0 || image_of(index) == 0)
+        return false;
+    word = atomic_load(&image->word);
+    if (word == WORD_FREE || word == WORD_BEGINNING || image->pid != pid)
+        return true;
+    if ((word == WORD_DIED || word == WORD_OVER) && image->tid == tid)
+        return true;
+    if (is_near(image) && tid != 0)
+        return is_thread_gone(pid, tid);
+    return word == WORD_OVER;
 }
 
 void images_forget(void)

@@ -53,6 +53,15 @@ void images_forget(void);
 /* The thread that an image hangs on, or hung on. */
 int image_thread(uint64_t owner);
 
+/* The calling thread and its image in one word, never 0: what a lock in the segment has as its holder. Context: hot
+ * (system calls, no libc). */
+uint64_t image_mark(void);
+
+/* Is the thread that made the mark gone? It is seen when its process has died or execs, in whatever PID namespace;
+ * for a thread other than the image's own, of a process in another namespace, once images_look has found that. False
+ * where the maker had no image, and so cannot be told from others. Context: hot. */
+bool image_mark_is_over(uint64_t mark);
+
 /* Is the process that owns something, as image_owner says, in a PID namespace where its id means the same as here? */
 bool image_is_near(uint64_t owner);
 

@@ -102,7 +102,7 @@ struct segment_values {
     uint32_t key_bytes; /* a multiple of 8 */
     uint32_t slot_mask;
     uint32_t is_overflowed; /* atomic: a value was folded into `_other` */
-    uint64_t lock;          /* writer's own, atomic: pid << 32 | tid of who adds a key, 0: nobody */
+    uint64_t lock;          /* writer's own, atomic: who adds a key; 0: nobody */
     uint64_t slots;         /* writer's own, uint32_t[slot_mask + 1], atomic: index + 1 by hash; 0: free */
     uint64_t keys;          /* offset of key_bytes * capacity bytes */
     uint64_t values;        /* struct segment_value[value_count] */
@@ -229,7 +229,7 @@ struct segment_header {
     struct segment_moment moments[2];
     uint32_t users[SEGMENT_USERS]; /* writer's own, atomic: the processes that came last; others may be there */
     uint64_t cells_used;           /* writer's own: bytes of each block that have a meaning */
-    uint64_t tables_lock;          /* writer's own, atomic: pid << 32 | tid of who changes functions[] and series[] */
+    uint64_t tables_lock;          /* writer's own, atomic: who changes functions[] and series[]; 0: nobody */
     uint32_t processes;            /* atomic: those that live, as far as they were looked for; 0: not known */
     uint32_t reserved;
 };

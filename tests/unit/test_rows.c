@@ -7,8 +7,6 @@
 #include <cmocka.h>
 
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "preload/control/segment/rows.h"
 #include "preload/control/segment/writer.h"
@@ -93,30 +91,13 @@ static void says_how_much_text_there_is_room_for(void **state)
     assert_false(rows_has_text(segment, room + 1));
 }
 
-/* A process that dies with the lock leaves it to the next one. */
-static void takes_the_lock_of_the_dead(void **state)
-{
-    struct segment_header *segment = make();
-    pid_t child = fork();
-    int status;
-
-    (void)state;
-    if (child == 0)
-        _exit(rows_lock(segment) ? 0 : 1);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    assert_int_equal(segment->tables_lock >> 32, child);
-    assert_true(rows_lock(segment));
-    rows_unlock(segment);
-    assert_int_equal(segment->tables_lock, 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_what_agrees_in_everything),  cmocka_unit_test(knows_which_row_is_free),
-        cmocka_unit_test(gives_cells_until_there_are_none), cmocka_unit_test(says_how_much_text_there_is_room_for),
-        cmocka_unit_test(takes_the_lock_of_the_dead),
+        cmocka_unit_test(finds_what_agrees_in_everything),
+        cmocka_unit_test(knows_which_row_is_free),
+        cmocka_unit_test(gives_cells_until_there_are_none),
+        cmocka_unit_test(says_how_much_text_there_is_room_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

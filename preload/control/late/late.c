@@ -22,6 +22,7 @@ enum {
     ROWS_A_PATTERN = 512, /* functions that a pattern may find later */
     ROWS_A_NAME = 4,      /* those that a name may: overloads, static ones, in several libraries */
     ROWS_MAX = 2048,      /* in all */
+    LOCK_NAPS = 5000,     /* milliseconds: a change takes some of them, more for a large library in C++ */
 };
 
 #define CELL_BYTES_MAX (UINT64_C(1) << 20) /* of them all, in each block */
@@ -219,6 +220,17 @@ static struct late_visit *visit_take(const struct track *track)
     return visit;
 }
 
+/* Waits a while for another process's or thread's change. False: it does not come to an end. */
+static bool lock_tables(void)
+{
+    return config.shim->lanes->lock_take(&config.segment->tables_lock, LOCK_NAPS);
+}
+
+static void unlock_tables(void)
+{
+    config.shim->lanes->lock_leave(&config.segment->tables_lock);
+}
+
 /* Arrivals
  * ----------------------------------------------------------------------------------------------------------------------
  */
@@ -344,12 +356,12 @@ static struct late_visit *track_found(const struct manifest_part *part, struct r
 
     if (track_build_create(&track) != 0)
         config.shim->log(LOG_LEVEL_ERROR, "no memory to track functions of a library that was loaded");
-    else if (!rows_lock(config.segment))
+    else if (!lock_tables())
         config.shim->log(LOG_LEVEL_ERROR, "a library that was loaded is not tracked: another process, which is "
                                           "stopped, is changing the tables");
     else {
         visit = track_locked(&track, is_relocated);
-        rows_unlock(config.segment);
+        unlock_tables();
         tell(part, resolution);
     }
     track_finish(&track);
@@ -442,7 +454,7 @@ void late_leave(struct late_visit *visit)
     if (!visit)
         return;
     visit->is_live = false;
-    is_locked = rows_lock(config.segment);
+    is_locked = lock_tables();
     for (size_t i = 0; i < visit->live_count; i++) {
         uint32_t row = visit->live[i];
 
@@ -451,5 +463,5 @@ void late_leave(struct late_visit *visit)
             late_rows_retire(row);
     }
     if (is_locked)
-        rows_unlock(config.segment);
+        unlock_tables();
 }

@@ -1,51 +1,6 @@
 #include "preload/control/segment/rows.h"
 
-#include <errno.h>
-#include <stdatomic.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
-
-#include "preload/machine/x86_64/cpu.h"
-
-enum {
-    TURNS_MAX = 5000, /* a change takes some milliseconds, more for a large library in C++ */
-    TURN_NS = 1000000,
-};
-
-static uint64_t own_id(void)
-{
-    return (uint64_t)cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) << 32 |
-           (uint32_t)cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
-}
-
-static bool is_gone(uint64_t owner)
-{
-    return cpu_syscall(SYS_tgkill, (long)(owner >> 32), (long)(uint32_t)owner, 0, 0, 0, 0) == -ESRCH;
-}
-
-bool rows_lock(struct segment_header *segment)
-{
-    const struct timespec while_at_work = {.tv_nsec = TURN_NS};
-    _Atomic uint64_t *word = (_Atomic uint64_t *)&segment->tables_lock;
-    uint64_t self = own_id();
-
-    for (unsigned turn = 0; turn < TURNS_MAX; turn++) {
-        uint64_t owner = 0;
-
-        if (atomic_compare_exchange_strong(word, &owner, self))
-            return true;
-        if (is_gone(owner) && atomic_compare_exchange_strong(word, &owner, self))
-            return true;
-        cpu_syscall(SYS_nanosleep, (long)&while_at_work, 0, 0, 0, 0, 0);
-    }
-    return false;
-}
-
-void rows_unlock(struct segment_header *segment)
-{
-    atomic_store((_Atomic uint64_t *)&segment->tables_lock, 0);
-}
 
 struct segment_function *rows_at(struct segment_header *segment, uint32_t row)
 {

@@ -1,5 +1,5 @@
 /* The segment's tables when functions come later: all processes of a tree share them, and each may load the library.
- * Everything but rows_lock is for who holds the lock. Context: startup, or in a call of dlopen. */
+ * For who holds tables_lock (threads/shared_lock.h). Context: startup, or in a call of dlopen. */
 #ifndef CALLMETER_PRELOAD_CONTROL_SEGMENT_ROWS_H
 #define CALLMETER_PRELOAD_CONTROL_SEGMENT_ROWS_H
 
@@ -17,10 +17,6 @@ struct rows_key {
     const char *module;
     const char *symbol;
 };
-
-/* Waits a while for another process's or thread's change. False: it does not come to an end. Signals are blocked. */
-bool rows_lock(struct segment_header *segment);
-void rows_unlock(struct segment_header *segment);
 
 struct segment_function *rows_at(struct segment_header *segment, uint32_t row);
 const char *rows_text(const struct segment_header *segment, uint64_t offset);

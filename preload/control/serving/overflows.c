@@ -40,16 +40,22 @@ static bool tell(const struct segment_series *series, uint64_t table, bool *told
 {
     const struct segment_function *functions = at(segment->functions);
     const struct segment_values *values = at(table);
+    uint32_t count;
     size_t used;
 
     if (!table || *told || !__atomic_load_n(&values->is_overflowed, __ATOMIC_RELAXED))
         return false;
     *told = true;
+    count = __atomic_load_n(&values->count, __ATOMIC_RELAXED);
     used = (size_t)snprintf(text, sizeof(text), "%s: the label ", (const char *)at(functions[series->function].name));
     add_names(values, &used);
-    if (used < sizeof(text))
+    if (used < sizeof(text) && count == values->capacity)
         snprintf(text + used, sizeof(text) - used,
                  " has more than %u values: all others are counted as _other (see max_values)", values->capacity);
+    else if (used < sizeof(text))
+        snprintf(text + used, sizeof(text) - used,
+                 " has values that are counted as _other: they came while another thread, which is stopped, was adding "
+                 "one");
     return true;
 }
 
