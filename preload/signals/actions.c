@@ -37,11 +37,6 @@ void signals_find_libc(void)
     *(void **)&real_sigaction = dlsym(RTLD_NEXT, "sigaction");
 }
 
-uintptr_t signals_restorer(void)
-{
-    return restorer;
-}
-
 bool signals_is_claimed(int signal)
 {
     return signal > 0 && signal < KERNEL_SIGNALS && (atomic_load(&claimed) & SIGNAL_BIT(signal));
@@ -235,6 +230,7 @@ static bool learn_kernel(int signal)
     if (found.handler != (uintptr_t)entry || !(found.flags & KERNEL_RESTORER_FLAG))
         return false;
     restorer = found.restorer;
+    signals_note_restorer(restorer);
     found.flags = UINT32_MAX;
     kernel_set(signal, &found);
     kernel_get(signal, &found);

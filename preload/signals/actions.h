@@ -60,9 +60,6 @@ bool signals_take_handler(int signal, uintptr_t handler);
 /* The program has no handler for it, and does not ignore it. Context: any. */
 bool signals_has_default(int signal);
 
-/* What libc has in every action: where handlers return to. 0: not known yet. Context: any. */
-uintptr_t signals_restorer(void);
-
 /* Puts the default action in the kernel. Context: signal. */
 void signals_set_default(int signal);
 

@@ -4,11 +4,17 @@
 #include <ucontext.h>
 
 #include "preload/machine/x86_64/cpu.h"
-#include "preload/signals/actions.h"
 
 __thread struct signals_thread signals_thread __attribute__((tls_model("initial-exec")));
 
 #define CALLER_STACK_BYTES (UINT64_C(8) << 20) /* how far below its signal's frame a handler may have come */
+
+static uintptr_t restorer; /* 0: not known yet */
+
+void signals_note_restorer(uintptr_t address)
+{
+    restorer = address;
+}
 
 struct signals_place signals_place_of(int signal, const void *context)
 {
@@ -28,8 +34,7 @@ bool signals_is_in_handler(const struct signals_note *note, uintptr_t sp)
     context = note->context;
     if ((uintptr_t)context < at || (uintptr_t)context - at > CALLER_STACK_BYTES ||
         !cpu_is_readable((uintptr_t)context - sizeof(uintptr_t)) || !cpu_is_readable((uintptr_t)(context + 1)) ||
-        ((const uintptr_t *)context)[-1] != signals_restorer() ||
-        signals_place_of(note->signal, context).ip != note->ip)
+        ((const uintptr_t *)context)[-1] != restorer || signals_place_of(note->signal, context).ip != note->ip)
         return false;
     at = (uintptr_t)context->uc_stack.ss_sp;
     if (context->uc_stack.ss_flags == SS_DISABLE || (uintptr_t)note - at >= context->uc_stack.ss_size)

@@ -42,6 +42,10 @@ struct signals_thread {
 
 extern __thread struct signals_thread signals_thread __attribute__((tls_model("initial-exec")));
 
+/* What libc has in every action: where handlers return to, which is how a signal's frame is known. Before any handler
+ * is noted. Context: startup. */
+void signals_note_restorer(uintptr_t address);
+
 /* Where `context`, of a signal's frame, was interrupted. Context: signal. */
 struct signals_place signals_place_of(int signal, const void *context);
 
