@@ -186,7 +186,7 @@ static const struct segment_value *read_labels(const struct view *view, const st
 static bool read_values(const struct view *view, uint64_t offset, struct view_values *ret_values)
 {
     const char *base = (const char *)view->segment;
-    const struct segment_values *shared = (const void *)(base + offset);
+    const struct segment_values *shared;
     const struct segment_value *labels;
     struct segment_values source;
 
@@ -195,6 +195,7 @@ static bool read_values(const struct view *view, uint64_t offset, struct view_va
         return true;
     if (!lies_inside(&view->header, offset, 1, sizeof(source)))
         return false;
+    shared = (const void *)(base + offset);
     copies_read(&source, shared, sizeof(source));
     if (!values_lie_inside(view, &source))
         return false;
