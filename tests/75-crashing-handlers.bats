@@ -99,6 +99,10 @@ meter_masks() {
   meter_masks crash-masks queued 0 0
 }
 
+@test "a signal for the process that comes to a thread in whose handler it is blocked waits for its end" {
+  meter_masks crash-masks sent 0 0
+}
+
 @test "calls that a handler makes are counted" {
   meter_masks crash-leaves works 0 0
 }

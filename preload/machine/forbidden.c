@@ -29,20 +29,21 @@ static bool is_any_forbidden(const uint16_t *numbers, size_t count)
  * of their system calls that need not be in it, with the reason. tests/lib/forbidden.py reads both.
  *
  * In no list
- * sources: preload/panic/own_thread.c preload/signals/sender.c preload/panic/state_repair.c preload/calls/read.c
- *          preload/calls/tuples.c preload/calls/x86_64/bind.c
- * The first two run in callmeter's own thread, which no filter comes to; a state file that was cut short ends the
+ * sources: preload/panic/own_thread.c preload/panic/state_repair.c preload/calls/read.c preload/calls/tuples.c
+ *          preload/calls/x86_64/bind.c
+ * The first runs in callmeter's own thread, which no filter comes to; a state file that was cut short ends the
  * program, if a filter lets nobody repair it; read.c asks for itself; tuples.c asks the kernel only while another
  * thread has its lock; bind.c at the start. */
 
 /* From a signal that comes until the program goes on or ends.
  * sources: preload/panic/abort.c preload/panic/delivery.c preload/panic/panic.c preload/panic/recover.c
  *          preload/panic/wait.c preload/signals/actions.c preload/signals/cramped.c preload/signals/masks.c
- *          preload/signals/notes.c preload/signals/relocated.c preload/threads/altstack.c preload/interpose/raise.c
- *          preload/machine/kernel_action.h preload/machine/own_lock.c preload/machine/own_mask.h
- *          preload/machine/x86_64/cpu.h preload/machine/x86_64/frame.c
+ *          preload/signals/notes.c preload/signals/relocated.c preload/signals/sender.c preload/threads/altstack.c
+ *          preload/interpose/raise.c preload/machine/kernel_action.h preload/machine/own_lock.c
+ *          preload/machine/own_mask.h preload/machine/x86_64/cpu.h preload/machine/x86_64/frame.c
  * but for: SYS_timer_create SYS_timer_settime SYS_timer_delete (forbidden_lets_report is asked first)
- *          SYS_madvise SYS_prctl SYS_prlimit64 (at the start) */
+ *          SYS_madvise SYS_prctl SYS_prlimit64 (at the start)
+ *          SYS_kill (sender.c asks for itself) */
 bool forbidden_would_let_handle(const uint64_t *forbidden)
 {
     static const uint16_t numbers[] = {SYS_rt_sigprocmask,  SYS_rt_sigaction,  SYS_rt_tgsigqueueinfo,

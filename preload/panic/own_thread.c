@@ -33,9 +33,18 @@ static __attribute__((noreturn)) void park(void)
         cpu_syscall(SYS_ppoll, 0, 0, 0, 0, 0, 0);
 }
 
+/* A signal for the process may pick our thread when all others block it: it waits for them. */
+static void pass_on(const struct arrival *arrival)
+{
+    own_mask_block_all(NULL);
+    *(uint64_t *)&arrival->context->uc_sigmask |= SIGNAL_BIT(arrival->signal);
+    if (arrival->info->si_code != SI_TKILL) /* else for this thread alone */
+        sender_send_again(arrival->signal, arrival->info);
+}
+
 void own_thread_take(const struct arrival *arrival)
 {
     if (arrival->info->si_code > 0)
         park();
-    sender_pass_on(arrival->signal, arrival->info, arrival->context);
+    pass_on(arrival);
 }

@@ -8,6 +8,7 @@
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/records/lane.h"
 #include "preload/signals/cramped.h"
+#include "preload/signals/sender.h"
 #include "preload/threads/attach.h"
 
 _Static_assert(offsetof(struct signals_thread, hidden) == MASKS_HIDDEN, "thread");
@@ -74,7 +75,7 @@ void masks_postpone(int signal, const siginfo_t *info, ucontext_t *context)
     if (info->si_code == SI_TKILL)
         cpu_syscall(SYS_rt_tgsigqueueinfo, cpu_own_pid(), cpu_own_tid(), signal, (long)info, 0, 0);
     else
-        cpu_syscall(SYS_rt_sigqueueinfo, cpu_own_pid(), signal, (long)info, 0, 0, 0);
+        sender_send_again(signal, info);
 }
 
 /* In a child of vfork what is hidden is its parent's, but the mask is its own: it is told once. */

@@ -4,11 +4,12 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
+#include "preload/machine/forbidden.h"
 #include "preload/machine/kernel_action.h"
 #include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
 
-static siginfo_t passed_on[KERNEL_SIGNALS]; /* by our own thread: who had sent it */
+static siginfo_t passed_on[KERNEL_SIGNALS]; /* sent again: who had sent it */
 static _Atomic uint64_t is_passed_on;
 
 void sender_restore(siginfo_t *info)
@@ -26,14 +27,13 @@ bool sender_is_outside(const siginfo_t *info)
            info->si_pid != cpu_own_pid();
 }
 
-/* A signal for the process may pick our thread when all others block it. It is sent again, and waits for them. */
-void sender_pass_on(int signal, const siginfo_t *info, ucontext_t *context)
+/* The kernel lets only a process's first thread queue what a kill(2) has sent: for any other it is sent anew, and who
+ * had sent it is kept. */
+void sender_send_again(int signal, const siginfo_t *info)
 {
-    own_mask_block_all(NULL);
-    *(uint64_t *)&context->uc_sigmask |= SIGNAL_BIT(signal);
-    if (info->si_code == SI_TKILL) /* for this thread alone */
-        return;
     if (cpu_syscall(SYS_rt_sigqueueinfo, cpu_own_pid(), signal, (long)info, 0, 0, 0) == 0 || info->si_code != SI_USER)
+        return;
+    if (forbidden_is(SYS_kill))
         return;
     passed_on[signal] = *info;
     atomic_fetch_or(&is_passed_on, SIGNAL_BIT(signal));

@@ -432,9 +432,48 @@ static void run_queued(void)
     printf("truth work success=1\n");
 }
 
+/* Sent to the process while a handler has it blocked in a thread that is not the first one, as it is in all others. */
+static void send_to_process(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (info->si_code > 0) {
+        kill(getpid(), number);
+        for (int turn = 0; turn < 10000; turn++)
+            sched_yield();
+        printf("sent\n");
+        siglongjmp(escape, 1);
+    }
+    printf("code %d from %d\n", info->si_code, info->si_pid == getpid());
+}
+
+static void *send_in_handler(void *context)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGSEGV);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    run_once(send_to_process, 0);
+    return context;
+}
+
+static void run_sent(void)
+{
+    pthread_t thread;
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGSEGV);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    pthread_create(&thread, NULL, send_in_handler, NULL);
+    pthread_join(thread, NULL);
+    printf("truth crash_here abandoned=1\n");
+}
+
 static const struct victim_mode modes[] = {
     {"asks", run_asks},     {"raises", run_raises}, {"pending", run_pending},
-    {"others", run_others}, {"queued", run_queued}, {NULL, NULL},
+    {"others", run_others}, {"queued", run_queued}, {"sent", run_sent},
+    {NULL, NULL},
 };
 
 int main(int argc, char **argv)
