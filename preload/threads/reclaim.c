@@ -8,8 +8,8 @@
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/threads/process_image.h"
 
-/* In place of the image in an owner: that process balances the block. No image has this index. */
-#define RECLAIMING UINT64_C(0xffffffff)
+/* Beside the image in an owner: that process balances the block. No image has such an index. */
+#define RECLAIMING UINT64_C(0x80000000)
 
 static int pid_of(uint64_t owner)
 {
@@ -110,19 +110,22 @@ static void block_balance(const struct segment_header *segment, uint64_t *block)
     }
 }
 
-/* Who was killed while it balanced a block leaves that to the next one. */
+/* Who died while it balanced a block leaves that to the next one. */
 static bool is_owner_gone(uint64_t owner)
 {
-    if ((uint32_t)owner == RECLAIMING)
-        return !is_there(pid_of(owner), pid_of(owner));
-    return image_is_over(owner);
+    return image_is_over(owner & ~RECLAIMING);
+}
+
+uint64_t reclaim_owner(void)
+{
+    return image_owner() | RECLAIMING;
 }
 
 uint32_t reclaim_blocks(struct segment_header *segment, uint32_t count)
 {
     _Atomic uint64_t *owners = owners_of(segment);
     uint64_t alive = image_owner();
-    uint64_t reclaiming = (uint64_t)(uint32_t)cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) << 32 | RECLAIMING;
+    uint64_t reclaiming = reclaim_owner();
     struct image_blocks blocks = {segment, count};
     uint32_t live = 0;
 

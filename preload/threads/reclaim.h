@@ -11,4 +11,7 @@
  * (system calls, no libc). */
 uint32_t reclaim_blocks(struct segment_header *segment, uint32_t count);
 
+/* The owner of a block that the calling process balances meanwhile: nobody else does as long as that lives. */
+uint64_t reclaim_owner(void);
+
 #endif

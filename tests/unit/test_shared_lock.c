@@ -1,4 +1,4 @@
-/* Locks in shared memory, whose holders live in other processes and other PID namespaces. */
+/* Locks and blocks in shared memory, whose holders live in other processes and other PID namespaces. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,6 +24,7 @@
 #include "preload/control/segment/writer.h"
 #include "preload/threads/blocks.h"
 #include "preload/threads/process_image.h"
+#include "preload/threads/reclaim.h"
 #include "preload/threads/shared_lock.h"
 
 enum {
@@ -252,6 +253,56 @@ static void is_taken_over_from_who_executes_another_program(void **state)
     check_exec(true);
 }
 
+/* Blocks ------------------------------------------------------------------------------------------------------------
+ */
+
+static _Atomic uint64_t *owners(void)
+{
+    return (_Atomic uint64_t *)((char *)segment + segment->owners);
+}
+
+static void reclaim(void)
+{
+    reclaim_blocks(segment, 2);
+}
+
+static void reclaims_elsewhere(void)
+{
+    reclaim();
+    _exit(0);
+}
+
+/* Two at once would both add what is missing. */
+static void a_block_that_another_balances_is_left_to_it(void **state)
+{
+    uint64_t balancing = reclaim_owner();
+
+    (void)state;
+    atomic_store(&owners()[1], balancing);
+    finish(start(true, reclaims_elsewhere));
+    assert_int_equal(balancing, atomic_load(&owners()[1]));
+    finish(start(false, reclaims_elsewhere));
+    assert_int_equal(balancing, atomic_load(&owners()[1]));
+    atomic_store(&owners()[1], 0);
+}
+
+static void begin_to_balance(void)
+{
+    atomic_store(&owners()[1], reclaim_owner());
+    syscall(SYS_exit_group, 0);
+}
+
+static void a_block_is_balanced_again_if_who_did_it_died(void **state)
+{
+    (void)state;
+    for (int is_elsewhere = 0; is_elsewhere < 2; is_elsewhere++) {
+        finish(start(is_elsewhere, begin_to_balance));
+        assert_int_not_equal(0, atomic_load(&owners()[1]));
+        reclaim();
+        assert_int_equal(0, atomic_load(&owners()[1]));
+    }
+}
+
 static void make_segment(void)
 {
     const struct writer_size size = {.functions = 1, .series = 1, .text_bytes = 4096, .cell_bytes = 256};
@@ -272,6 +323,8 @@ int main(void)
         cmocka_unit_test_setup(is_taken_over_from_the_dead, begin),
         cmocka_unit_test_setup(is_taken_over_from_the_dead_in_another_namespace, begin),
         cmocka_unit_test_setup(is_taken_over_from_who_executes_another_program, begin),
+        cmocka_unit_test_setup(a_block_that_another_balances_is_left_to_it, begin),
+        cmocka_unit_test_setup(a_block_is_balanced_again_if_who_did_it_died, begin),
     };
 
     shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
