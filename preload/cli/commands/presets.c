@@ -1,12 +1,11 @@
 /* `callmeter presets`: the manifests that are shipped, or those that `-p auto` would take for a program. */
-#include "preload/cli/presets.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "preload/cli/cli.h"
 #include "preload/cli/manifests.h"
+#include "preload/cli/presets.h"
 #include "preload/cli/say.h"
 
 static const struct preset *find_path(const struct presets *presets, const char *path)
