@@ -5,16 +5,12 @@
 #include "preload/records/lane.h"
 
 enum {
-    HINTS_FIRST = CELL_ERROR * 8,
-    HINTS = CELL_BUCKETS - CELL_ERROR,
     ITEMS_SHIFT = 8, /* the items lie above the state's byte in the record's last word */
 };
 
-/* Words of a cell
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* Words of a cell -------------------------------------------------------------------------------------------------- */
 
-/* A word of a cell in the lane's own block; NULL: it has none. Counters go to the shared block then (counters_add_to),
+/* A word of a cell in the lane's own block; NULL: it has none. Counters go to the shared block then (counters_add_at),
  * other words nowhere. */
 static uint64_t *word_at(const struct lane *lane, uint64_t cell, uint32_t offset)
 {
@@ -55,9 +51,7 @@ static uint64_t read_items(const struct extra *extra, const struct read_call *ca
     return word;
 }
 
-/* Labels
- * ------------------------------------------------------------------------------------------------------------------------------
- */
+/* Labels ----------------------------------------------------------------------------------------------------------- */
 
 /* Writes the fields of the labels to the key, and zeroes behind each. */
 static void read_labels(const struct read_call *call, const struct extra_label *labels, uint32_t count, uint64_t *key)
@@ -96,15 +90,18 @@ static uint32_t find_end_place(const struct extra *extra, const struct read_call
     return find_place(extra, &extra->at_end, call, first, extra->label_count, key, NULL);
 }
 
-/* Where this thread notes the places that it found: words of the scratch cell in which nothing is counted, or nothing
- * that matters, since a place is looked at before it is believed. So the next call need not wait for a hash of its
- * value, and what waits for that. Values of labels are mostly constants or few: the argument tells them apart. */
+/* Where this thread notes the place of a call like this one; NULL: it has no block. The next call need not wait then
+ * for a hash of its value, and what waits for that. Values of labels are mostly constants or few: the argument tells
+ * them apart. */
 static uint64_t *hint_of(const struct hook *hook, const struct read_call *call)
 {
     const struct value_location *location = &hook->extra->labels[0].location;
     uint64_t word = read_is_register(location) ? call->registers[location->number] : 0;
+    uint8_t *block = *call->lane->block_ref;
 
-    return word_at(call->lane, hook->cell, (uint32_t)(HINTS_FIRST + ((word ^ word >> 4 ^ word >> 7) % HINTS) * 8));
+    if (!block)
+        return NULL;
+    return &((struct extra_scratch *)(block + hook->cell))->hints[(word ^ word >> 4 ^ word >> 7) % EXTRA_HINTS];
 }
 
 static enum extra_role role_of(const struct hook *hook)
@@ -142,9 +139,7 @@ static const struct hook *variant_of(const struct hook *base, uint32_t place)
     return variant;
 }
 
-/* Start
- * ------------------------------------------------------------------------------------------------------------------------------
- */
+/* Start ------------------------------------------------------------------------------------------------------------ */
 
 /* The time since this thread's iteration before, if the block has been its own since then. */
 static void count_interval(const struct lane *lane, const struct hook *hook, uint64_t start)
@@ -232,9 +227,7 @@ void extra_count(struct lane *lane, const struct hook *hook, const struct read_c
     set_gauges(extra, call, false);
 }
 
-/* End
- * -------------------------------------------------------------------------------------------------------------------------------
- */
+/* End -------------------------------------------------------------------------------------------------------------- */
 
 /* What is known of a call that has ended. */
 struct ending {

@@ -20,7 +20,23 @@ enum {
     EXTRA_LABELS_MAX = 8,
     EXTRA_KEY_WORDS_MAX = EXTRA_LABELS_MAX * SEGMENT_STRING_FIELD_BYTES / 8 + READ_FIELD_WORDS_OVER,
     EXTRA_GAUGES_MAX = 8,
+    EXTRA_HINTS = CELL_BUCKETS - CELL_ERROR,
 };
+
+/* The scratch cell of a function with labels, in a thread's block. The trampoline counts there as in any cell, and no
+ * call has an outcome there that is shown: so the words of outcomes but success hold hints, on cache lines that the
+ * trampoline needs anyway. What an exit still counts in one of them spoils it, and a place is looked at before it is
+ * believed. */
+struct extra_scratch {
+    uint64_t started;
+    uint64_t success;
+    uint64_t sum_ticks;
+    uint64_t hints[EXTRA_HINTS]; /* 1 + places of tuples that were found; 0: none */
+    uint64_t buckets[];          /* and what else the function's cells have */
+};
+
+_Static_assert(offsetof(struct extra_scratch, hints) == CELL_ERROR * 8, "scratch cell");
+_Static_assert(offsetof(struct extra_scratch, buckets) == CELL_BUCKETS * 8, "scratch cell");
 
 /* Which trampoline a hook of the function is for. */
 enum extra_role {
