@@ -86,7 +86,7 @@ static size_t room_at(const struct read_call *call, uintptr_t address)
 }
 
 /* A load that may fault all the same: another thread unmaps, or the program forbids pages of its own. The handler of
- * the fault (panic.c) finds the load in this table and goes on at its label. */
+ * the fault (panic/) finds the load in this table and goes on at its label. */
 #define LOAD(instruction, address, ret_value, fault)                                                                   \
     __asm__ goto("1: " instruction " (%1), %0\n\t"                                                                     \
                  ".pushsection hot_read_sites, \"a\", @progbits\n\t"                                                   \

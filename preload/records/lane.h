@@ -20,7 +20,7 @@ struct lane_config {
     struct segment_header *segment;
     uint64_t (*now)(void);  /* ticks, as the trampoline in use reads them; general registers only */
     ptrdiff_t errno_offset; /* of errno from the thread pointer, the same in all threads */
-    bool is_file;           /* the segment is a file (counters.h) */
+    bool is_file;           /* the segment is a file (blocks.h) */
     bool is_data_scanned;   /* a garbage collector looks for pointers in .bss: records lie there or nowhere */
     uintptr_t main_thread_pointer;
     uintptr_t main_stack; /* any address on the first thread's stack */
