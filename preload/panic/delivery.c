@@ -152,8 +152,8 @@ static void deliver_blocked(const struct arrival *arrival)
         masks_postpone(arrival->signal, arrival->info, arrival->context);
 }
 
-/* A load of an argument's bytes, where the program has just unmapped or forbidden the page (read.c). true: it goes on
- * behind the load. */
+/* A load of an argument's bytes, where the program has just unmapped or forbidden the page (calls/read.c). true: it
+ * goes on behind the load. */
 static bool resume_load(const struct arrival *arrival)
 {
     greg_t *ip = &arrival->context->uc_mcontext.gregs[REG_RIP];

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "preload/machine/x86_64/cpu.h"
-#include "preload/panic/panic.h"
+#include "preload/panic/event.h"
 #include "preload/records/hot.h"
 
 void panic_line_add(struct panic_line *line, const char *text)

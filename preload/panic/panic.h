@@ -17,23 +17,10 @@
 #include <ucontext.h>
 
 #include "preload/panic/arrival.h"
+#include "preload/panic/event.h"
 #include "preload/panic/recover.h"
 
-struct hook;
 struct segment_header;
-
-/* What is known of a panic when it is to be reported. */
-struct panic_event {
-    int signal;
-    const siginfo_t *info;
-    const ucontext_t *context;
-    const struct hook *hook; /* of the innermost tracked call of the thread, or NULL */
-    const char *recovered;   /* NULL: the call is left with its `recover` value; else why not (static text) */
-    bool is_in_callmeter;    /* the fault is in callmeter's own code */
-    /* Writes a line, newline included, to standard error: once, if that is still what it was at the start, can take it
-     * without waiting, and CALLMETER_LOG lets it. Context: signal. */
-    void (*write_line)(const char *line, size_t bytes);
-};
 
 /* What the control plane gives. All of it stays valid for ever. */
 struct panic_config {
