@@ -1,6 +1,6 @@
 /* The exec family, which the preload object stands in for. An instrumented program has no trace of the shim in its
- * environment; only a program that is wanted (successor.h) gets it back, at the moment when it is exec'ed. Everything
- * here may run in a child of vfork or in a signal handler: no allocation but by mmap, no lock. */
+ * environment; only a program that is wanted (host/successor.h) gets it back, at the moment when it is exec'ed.
+ * Everything here may run in a child of vfork or in a signal handler: no allocation but by mmap, no lock. */
 #include "preload/interpose/interpose.h"
 
 #include <dlfcn.h>
@@ -48,14 +48,13 @@ static enum environment_for spawn_for(bool is_wanted)
 }
 
 /* Constructors of libraries come before ours, and may exec. */
-static void begin(struct environment *environment, char *const *variables, enum environment_for program)
+static void make_environment(struct environment *environment, char *const *variables, enum environment_for program)
 {
     if (!real_execve)
         exec_resolve();
     environment_begin(environment, variables, program);
 }
 
-/* After a call that came back: exec failed, or a child was spawned. */
 static void exec_begin(void)
 {
     lanes_ending(ABANDONED_EXEC);
@@ -63,6 +62,7 @@ static void exec_begin(void)
     address_limit_exec_begin();
 }
 
+/* exec has failed. */
 static int exec_end(const struct environment *environment, int result)
 {
     lanes_not_ending();
@@ -83,7 +83,7 @@ static int exec_path(const char *path, char *const *arguments, char *const *vari
 {
     struct environment environment;
 
-    begin(&environment, variables, exec_for(successor_is_wanted(AT_FDCWD, path, arguments)));
+    make_environment(&environment, variables, exec_for(successor_is_wanted(AT_FDCWD, path, arguments)));
     exec_begin();
     return exec_end(&environment, real_execve(path, arguments, environment.variables));
 }
@@ -92,13 +92,12 @@ static int exec_name(const char *name, char *const *arguments, char *const *vari
 {
     struct environment environment;
 
-    begin(&environment, variables, exec_for(successor_is_name_wanted(name, arguments)));
+    make_environment(&environment, variables, exec_for(successor_is_name_wanted(name, arguments)));
     exec_begin();
     return exec_end(&environment, real_execvpe(name, arguments, environment.variables));
 }
 
-/* The interposers ---------------------------------------------------------------------------------------------------
- */
+/* The interposers -------------------------------------------------------------------------------------------------- */
 
 INTERPOSE(int, execve)(const char *path, char *const arguments[], char *const variables[])
 {
@@ -124,7 +123,7 @@ INTERPOSE(int, fexecve)(int fd, char *const arguments[], char *const variables[]
 {
     struct environment environment;
 
-    begin(&environment, variables, exec_for(successor_is_wanted(fd, "", arguments)));
+    make_environment(&environment, variables, exec_for(successor_is_wanted(fd, "", arguments)));
     exec_begin();
     return exec_end(&environment, real_fexecve(fd, arguments, environment.variables));
 }
@@ -133,7 +132,7 @@ INTERPOSE(int, execveat)(int fd, const char *path, char *const arguments[], char
 {
     struct environment environment;
 
-    begin(&environment, variables, exec_for(successor_is_wanted(fd, path, arguments)));
+    make_environment(&environment, variables, exec_for(successor_is_wanted(fd, path, arguments)));
     exec_begin();
     return exec_end(&environment, real_execveat(fd, path, arguments, environment.variables, flags));
 }
@@ -144,7 +143,7 @@ INTERPOSE(int, posix_spawn)
 {
     struct environment environment;
 
-    begin(&environment, variables, spawn_for(successor_is_wanted(AT_FDCWD, path, arguments)));
+    make_environment(&environment, variables, spawn_for(successor_is_wanted(AT_FDCWD, path, arguments)));
     signals_spawn_begin();
     return spawn_end(&environment, real_posix_spawn(pid, path, actions, attributes, arguments, environment.variables));
 }
@@ -155,7 +154,7 @@ INTERPOSE(int, posix_spawnp)
 {
     struct environment environment;
 
-    begin(&environment, variables, spawn_for(successor_is_name_wanted(name, arguments)));
+    make_environment(&environment, variables, spawn_for(successor_is_name_wanted(name, arguments)));
     signals_spawn_begin();
     return spawn_end(&environment, real_posix_spawnp(pid, name, actions, attributes, arguments, environment.variables));
 }

@@ -1,5 +1,6 @@
 /* The functions of libc that have to do with the thread's mask, which the preload object stands in for. Those that only
- * need what is hidden to be settled first are in assembly (x86_64/masks.S): they jump on through the pointers here. */
+ * need what is hidden to be settled first are in assembly (x86_64/masks_calls.S): they jump on through the pointers
+ * here. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>

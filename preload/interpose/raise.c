@@ -52,7 +52,7 @@ static void set_registers(const struct raise_call *call, mcontext_t *registers)
     general[REG_R15] = (greg_t)call->r15;
 }
 
-static void end(void *context)
+static void take_panic(void *context)
 {
     const struct ending *ending = context;
     siginfo_t info = {.si_signo = ending->signal, .si_code = ending->code};
@@ -75,8 +75,8 @@ static bool is_blocked(int signal)
     return mask & SIGNAL_BIT(signal);
 }
 
-/* `is_opened`: what is blocked comes all the same. */
-static void begin(int signal, int code, bool is_opened, const struct raise_call *call)
+/* The program is about to send itself the signal. `is_opened`: what is blocked comes all the same. */
+static void look_ahead(int signal, int code, bool is_opened, const struct raise_call *call)
 {
     struct ending ending = {signal, code, call};
 
@@ -84,21 +84,21 @@ static void begin(int signal, int code, bool is_opened, const struct raise_call 
         return;
     masks_settle();
     if (signals_has_default(signal) && (is_opened || !is_blocked(signal)))
-        cramped_call(end, &ending);
+        cramped_call(take_panic, &ending);
 }
 
 __attribute__((visibility("hidden"))) void raise_before_abort(const struct raise_call *call)
 {
-    begin(SIGABRT, SI_TKILL, true, call);
+    look_ahead(SIGABRT, SI_TKILL, true, call);
 }
 
 __attribute__((visibility("hidden"))) void raise_before_raise(const struct raise_call *call)
 {
-    begin((int)call->first, SI_TKILL, false, call);
+    look_ahead((int)call->first, SI_TKILL, false, call);
 }
 
 __attribute__((visibility("hidden"))) void raise_before_kill(const struct raise_call *call)
 {
     if (signals_is_claimed((int)call->second) && (int)call->first == cpu_own_pid())
-        begin((int)call->second, SI_USER, false, call);
+        look_ahead((int)call->second, SI_USER, false, call);
 }

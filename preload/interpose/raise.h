@@ -1,6 +1,7 @@
 /* abort, raise and kill, which the preload object stands in for. A signal without a handler needs no
  * stack to end the program; with callmeter's handler it does. So where a handler of the program's has hardly any left
- * (cramped.h) and raises such a signal, the panic is handled before, and the signal then finds the default action. */
+ * (signals/cramped.h) and raises such a signal, the panic is handled before, and the signal then finds the default
+ * action. */
 #ifndef CALLMETER_PRELOAD_INTERPOSE_RAISE_H
 #define CALLMETER_PRELOAD_INTERPOSE_RAISE_H
 

@@ -1,36 +1,17 @@
 #include "preload/interpose/interpose.h"
 
 #include <dlfcn.h>
-#include <setjmp.h>
-#include <stddef.h>
 
 #include "preload/panic/recover.h"
 #include "preload/processes/address_limit.h"
 #include "preload/records/lane.h"
 
-/* The jumps themselves are in assembly (jumps.S), which tail-jumps through these; it must not change what the caller
- * left in registers. */
-extern void (*interpose_longjmp)(void);
-extern void (*interpose_longjmp_chk)(void);
-void interpose_first_longjmp(void);
-void interpose_first_longjmp_chk(void);
-
-void (*interpose_longjmp)(void) = interpose_first_longjmp;
-void (*interpose_longjmp_chk)(void) = interpose_first_longjmp_chk;
 void (*interpose_before_main)(void);
-
-_Static_assert(offsetof(struct __jmp_buf_tag, __mask_was_saved) == 64, "JMP_BUF_MASK_WAS_SAVED in jumps.S");
 
 typedef int (*main_function)(int, char **, char **);
 typedef int (*start_main_function)(main_function, int, char **, void (*)(void), void (*)(void), void (*)(void), void *);
 
 static main_function program_main;
-
-void interpose_resolve(void)
-{
-    *(void **)&interpose_longjmp = dlsym(RTLD_NEXT, "longjmp");
-    *(void **)&interpose_longjmp_chk = dlsym(RTLD_NEXT, "__longjmp_chk");
-}
 
 void interpose_init(void)
 {

@@ -49,8 +49,7 @@ static bool is_forced(int signal)
            signal == SIGSYS || signal == SIGABRT;
 }
 
-/* The kernel's actions ----------------------------------------------------------------------------------------------
- */
+/* The kernel's actions --------------------------------------------------------------------------------------------- */
 
 static void kernel_set(int signal, const struct kernel_action *action)
 {
@@ -96,8 +95,7 @@ static struct kernel_action action_for_kernel(int signal, const struct kernel_ac
     return kernel;
 }
 
-/* The program's actions ---------------------------------------------------------------------------------------------
- */
+/* The program's actions -------------------------------------------------------------------------------------------- */
 
 /* The lock is held. */
 static void action_store(int signal, const struct kernel_action *action)
@@ -293,8 +291,7 @@ void signals_reclaim(void)
     own_lock_give(OWN_LOCK_ACTIONS, &mask);
 }
 
-/* exec --------------------------------------------------------------------------------------------------------------
- */
+/* exec ------------------------------------------------------------------------------------------------------------- */
 
 static void set_ignored(uint64_t signals)
 {

@@ -7,7 +7,7 @@
  *   another hidden signal comes    it is blocked for good and queued again: it waits, as it would have
  *   sigprocmask, pthread_sigmask   the program gets what it has blocked, and what it blocks is hidden too
  *   another function of libc       before it saves, sets or hands on the mask, what is hidden is settled: the kernel
- *                                  blocks it (masks_names.h)
+ *                                  blocks it (interpose/masks_names.h)
  *
  * What is hidden belongs to the thread, not to the handler, as its mask does: a handler that is left by a jump that
  * restores no mask leaves its signals blocked. */
