@@ -35,7 +35,7 @@ static struct {
 /* The address that a process serves, for the program that it becomes. A forked child has a copy, which is not its. */
 static struct {
     _Atomic(char *) variable;
-    _Atomic long process;
+    _Atomic int process;
 } own_listen;
 
 static bool is_ours(const char *variable)
@@ -266,7 +266,7 @@ void environment_keep_address(const char *address)
         snprintf(variable, bytes, "%s%s", LISTEN, address);
         atomic_store(&own_listen.variable, variable); /* one from before may be in use */
     }
-    atomic_store(&own_listen.process, cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0));
+    atomic_store(&own_listen.process, cpu_own_pid());
 }
 
 /* For an exec ------------------------------------------------------------------------------------------------------ */
@@ -317,7 +317,7 @@ static bool is_complete(char *const *variables)
 static __thread struct {
     void *mapping;
     size_t bytes;
-    long process;
+    int process;
 } last __attribute__((tls_model("initial-exec")));
 
 static void unmap(void *mapping, size_t bytes)
@@ -328,8 +328,7 @@ static void unmap(void *mapping, size_t bytes)
 /* One of this process, or of its parent, may be that of a call which a signal has interrupted. */
 static void last_give_back(void)
 {
-    if (!last.mapping || last.process == cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) ||
-        last.process == cpu_syscall(SYS_getppid, 0, 0, 0, 0, 0, 0))
+    if (!last.mapping || last.process == cpu_own_pid() || last.process == cpu_syscall(SYS_getppid, 0, 0, 0, 0, 0, 0))
         return;
     unmap(last.mapping, last.bytes);
     last.mapping = NULL;
@@ -348,7 +347,7 @@ static bool environment_map(struct environment *environment, char *const *given,
     environment->bytes = pointers + text_bytes;
     last.mapping = environment->mapping;
     last.bytes = environment->bytes;
-    last.process = cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
+    last.process = cpu_own_pid();
     environment->variables = *ret_variables = environment->mapping;
     *ret_text = (char *)environment->mapping + pointers;
     return true;
@@ -373,7 +372,7 @@ static char *join_preload(char *text, const char *started_with, const char *othe
 /* NULL: this process has none, or the caller has chosen one. */
 static char *listen_variable(char *const *given)
 {
-    if (atomic_load(&own_listen.process) != cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) || find_variable(given, LISTEN))
+    if (atomic_load(&own_listen.process) != cpu_own_pid() || find_variable(given, LISTEN))
         return NULL;
     return atomic_load(&own_listen.variable);
 }
@@ -381,12 +380,11 @@ static char *listen_variable(char *const *given)
 static void environment_enrich(struct environment *environment, char *const *given, char *listen)
 {
     const char *others = find_variable(given, PRELOAD);
-    char **to;
-    char *text;
-
     bool is_joined = kept.object && !(others && preload_list_has(others, kept.path));
     size_t text_bytes =
         is_joined ? PRELOAD_BYTES + text_length(kept.object) + text_length(others ? others : "") + 2 : 0;
+    char **to;
+    char *text;
 
     if (!environment_map(environment, given, kept.count + 1, text_bytes, &to, &text))
         return;

@@ -18,7 +18,7 @@ enum {
 };
 
 /* What the loader says of one object. */
-struct image {
+struct object {
     struct link_map *map;
     uintptr_t low, high;
     const char *strings;
@@ -26,8 +26,8 @@ struct image {
     bool is_seen; /* reached from the object whose libraries are followed */
 };
 
-struct images {
-    struct image at[OBJECTS_MAX];
+struct objects {
+    struct object at[OBJECTS_MAX];
     size_t count;
     size_t before;     /* those that were there before the module */
     bool are_led_back; /* imports that were captured */
@@ -49,76 +49,76 @@ static const void *dynamic_pointer(const struct link_map *map, Elf64_Sxword tag)
     return (const void *)(value && value < map->l_addr ? value + map->l_addr : value);
 }
 
-static int image_add(struct dl_phdr_info *info, size_t size, void *context)
+static int note_range(struct dl_phdr_info *info, size_t size, void *context)
 {
-    struct images *images = context;
+    struct objects *objects = context;
 
     (void)size;
-    for (size_t i = 0; i < images->count; i++) {
-        struct image *image = &images->at[i];
+    for (size_t i = 0; i < objects->count; i++) {
+        struct object *object = &objects->at[i];
 
-        if (image->map->l_addr != info->dlpi_addr || strcmp(image->map->l_name, info->dlpi_name) != 0)
+        if (object->map->l_addr != info->dlpi_addr || strcmp(object->map->l_name, info->dlpi_name) != 0)
             continue;
-        image->low = UINTPTR_MAX;
+        object->low = UINTPTR_MAX;
         for (unsigned p = 0; p < info->dlpi_phnum; p++) {
             const Elf64_Phdr *segment = &info->dlpi_phdr[p];
             uintptr_t begin = info->dlpi_addr + segment->p_vaddr;
 
             if (segment->p_type != PT_LOAD)
                 continue;
-            image->low = begin < image->low ? begin : image->low;
-            image->high = begin + segment->p_memsz > image->high ? begin + segment->p_memsz : image->high;
+            object->low = begin < object->low ? begin : object->low;
+            object->high = begin + segment->p_memsz > object->high ? begin + segment->p_memsz : object->high;
         }
         break;
     }
     return 0;
 }
 
-static void images_init(struct images *images, struct link_map *any)
+static void objects_init(struct objects *objects, struct link_map *any)
 {
-    memset(images, 0, sizeof(*images));
+    memset(objects, 0, sizeof(*objects));
     while (any->l_prev)
         any = any->l_prev;
-    for (; any && images->count < OBJECTS_MAX; any = any->l_next) {
-        struct image *image = &images->at[images->count++];
+    for (; any && objects->count < OBJECTS_MAX; any = any->l_next) {
+        struct object *object = &objects->at[objects->count++];
 
-        image->map = any;
-        image->strings = dynamic_pointer(any, DT_STRTAB);
-        image->symbols = dynamic_pointer(any, DT_SYMTAB);
+        object->map = any;
+        object->strings = dynamic_pointer(any, DT_STRTAB);
+        object->symbols = dynamic_pointer(any, DT_SYMTAB);
     }
-    dl_iterate_phdr(image_add, images);
+    dl_iterate_phdr(note_range, objects);
 }
 
-static struct image *image_of(struct images *images, uintptr_t address)
+static struct object *object_of(struct objects *objects, uintptr_t address)
 {
-    for (size_t i = 0; i < images->count; i++)
-        if (address >= images->at[i].low && address < images->at[i].high)
-            return &images->at[i];
+    for (size_t i = 0; i < objects->count; i++)
+        if (address >= objects->at[i].low && address < objects->at[i].high)
+            return &objects->at[i];
     return NULL;
 }
 
-static bool is_called(const struct image *image, const char *soname)
+static bool is_called(const struct object *object, const char *soname)
 {
-    uintptr_t offset = dynamic_value(image->map, DT_SONAME);
-    const char *base = strrchr(image->map->l_name, '/');
+    uintptr_t offset = dynamic_value(object->map, DT_SONAME);
+    const char *base = strrchr(object->map->l_name, '/');
 
-    if (offset && image->strings && strcmp(image->strings + offset, soname) == 0)
+    if (offset && object->strings && strcmp(object->strings + offset, soname) == 0)
         return true;
-    return strcmp(base ? base + 1 : image->map->l_name, soname) == 0;
+    return strcmp(base ? base + 1 : object->map->l_name, soname) == 0;
 }
 
-/* Marks the image and all libraries that it needs, directly or not. */
-static void mark_needed(struct images *images, struct image *image)
+/* Marks the object and all libraries that it needs, directly or not. */
+static void mark_needed(struct objects *objects, struct object *object)
 {
-    if (image->is_seen)
+    if (object->is_seen)
         return;
-    image->is_seen = true;
-    for (const Elf64_Dyn *entry = image->map->l_ld; entry && entry->d_tag != DT_NULL; entry++) {
+    object->is_seen = true;
+    for (const Elf64_Dyn *entry = object->map->l_ld; entry && entry->d_tag != DT_NULL; entry++) {
         if (entry->d_tag != DT_NEEDED)
             continue;
-        for (size_t i = 0; i < images->count; i++)
-            if (is_called(&images->at[i], image->strings + entry->d_un.d_val))
-                mark_needed(images, &images->at[i]);
+        for (size_t i = 0; i < objects->count; i++)
+            if (is_called(&objects->at[i], object->strings + entry->d_un.d_val))
+                mark_needed(objects, &objects->at[i]);
     }
 }
 
@@ -145,22 +145,24 @@ static bool may_provide(bool is_program, const Elf64_Sym *symbol, const char *st
 /* True if an object outside the marked ones provides what is imported there, in place of a library that is no libc.
  * What came with the module may serve each other: libunwind and its kind for other processes have many names in
  * common. */
-static bool is_captured(struct images *images, const struct image *image, const Elf64_Sym *symbol, uintptr_t address)
+static bool is_captured(struct objects *objects, const struct object *object, const Elf64_Sym *symbol,
+                        uintptr_t address)
 {
-    const struct image *provider = image_of(images, address);
+    const struct object *provider = object_of(objects, address);
 
-    return provider && !provider->is_seen && provider < &images->at[images->before] &&
-           !may_provide(provider == &images->at[0], symbol, image->strings);
+    return provider && !provider->is_seen && provider < &objects->at[objects->before] &&
+           !may_provide(provider == &objects->at[0], symbol, object->strings);
 }
 
 /* The name of an import that was captured, and is not led back; or NULL. */
-static const char *captured_in(struct images *images, const struct image *image, const Elf64_Rela *table, size_t bytes)
+static const char *captured_in(struct objects *objects, const struct object *object, const Elf64_Rela *table,
+                               size_t bytes)
 {
     for (const Elf64_Rela *relocation = table; relocation && (uintptr_t)relocation < (uintptr_t)table + bytes;
          relocation++) {
-        const Elf64_Sym *symbol = &image->symbols[ELF64_R_SYM(relocation->r_info)];
+        const Elf64_Sym *symbol = &object->symbols[ELF64_R_SYM(relocation->r_info)];
         unsigned type = (unsigned)ELF64_R_TYPE(relocation->r_info);
-        uintptr_t *slot = (uintptr_t *)(image->map->l_addr + relocation->r_offset);
+        uintptr_t *slot = (uintptr_t *)(object->map->l_addr + relocation->r_offset);
 
         /* Not R_X86_64_64: that may be a variable with an initial value, which has changed since. */
         if (type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT)
@@ -168,9 +170,9 @@ static const char *captured_in(struct images *images, const struct image *image,
         /* Weak imports are the start files' own (__gmon_start__, _ITM_...), and whoever has them is meant. */
         if (symbol->st_name == 0 || (symbol->st_shndx == SHN_UNDEF && ELF64_ST_BIND(symbol->st_info) == STB_WEAK))
             continue;
-        if (is_captured(images, image, symbol, *slot) &&
-            !(images->are_led_back && rebind(image->map, image->strings + symbol->st_name, slot)))
-            return image->strings + symbol->st_name;
+        if (is_captured(objects, object, symbol, *slot) &&
+            !(objects->are_led_back && rebind(object->map, object->strings + symbol->st_name, slot)))
+            return object->strings + symbol->st_name;
     }
     return NULL;
 }
@@ -178,27 +180,27 @@ static const char *captured_in(struct images *images, const struct image *image,
 /* Looks through what dlopen brought in: the module, and the libraries behind it that were not there before. */
 static const char *captured_name(struct link_map *module, size_t objects_before, bool are_led_back)
 {
-    struct images *images = malloc(sizeof(*images));
+    struct objects *objects = malloc(sizeof(*objects));
     const char *name = NULL;
 
-    if (!images)
+    if (!objects)
         return NULL;
-    images_init(images, module);
-    images->before = objects_before;
-    images->are_led_back = are_led_back;
-    for (size_t i = objects_before; i < images->count && !name; i++) {
-        struct image *image = &images->at[i];
+    objects_init(objects, module);
+    objects->before = objects_before;
+    objects->are_led_back = are_led_back;
+    for (size_t i = objects_before; i < objects->count && !name; i++) {
+        struct object *object = &objects->at[i];
 
-        for (size_t j = 0; j < images->count; j++)
-            images->at[j].is_seen = false;
-        mark_needed(images, image);
-        name =
-            captured_in(images, image, dynamic_pointer(image->map, DT_JMPREL), dynamic_value(image->map, DT_PLTRELSZ));
+        for (size_t j = 0; j < objects->count; j++)
+            objects->at[j].is_seen = false;
+        mark_needed(objects, object);
+        name = captured_in(objects, object, dynamic_pointer(object->map, DT_JMPREL),
+                           dynamic_value(object->map, DT_PLTRELSZ));
         if (!name)
-            name =
-                captured_in(images, image, dynamic_pointer(image->map, DT_RELA), dynamic_value(image->map, DT_RELASZ));
+            name = captured_in(objects, object, dynamic_pointer(object->map, DT_RELA),
+                               dynamic_value(object->map, DT_RELASZ));
     }
-    free(images);
+    free(objects);
     return name;
 }
 

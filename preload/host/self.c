@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "preload/host/allocator.h"
@@ -107,7 +106,7 @@ static void write_prefix(void)
 {
     char number[24];
     char *at = number + sizeof(number) - 1;
-    long pid = cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
+    int pid = cpu_own_pid();
 
     *at = '\0';
     do
