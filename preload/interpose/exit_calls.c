@@ -30,7 +30,7 @@ static void resolve_first(const void *real)
 INTERPOSE(void, exit)(int status)
 {
     lanes_ending(ABANDONED_PROCESS_EXIT);
-    panic_leave();
+    delivery_leave();
     recover_end();
     resolve_first(*(void **)&real_exit);
     real_exit(status);
@@ -40,7 +40,7 @@ INTERPOSE(void, exit)(int status)
 INTERPOSE(void, quick_exit)(int status)
 {
     lanes_ending(ABANDONED_PROCESS_EXIT);
-    panic_leave();
+    delivery_leave();
     recover_end();
     resolve_first(*(void **)&real_quick_exit);
     real_quick_exit(status);
@@ -51,7 +51,7 @@ INTERPOSE(void, quick_exit)(int status)
 INTERPOSE(void, _exit)(int status)
 {
     lanes_ending(ABANDONED_PROCESS_EXIT);
-    panic_leave();
+    delivery_leave();
     if (real_exit_now)
         real_exit_now(status);
     for (;;)

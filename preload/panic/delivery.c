@@ -206,7 +206,7 @@ static void entry(int signal, siginfo_t *info, void *context)
         deliver(&arrival);
 }
 
-void panic_leave(void)
+void delivery_leave(void)
 {
     struct signals_note *note = signals_thread.note;
     struct arrival arrival;

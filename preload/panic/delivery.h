@@ -9,6 +9,6 @@
 void delivery_init(const struct panic_config *config);
 
 /* The program exits. If it does so in its handler of a claimed signal, that has ended it. Context: any. */
-void panic_leave(void);
+void delivery_leave(void);
 
 #endif

@@ -248,8 +248,8 @@ static void recover(struct panic_frame *frame)
     recover_apply(&frame->plan, frame->arrival->context);
 }
 
-/* true: the program goes on. Comes back into the middle when callmeter itself faults, or takes too long: see
- * give_up. Who reports a panic that ends the program keeps the lock. */
+/* true: the program goes on. Where callmeter itself faults, or takes too long, give_up jumps back into the middle. Who
+ * reports a panic that ends the program keeps the lock. */
 static bool handle(struct panic_frame *frame)
 {
     bool was_pending = is_pending(SIGPIPE);

@@ -39,7 +39,7 @@ struct recover_config {
     const struct recover_value *values; /* by hook->index; NULL: nothing is ever recovered */
     size_t count;
     unsigned max_recoveries;
-    /* backtrace.h's backtrace_to_record. NULL: there is no unwinder. */
+    /* backtrace_to_record (control/reports/backtrace.h). NULL: there is no unwinder. */
     int (*unwind)(const ucontext_t *context, const struct record *record, struct backtrace_registers *ret);
 };
 

@@ -106,7 +106,7 @@ void companion_come_back(bool is_aside)
 
 /* Fork ------------------------------------------------------------------------------------------------------------- */
 
-/* At work it is for milliseconds; unless it waits for a lock itself. */
+/* The companion works for milliseconds at a time, unless it waits for a lock itself. */
 static bool hold(bool anyhow)
 {
     const struct timespec while_at_work = {0, HOLD_TRY_NS};

@@ -97,7 +97,7 @@ static struct kernel_action action_for_kernel(int signal, const struct kernel_ac
 
 /* The program's actions -------------------------------------------------------------------------------------------- */
 
-/* The lock is held. */
+/* The lock is held. The kernel gets what it is to have while the program has this. */
 static void action_store(int signal, const struct kernel_action *action)
 {
     uint64_t bit = SIGNAL_BIT(signal);
@@ -332,7 +332,7 @@ void signals_exec_failed(void)
     set_caught(atomic_load(&ignored));
 }
 
-/* Two threads may be at it: the last one puts our entry back. */
+/* Two threads may spawn at once: the last one puts our entry back. */
 static void spawn_count(int change)
 {
     uint64_t mask;
