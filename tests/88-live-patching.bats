@@ -41,3 +41,22 @@ load lib/helper
     assert_lines 1 "$run_dir/out" '^children that were not well: 0$'
   done
 }
+
+@test "functions are patched while threads sleep in a process that cannot be dumped" {
+  manifest_json '{"version": 1, "functions": [{"symbol": "live_picked_*", "object": "liblive-picked-*", "mode": "full"}]}'
+  start_metered "$(target live-undumpable)"
+  wait_done
+  scrape
+  assert_metric 100 calls_total function=live_picked_2 outcome=success
+  release
+  assert_equal 0 "$exit_status" 'exit status' || fail "$(cat "$run_dir/out")"
+}
+
+@test "and by traps, with the program's own going on" {
+  manifest_json '{"version": 1, "functions": [{"symbol": "live_picked_*", "object": "liblive-picked-*", "mode": "full"}]}'
+  start env LD_PRELOAD="$shim" CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=none "$(target live-undumpable)"
+  wait_done
+  release
+  assert_equal 0 "$exit_status" 'exit status' || fail "$(cat "$run_dir/out")"
+  assert_lines 3 "$run_dir/out" '^patched live_picked_[123]$'
+}
