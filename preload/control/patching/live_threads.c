@@ -42,6 +42,7 @@ struct seen {
 struct threads {
     size_t count;
     bool is_complete;
+    bool is_hopeless; /* a judge has said that it is no use to wait */
     char batch[BATCH_BYTES];
     char text[TEXT_BYTES];
     struct seen at[THREADS_MAX];
@@ -285,7 +286,7 @@ static bool wait_for(struct threads *threads, live_judge judge, const void *cont
         }
         if (!are_done)
             cpu_syscall(SYS_nanosleep, (long)&nap, 0, 0, 0, 0, 0);
-    } while (!are_done && time_of(CLOCK_MONOTONIC) < end);
+    } while (!are_done && !threads->is_hopeless && time_of(CLOCK_MONOTONIC) < end);
     return are_done;
 }
 
@@ -365,7 +366,10 @@ static bool takes(struct threads *threads, const struct seen *seen, const void *
 
     if (blocked && !(hexadecimal(blocked, threads->text + bytes - blocked) & SIGNAL_BIT(*signal)))
         return true;
-    return has_ended(threads, seen->tid);
+    if (has_ended(threads, seen->tid))
+        return true;
+    threads->is_hopeless = blocked && state_of(threads, seen->tid) == 'S'; /* it is not just being made */
+    return false;
 }
 
 bool live_threads_take(int signal)
