@@ -70,17 +70,91 @@ needed() {
   ((${bytes:-0} <= 256)) || fail "$bytes bytes of TLS"
 }
 
-# includes_of FOLDER: what its files include from the project, without its own folder.
-includes_of() {
-  grep -rhoE '^ *# *include "[^"]+"' --include='*.[chS]' "$root/$1" | sed 's/.*"\(.*\)"/\1/' | grep / | grep -v "^$1/" | sort -u
+# rooms CHECK: nothing breaks that rule of the house (tests/lib/rooms.py).
+rooms() {
+  local faults
+  faults=$(python3 "$root/tests/lib/rooms.py" "$1" "$root" "$build") || fail "rooms.py $1 failed"
+  [[ -z $faults ]] || fail "$faults"
 }
 
-@test "symbols/ includes nothing of server/ and preload/" {
-  assert_equal '' "$(includes_of symbols)" includes
+@test "each folder of code is a room that has its rule, and says what it is for" {
+  rooms folders
+  rooms purposes
 }
 
-@test "server/ includes nothing of symbols/ and preload/" {
-  assert_equal '' "$(includes_of server)" includes
+@test "a file includes only what its room may know: its own folder and rooms below it" {
+  rooms includes
+}
+
+@test "an object file needs only what its own room or one below it defines" {
+  rooms calls
+}
+
+@test "few pairs of files are let pass, and each of them has to be" {
+  local count
+  rooms excused
+  count=$(sed '1,/^\[up\]/d' "$root/tests/lib/rooms.txt" | grep -c '^[a-z]')
+  ((count <= 6)) || fail "$count pairs are let pass"
+}
+
+@test "symbols/ and server/ include nothing of each other and of preload/" {
+  assert_equal '' "$(grep -rnE '^ *# *include "(server|preload)/' --include='*.[chS]' "$root/symbols")" includes
+  assert_equal '' "$(grep -rnE '^ *# *include "(symbols|preload)/' --include='*.[chS]' "$root/server")" includes
+}
+
+@test "no more than three modules include or call each other in a circle" {
+  rooms circles
+}
+
+@test "functions that are exported are defined in preload/interpose/ alone" {
+  rooms exports
+}
+
+@test "a header that is private to a room, or part of it, is included there alone" {
+  rooms private
+}
+
+@test "no function has over 57 lines, no file over 500, most functions few" {
+  rooms sizes
+}
+
+# plant FILE TEXT: adds a line to a file of a copy of the tree.
+plant() {
+  mkdir -p "$BATS_TEST_TMPDIR/copy/tests"
+  cp -r "$root"/{preload,symbols,server} "$BATS_TEST_TMPDIR/copy/"
+  cp -r "$root/tests/lib" "$BATS_TEST_TMPDIR/copy/tests/"
+  printf '%s\n' "$2" >>"$BATS_TEST_TMPDIR/copy/$1"
+}
+
+# assert_found CHECK PATTERN: the rules find what was planted.
+assert_found() {
+  assert_match "$2" "$(python3 "$root/tests/lib/rooms.py" "$1" "$BATS_TEST_TMPDIR/copy" "$build")"
+}
+
+@test "planted violations of the house's rules are found" {
+  plant preload/machine/log.c '#include "preload/records/lane.h"'
+  assert_found includes 'preload/machine/log.c includes preload/records/lane.h'
+  plant symbols/common/diag.c '#include "server/segment/segment.h"'
+  assert_found includes 'symbols/common/diag.c includes server/segment/segment.h'
+  plant preload/cli/program.c '#include "server/snapshot/snapshot.h"'
+  assert_found includes 'preload/cli/program.c includes server/snapshot/snapshot.h'
+  plant server/common/utf8.h $'#include "server/http/http.h"\n#include "server/http/serving.h"'
+  assert_found circles '.*server/common/utf8'
+  plant symbols/common/bulk.h $'/* Private to symbols/common. */'
+  sed -i '1s/.*/\/* Private to symbols\/common. *\//' "$BATS_TEST_TMPDIR/copy/symbols/common/bulk.h"
+  assert_found private 'includes symbols/common/bulk.h, which is private'
+  plant server/common/utf8.c "$(printf 'static void planted(void)\n{\n'; printf '    ;\n%.0s' {1..55}; printf '}\n')"
+  assert_found sizes 'server/common/utf8.c has a function of 58 lines: static void planted'
+  plant server/common/utf8.c "$(printf '/* */\n%.0s' {1..500})"
+  assert_found sizes 'server/common/utf8.c has .* lines'
+  mkdir "$BATS_TEST_TMPDIR/copy/server/planted"
+  plant server/planted/room.c ''
+  assert_found folders 'server/planted has no rule'
+}
+
+@test "clang-format would change nothing" {
+  command -v clang-format >/dev/null || skip 'clang-format is not installed'
+  (cd "$root" && find preload symbols server tests -name '*.[ch]' -o -name '*.cpp' | xargs clang-format --dry-run -Werror)
 }
 
 @test "what is asked about a filter of system calls is all that may be asked of the kernel there" {
@@ -94,7 +168,6 @@ includes_of() {
       gcc -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -fsyntax-only -I"$root" -x c - || fail "$header"
   done
 }
-
 
 @test "every script and test is clean for shellcheck" {
   command -v shellcheck >/dev/null || skip 'shellcheck is not installed'
