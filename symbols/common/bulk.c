@@ -100,6 +100,19 @@ void *bulk_resize(void *memory, size_t count, size_t size)
     return with_size(is_mapped(bytes) ? remap(old, bytes) : realloc(old, bytes), bytes);
 }
 
+void *bulk_grow(void *memory, size_t count, size_t *capacity, size_t first, size_t size)
+{
+    size_t wanted = *capacity ? *capacity * 2 : first;
+    void *grown;
+
+    if (count < *capacity)
+        return memory;
+    grown = bulk_resize(memory, wanted, size);
+    if (grown)
+        *capacity = wanted;
+    return grown;
+}
+
 void bulk_free(void *memory)
 {
     struct bulk *bulk = bulk_of(memory);

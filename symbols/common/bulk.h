@@ -14,6 +14,10 @@ void *bulk_calloc(size_t count, size_t size);
 void *bulk_resize(void *memory, size_t count, size_t size);
 void bulk_free(void *memory);
 
+/* Room for one more than the `count` elements that an array has: its memory, which has moved if it was full. *capacity
+ * grows from `first` to twice as many each time. NULL: no memory; the array stays as it is. Context: startup. */
+void *bulk_grow(void *memory, size_t count, size_t *capacity, size_t first, size_t size);
+
 /* Strings that end together. Embedded by the caller; zeroed, it is empty. */
 struct bulk_text {
     struct bulk_text_chunk *last;

@@ -8,6 +8,7 @@
 
 #include <elfutils/libdwelf.h>
 
+#include "symbols/common/bulk.h"
 #include "symbols/common/diag.h"
 #include "symbols/debuginfo/units.h"
 #include "symbols/elf/image.h"
@@ -167,8 +168,8 @@ void debuginfo_close(struct debuginfo *debuginfo)
     image_finish(&debuginfo->image);
     image_finish(&debuginfo->shared);
     for (size_t i = 0; i < debuginfo->unit_count; i++)
-        free(debuginfo->units[i].entries);
+        bulk_free(debuginfo->units[i].entries);
     free(debuginfo->units);
-    free(debuginfo->ranges);
+    bulk_free(debuginfo->ranges);
     free(debuginfo);
 }

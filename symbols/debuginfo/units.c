@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "symbols/common/bulk.h"
+
 enum {
     DEBUGINFO_SEARCHED_BYTES_MAX = 64 << 20, /* of debug information, for a struct that another unit defines */
     DEBUGINFO_RANGES_MAX = 4 << 20,          /* of all units; more are those of damaged DWARF, which shares lists */
@@ -58,22 +60,6 @@ bool debuginfo_flag(Dwarf_Die *die, unsigned attribute)
     return dwarf_attr(die, attribute, &found) && dwarf_formflag(&found, &is_set) == 0 && is_set;
 }
 
-/* Makes room for one more element of an array. */
-static int debuginfo_grow(void **array, size_t count, size_t *capacity, size_t element_bytes)
-{
-    size_t wanted = *capacity ? *capacity * 2 : 64;
-    void *grown;
-
-    if (count < *capacity)
-        return 0;
-    grown = reallocarray(*array, wanted, element_bytes);
-    if (!grown)
-        return -ENOMEM;
-    *array = grown;
-    *capacity = wanted;
-    return 0;
-}
-
 static int debuginfo_add_ranges(struct debuginfo *debuginfo, Dwarf_Die *unit)
 {
     Dwarf_Addr base;
@@ -82,9 +68,12 @@ static int debuginfo_add_ranges(struct debuginfo *debuginfo, Dwarf_Die *unit)
     ptrdiff_t next = 0;
 
     while ((next = dwarf_ranges(unit, next, &base, &low, &high)) > 0 && debuginfo->range_count < DEBUGINFO_RANGES_MAX) {
-        if (debuginfo_grow((void **)&debuginfo->ranges, debuginfo->range_count, &debuginfo->range_capacity,
-                           sizeof(*debuginfo->ranges)) < 0)
+        struct debuginfo_range *ranges =
+            bulk_grow(debuginfo->ranges, debuginfo->range_count, &debuginfo->range_capacity, 64, sizeof(*ranges));
+
+        if (!ranges)
             return -ENOMEM;
+        debuginfo->ranges = ranges;
         debuginfo->ranges[debuginfo->range_count++] =
             (struct debuginfo_range){.low = low, .high = high, .unit = dwarf_dieoffset(unit)};
     }
@@ -110,8 +99,11 @@ static int debuginfo_read_ranges(struct debuginfo *debuginfo)
 
 static int debuginfo_add_entry(struct debuginfo_unit *unit, uint64_t address, Dwarf_Die *function)
 {
-    if (debuginfo_grow((void **)&unit->entries, unit->count, &unit->capacity, sizeof(*unit->entries)) < 0)
+    struct debuginfo_entry *entries = bulk_grow(unit->entries, unit->count, &unit->capacity, 64, sizeof(*entries));
+
+    if (!entries)
         return -ENOMEM;
+    unit->entries = entries;
     unit->entries[unit->count++] = (struct debuginfo_entry){.address = address, .die = dwarf_dieoffset(function)};
     return 0;
 }
@@ -196,7 +188,7 @@ static const struct debuginfo_unit *debuginfo_index_unit(struct debuginfo *debug
         return NULL;
     debuginfo->units = units;
     if (debuginfo_index_scope(&unit, die, 0, &budget) < 0) {
-        free(unit.entries);
+        bulk_free(unit.entries);
         return NULL;
     }
     if (unit.count > 1)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "symbols/common/bulk.h"
 #include "symbols/elf/image.h"
 
 /* Encodings of pointers: a format, and what they are relative to (LSB Core, 10.5). */
@@ -115,15 +116,11 @@ static uint8_t frames_read_common(struct frames_cursor cursor)
 
 static int frames_add(struct frames *frames, uint64_t address, uint64_t bytes)
 {
-    if (frames->count == frames->capacity) {
-        size_t capacity = frames->capacity ? frames->capacity * 2 : 256;
-        struct frame *list = reallocarray(frames->list, capacity, sizeof(*list));
+    struct frame *list = bulk_grow(frames->list, frames->count, &frames->capacity, 256, sizeof(*list));
 
-        if (!list)
-            return -ENOMEM;
-        frames->list = list;
-        frames->capacity = capacity;
-    }
+    if (!list)
+        return -ENOMEM;
+    frames->list = list;
     frames->list[frames->count++] = (struct frame){.address = address, .bytes = bytes};
     return 0;
 }
@@ -239,6 +236,6 @@ const struct frame *frames_find(const struct frames *frames, uint64_t address)
 
 void frames_finish(struct frames *frames)
 {
-    free(frames->list);
+    bulk_free(frames->list);
     memset(frames, 0, sizeof(*frames));
 }

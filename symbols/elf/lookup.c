@@ -169,15 +169,11 @@ static void lookup_result_clear(struct lookup_result *result)
 
 static int lookup_result_add(struct lookup_result *result, uint32_t position)
 {
-    if (result->count == result->capacity) {
-        size_t capacity = result->capacity ? result->capacity * 2 : 8;
-        uint32_t *positions = bulk_resize(result->positions, capacity, sizeof(*positions));
+    uint32_t *positions = bulk_grow(result->positions, result->count, &result->capacity, 8, sizeof(*positions));
 
-        if (!positions)
-            return -ENOMEM;
-        result->positions = positions;
-        result->capacity = capacity;
-    }
+    if (!positions)
+        return -ENOMEM;
+    result->positions = positions;
     result->positions[result->count++] = position;
     return 0;
 }

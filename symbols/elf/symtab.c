@@ -67,15 +67,11 @@ static void symtab_set_version(struct symbol *symbol, const struct symtab_versio
 /* Keeps the first `length` bytes of a name as a string of its own. */
 static const char *symtab_own(struct symtab *symtab, const char *name, size_t length)
 {
-    if (symtab->owned_count == symtab->owned_capacity) {
-        size_t capacity = symtab->owned_capacity ? symtab->owned_capacity * 2 : 64;
-        char **owned = reallocarray(symtab->owned, capacity, sizeof(*owned));
+    char **owned = bulk_grow(symtab->owned, symtab->owned_count, &symtab->owned_capacity, 64, sizeof(*owned));
 
-        if (!owned)
-            return NULL;
-        symtab->owned = owned;
-        symtab->owned_capacity = capacity;
-    }
+    if (!owned)
+        return NULL;
+    symtab->owned = owned;
     symtab->owned[symtab->owned_count] = strndup(name, length);
     return symtab->owned[symtab->owned_count] ? symtab->owned[symtab->owned_count++] : NULL;
 }
@@ -95,15 +91,11 @@ static int symtab_split_version(struct symtab *symtab, struct symbol *symbol)
 
 static int symtab_append(struct symtab *symtab, const struct symbol *symbol)
 {
-    if (symtab->count == symtab->capacity) {
-        size_t capacity = symtab->capacity ? symtab->capacity * 2 : 1024;
-        struct symbol *symbols = bulk_resize(symtab->symbols, capacity, sizeof(*symbols));
+    struct symbol *symbols = bulk_grow(symtab->symbols, symtab->count, &symtab->capacity, 1024, sizeof(*symbols));
 
-        if (!symbols)
-            return -ENOMEM;
-        symtab->symbols = symbols;
-        symtab->capacity = capacity;
-    }
+    if (!symbols)
+        return -ENOMEM;
+    symtab->symbols = symbols;
     symtab->symbols[symtab->count++] = *symbol;
     return 0;
 }
@@ -228,7 +220,7 @@ void symtab_finish(struct symtab *symtab)
 {
     for (size_t i = 0; i < symtab->owned_count; i++)
         free(symtab->owned[i]);
-    free(symtab->owned);
+    bulk_free(symtab->owned);
     bulk_free(symtab->symbols);
     memset(symtab, 0, sizeof(*symtab));
 }

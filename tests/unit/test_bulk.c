@@ -54,6 +54,29 @@ static void what_is_there_survives_each_change_of_size(void **state)
     }
 }
 
+static void arrays_grow_when_they_are_full(void **state)
+{
+    uint32_t *array = NULL;
+    size_t capacity = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < 100000; i++) {
+        uint32_t *grown = bulk_grow(array, i, &capacity, 3, sizeof(*grown));
+
+        assert_non_null(grown);
+        assert_true(capacity > i);
+        array = grown;
+        array[i] = i;
+    }
+    assert_int_equal(capacity, 3 << 16);
+    for (uint32_t i = 0; i < 100000; i++)
+        assert_int_equal(array[i], i);
+    bulk_free(array);
+    capacity = SIZE_MAX / 4;
+    assert_null(bulk_grow(NULL, capacity, &capacity, 3, 8));
+    assert_int_equal(capacity, SIZE_MAX / 4);
+}
+
 static void sizes_that_do_not_exist_are_refused(void **state)
 {
     void *memory = bulk_calloc(1, 8);
@@ -113,6 +136,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_of_all_sizes_is_zeroed_and_aligned),
         cmocka_unit_test(what_is_there_survives_each_change_of_size),
+        cmocka_unit_test(arrays_grow_when_they_are_full),
         cmocka_unit_test(sizes_that_do_not_exist_are_refused),
         cmocka_unit_test(strings_stay_until_all_end),
         cmocka_unit_test(the_heaps_thresholds_stay_as_they_were),
