@@ -169,6 +169,9 @@ static const struct shim_calls calls = {
 static const struct shim_panics panics = {
     .init = delivery_init,
     .relocated_init = relocated_init,
+    .lend = signals_lend,
+    .take_back = signals_take_back,
+    .lent = signals_lent,
     .state_watch = state_watch,
     .state_repairs = state_repairs,
 };

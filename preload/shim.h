@@ -20,6 +20,7 @@
 #include "preload/panic/state_repair.h"
 #include "preload/processes/companion.h"
 #include "preload/records/lane.h"
+#include "preload/signals/actions.h"
 #include "preload/signals/relocated.h"
 
 /* Modules are entered by names that have the build in them: while a package is replaced, a program that starts may find
@@ -109,6 +110,9 @@ struct shim_calls {
 struct shim_panics {
     void (*init)(const struct panic_config *);
     void (*relocated_init)(const struct relocated_map *);
+    bool (*lend)(int signal, const struct kernel_action *); /* actions.h */
+    void (*take_back)(int signal);
+    struct kernel_action (*lent)(void);
     void (*state_watch)(struct segment_header *);
     uint32_t (*state_repairs)(void);
 };

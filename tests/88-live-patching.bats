@@ -60,3 +60,13 @@ load lib/helper
   assert_equal 0 "$exit_status" 'exit status' || fail "$(cat "$run_dir/out")"
   assert_lines 3 "$run_dir/out" '^patched live_picked_[123]$'
 }
+
+@test "what the program does with SIGTRAP while functions are patched is as without" {
+  manifest_json '{"version": 1, "functions": [{"symbol": "live_*", "object": "live-sets-trap.so"}]}'
+  start env LD_PRELOAD="$shim $(target live-sets-trap.so)" CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=none \
+    "$(target greeter)" greet 1
+  release
+  assert_equal 0 "$exit_status" 'exit status' || fail "$(cat "$run_dir/err")"
+  assert_lines 1 "$run_dir/out" '^failures: 0$'
+  assert_lines 1 "$run_dir/err" 'cannot be patched while threads are running'
+}

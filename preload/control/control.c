@@ -59,6 +59,7 @@ static int lanes_start(const struct shim *shim, const struct clock *clock, const
         return result;
     shim->calls->unwind_init(unwinders_lookup);
     walkers_tell(loaded->objects, loaded->count, shim->calls->return_place);
+    live_init(shim->panics);
     return -pthread_atfork(NULL, NULL, live_forked) - pthread_atfork(NULL, NULL, shim->lanes->forked);
 }
 

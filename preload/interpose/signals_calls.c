@@ -45,7 +45,7 @@ __sighandler_t sysv_signal(int signal, __sighandler_t handler);
 
 INTERPOSE(int, sigaction)(int signal, const struct sigaction *restrict action, struct sigaction *restrict old)
 {
-    if (signals_is_claimed(signal))
+    if (signals_is_virtual(signal))
         return signals_change(signal, action, old);
     return signals_real_action(signal, action, old);
 }
@@ -74,9 +74,9 @@ static __sighandler_t set_handler(int signal, __sighandler_t handler, int flags,
 
 INTERPOSE(__sighandler_t, signal)(int number, __sighandler_t handler)
 {
-    if (signals_is_claimed(number) && handler == SIG_ERR)
+    if (signals_is_virtual(number) && handler == SIG_ERR)
         return refuse();
-    if (signals_is_claimed(number))
+    if (signals_is_virtual(number))
         return set_handler(number, handler,
                            __atomic_load_n(&interrupting, __ATOMIC_RELAXED) & SIGNAL_BIT(number) ? 0 : SA_RESTART,
                            SIGNAL_BIT(number));
@@ -96,9 +96,9 @@ INTERPOSE(__sighandler_t, ssignal)(int number, __sighandler_t handler)
 
 INTERPOSE(__sighandler_t, __sysv_signal)(int number, __sighandler_t handler)
 {
-    if (signals_is_claimed(number) && handler == SIG_ERR)
+    if (signals_is_virtual(number) && handler == SIG_ERR)
         return refuse();
-    if (signals_is_claimed(number))
+    if (signals_is_virtual(number))
         return set_handler(number, handler, (int)SA_RESETHAND | SA_NODEFER | SA_INTERRUPT, 0);
     resolve_first(*(void **)&real_sysv_signal);
     return real_sysv_signal(number, handler);
@@ -116,7 +116,7 @@ INTERPOSE(__sighandler_t, sigset)(int number, __sighandler_t handler)
     sigset_t set;
     sigset_t old;
 
-    if (!signals_is_claimed(number)) {
+    if (!signals_is_virtual(number)) {
         resolve_first(*(void **)&real_sigset);
         return real_sigset(number, handler);
     }
@@ -136,7 +136,7 @@ INTERPOSE(__sighandler_t, sigset)(int number, __sighandler_t handler)
 
 INTERPOSE(int, sigignore)(int number)
 {
-    if (signals_is_claimed(number)) {
+    if (signals_is_virtual(number)) {
         set_handler(number, SIG_IGN, 0, 0);
         return 0;
     }
@@ -148,7 +148,7 @@ INTERPOSE(int, siginterrupt)(int number, int is_interrupting)
 {
     struct sigaction action;
 
-    if (!signals_is_claimed(number)) {
+    if (!signals_is_virtual(number)) {
         resolve_first(*(void **)&real_siginterrupt);
         return real_siginterrupt(number, is_interrupting);
     }

@@ -27,6 +27,11 @@ static unsigned releases; /* by threads that may take them back, and for good; t
 static uint64_t released; /* what was claimed before the first of them; the lock is held */
 static signals_entry *entry;
 
+/* A signal whose handler in the kernel is another part's. */
+static _Atomic int lent_signal; /* 0: none */
+static _Atomic uintptr_t lent_handler;
+static struct kernel_action lent_action; /* what the kernel would have for it */
+
 void signals_init(signals_entry *given)
 {
     entry = given;
@@ -42,6 +47,11 @@ bool signals_is_claimed(int signal)
     return signal > 0 && signal < KERNEL_SIGNALS && (atomic_load(&claimed) & SIGNAL_BIT(signal));
 }
 
+bool signals_is_virtual(int signal)
+{
+    return signals_is_claimed(signal) || (signal == lent_signal && signal > 0);
+}
+
 /* The kernel raises these itself, and abort(3) its own: ignoring them does not keep the program alive. */
 static bool is_forced(int signal)
 {
@@ -51,14 +61,51 @@ static bool is_forced(int signal)
 
 /* The kernel's actions --------------------------------------------------------------------------------------------- */
 
-static void kernel_set(int signal, const struct kernel_action *action)
+/* Written with the lock, read in handlers. */
+static void note_action(struct kernel_action *place, const struct kernel_action *action)
 {
-    kernel_action_change(signal, action, NULL);
+    atomic_store(&action_version,
+                 atomic_load(&action_version) | 1); /* odd already: a child of fork, forked meanwhile */
+    *place = *action;
+    atomic_fetch_add(&action_version, 1);
 }
 
+/* What was interrupted may be a change; a handler then takes what there is. */
+static struct kernel_action noted_action(const struct kernel_action *place)
+{
+    struct kernel_action action;
+
+    for (unsigned i = 0; i < READS_MAX; i++) {
+        uint32_t before = atomic_load(&action_version);
+
+        action = *(const volatile struct kernel_action *)place;
+        if (before % 2 == 0 && atomic_load(&action_version) == before)
+            break;
+    }
+    return action;
+}
+
+/* The kernel's action, or what stands for it while the signal is lent. */
 static void kernel_get(int signal, struct kernel_action *ret_action)
 {
     kernel_action_change(signal, NULL, ret_action);
+    if (signal == lent_signal && ret_action->handler == lent_handler)
+        *ret_action = noted_action(&lent_action);
+}
+
+/* A child of vfork has the kernel's actions for itself, but not what is noted. */
+static void kernel_set(int signal, const struct kernel_action *action)
+{
+    struct kernel_action found;
+
+    if (signal == lent_signal && !lane_is_borrowed()) {
+        kernel_action_change(signal, NULL, &found);
+        if (found.handler == lent_handler) {
+            note_action(&lent_action, action);
+            return;
+        }
+    }
+    kernel_action_change(signal, action, NULL);
 }
 
 static void kernel_ignore(int signal)
@@ -104,10 +151,7 @@ static void action_store(int signal, const struct kernel_action *action)
     bool is_ignored = action->handler == (uintptr_t)SIG_IGN;
     struct kernel_action kernel = action_for_kernel(signal, action);
 
-    atomic_store(&action_version,
-                 atomic_load(&action_version) | 1); /* odd already: a child of fork, forked meanwhile */
-    actions[signal] = *action;
-    atomic_fetch_add(&action_version, 1);
+    note_action(&actions[signal], action);
     if (is_ignored && is_forced(signal))
         atomic_fetch_or(&ignored, bit);
     else
@@ -118,19 +162,9 @@ static void action_store(int signal, const struct kernel_action *action)
         kernel_set(signal, &kernel);
 }
 
-/* What was interrupted may be a change; a handler then takes what there is. */
 struct kernel_action signals_action(int signal)
 {
-    struct kernel_action action;
-
-    for (unsigned i = 0; i < READS_MAX; i++) {
-        uint32_t before = atomic_load(&action_version);
-
-        action = *(volatile struct kernel_action *)&actions[signal];
-        if (before % 2 == 0 && atomic_load(&action_version) == before)
-            break;
-    }
-    return action;
+    return noted_action(&actions[signal]);
 }
 
 bool signals_has_default(int signal)
@@ -158,7 +192,6 @@ static void action_to_program(const struct kernel_action *from, struct sigaction
     memcpy(&to->sa_mask, &from->mask, SIGNAL_MASK_BYTES);
 }
 
-/* In a child of vfork. */
 static void change_kernels(int signal, const struct kernel_action *next, struct kernel_action *ret_before)
 {
     kernel_get(signal, ret_before);
@@ -166,6 +199,18 @@ static void change_kernels(int signal, const struct kernel_action *next, struct 
         *ret_before = signals_action(signal);
     if (next)
         kernel_set(signal, next);
+}
+
+/* One that is lent, and not claimed, has nothing of its own. */
+static void change_locked(int signal, const struct kernel_action *next, struct kernel_action *ret_before)
+{
+    if (!signals_is_claimed(signal)) {
+        change_kernels(signal, next, ret_before);
+        return;
+    }
+    *ret_before = actions[signal];
+    if (next)
+        action_store(signal, next);
 }
 
 int signals_change(int signal, const struct sigaction *given, struct sigaction *ret_old)
@@ -180,9 +225,7 @@ int signals_change(int signal, const struct sigaction *given, struct sigaction *
         change_kernels(signal, given ? &next : NULL, &before);
     } else {
         own_lock_take(OWN_LOCK_ACTIONS, &mask);
-        before = actions[signal];
-        if (given)
-            action_store(signal, &next);
+        change_locked(signal, given ? &next : NULL, &before);
         own_lock_give(OWN_LOCK_ACTIONS, &mask);
     }
     if (ret_old)
@@ -256,6 +299,45 @@ bool signals_claim(int signal)
     }
     own_lock_give(OWN_LOCK_ACTIONS, &mask);
     return is_ours;
+}
+
+bool signals_lend(int signal, const struct kernel_action *action)
+{
+    struct kernel_action ours = *action;
+    struct kernel_action found;
+    uint64_t mask;
+    bool is_lent;
+
+    own_lock_take(OWN_LOCK_ACTIONS, &mask);
+    kernel_get(signal, &found);
+    is_lent = restorer || learn_kernel(signal);
+    if (is_lent) {
+        ours.restorer = restorer;
+        note_action(&lent_action, &found);
+        lent_handler = ours.handler;
+        lent_signal = signal;
+    }
+    kernel_action_change(signal, is_lent ? &ours : &found, NULL);
+    own_lock_give(OWN_LOCK_ACTIONS, &mask);
+    return is_lent;
+}
+
+void signals_take_back(int signal)
+{
+    struct kernel_action found;
+    uint64_t mask;
+
+    own_lock_take(OWN_LOCK_ACTIONS, &mask);
+    kernel_action_change(signal, NULL, &found);
+    if (found.handler == lent_handler) /* else the program has set one by a system call of its own */
+        kernel_action_change(signal, &lent_action, NULL);
+    lent_signal = 0;
+    own_lock_give(OWN_LOCK_ACTIONS, &mask);
+}
+
+struct kernel_action signals_lent(void)
+{
+    return noted_action(&lent_action);
 }
 
 void signals_release(void)

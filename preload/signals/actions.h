@@ -37,12 +37,26 @@ bool signals_claim(int signal);
 
 bool signals_is_claimed(int signal);
 
+/* Gives the signal's handler in the kernel to another part of callmeter: it is `action`'s, with libc's restorer. What
+ * the program sets meanwhile with libc's functions is noted, and what it asks for is answered from there. One signal at
+ * a time, claimed or not. false: it cannot be. Context: startup, or in a call of dlopen. */
+bool signals_lend(int signal, const struct kernel_action *action);
+
+/* The kernel gets what is noted, unless the program has set another action behind our back. Context: any. */
+void signals_take_back(int signal);
+
+/* What the kernel would have for the signal that is lent, or was lent last. Context: signal. */
+struct kernel_action signals_lent(void);
+
+/* It is claimed or lent: signals_change is for it. */
+bool signals_is_virtual(int signal);
+
 /* The program's actions become the kernel's, and nothing is virtual any more; and back, when each that has released
  * them has reclaimed them. Not in a child of vfork, nor where rt_sigprocmask is forbidden. Context: any. */
 void signals_release(void);
 void signals_reclaim(void);
 
-/* sigaction(2) of a claimed signal, which cannot fail: 0. Either may be NULL. Context: any. */
+/* sigaction(2) of a claimed signal or one that is lent, which cannot fail: 0. Either may be NULL. Context: any. */
 int signals_change(int signal, const struct sigaction *action, struct sigaction *ret_old);
 
 static inline bool signals_is_function(uintptr_t handler)

@@ -21,6 +21,10 @@
 #include <cmocka.h>
 
 #include "preload/control/patching/live.h"
+#include "preload/machine/own_lock.h"
+#include "preload/shim.h"
+#include "preload/signals/masks.h"
+#include "preload/threads/attach.h"
 
 #define NEED(condition) need(condition, #condition, __LINE__)
 #define INT3            0xcc
@@ -105,12 +109,47 @@ static void wait_until_closed(const struct patch *patch)
         sched_yield();
 }
 
+/* What signals/actions.c needs besides: nothing is claimed here, and no child is vforked by libc.  ------------------
+ */
+
+void masks_claim(int signal)
+{
+    (void)signal;
+}
+
+void masks_claim_all(uint64_t signals)
+{
+    (void)signals;
+}
+
+void masks_settle(void) {}
+
+void signals_note_restorer(uintptr_t restorer)
+{
+    (void)restorer;
+}
+
+bool lane_is_borrowed(void)
+{
+    return false;
+}
+
+static void ignore_claimed(int signal, siginfo_t *info, void *context)
+{
+    (void)signal, (void)info, (void)context;
+}
+
 /* The program's own trap ------------------------------------------------------------------------------------------- */
 
 static void count_trap(int signal)
 {
     (void)signal;
     traps_of_the_program++;
+}
+
+static void other_handler(int signal)
+{
+    (void)signal;
 }
 
 static void set_trap(void (*handler)(int))
@@ -158,11 +197,8 @@ static void *sleep_in(void *way)
     case 4:
         sleep(1000);
         break;
-    case 5:
-        pause();
-        break;
     default:
-        select(0, NULL, NULL, NULL, NULL);
+        pause();
     }
     return NULL;
 }
@@ -179,7 +215,7 @@ static void begin_thread(void *(*run)(void *), void *argument)
 
 static void begin_sleepers(void)
 {
-    for (intptr_t way = 0; way < 7; way++)
+    for (intptr_t way = 0; way < 6; way++)
         begin_thread(sleep_in, (void *)way);
 }
 
@@ -291,7 +327,7 @@ static void *call_inside(void *patch)
 static void begin_inside(struct patch *patch)
 {
     begin_thread(call_inside, patch);
-    usleep(100000); /* if it is not there yet, the case shows less */
+    usleep(100000); /* until it is there, as a rule */
 }
 
 static void refuse_busy(void)
@@ -303,6 +339,56 @@ static void refuse_busy(void)
     NEED(write_one(&patch) == LIVE_BUSY);
     NEED(memcmp(patch.window, calling, sizeof(calling)) == 0);
     NEED(has_trap(count_trap));
+}
+
+static struct patch stuck;
+
+/* As the interposer of sigaction does. A trap that comes to a closed window is still not the program's. */
+static void *set_trap_when_closed(void *function)
+{
+    const struct sigaction action = {.sa_handler = other_handler};
+    struct sigaction old;
+
+    at_work++;
+    wait_until_closed(&stuck);
+    NEED(signals_is_virtual(SIGTRAP));
+    NEED(signals_change(SIGTRAP, &action, &old) == 0);
+    NEED(old.sa_handler == count_trap);
+    NEED(added(function) != 0);
+    return NULL;
+}
+
+static void *set_trap_directly(void *unused)
+{
+    at_work++;
+    wait_until_closed(&stuck);
+    set_trap(other_handler);
+    return unused;
+}
+
+static void keep_what_is_set(void)
+{
+    struct patch patches[] = {make(calling, sizeof(calling), &calling_plan), make_adding()};
+    const struct window_run run = {(uintptr_t)code, (uintptr_t)code + PAGE_BYTES, PROT_READ | PROT_EXEC, 0, 2};
+
+    stuck = patches[0];
+    begin_inside(&patches[0]);
+    set_trap(count_trap);
+    begin_thread(set_trap_when_closed, &patches[1]);
+    live_write(patches, 2, &run, 1);
+    NEED(patches[0].result == LIVE_BUSY);
+    NEED(has_trap(other_handler));
+    NEED(!signals_is_virtual(SIGTRAP));
+}
+
+static void keep_what_is_set_directly(void)
+{
+    stuck = make(calling, sizeof(calling), &calling_plan);
+    begin_inside(&stuck);
+    set_trap(count_trap);
+    begin_thread(set_trap_directly, NULL);
+    NEED(write_one(&stuck) == LIVE_BUSY);
+    NEED(has_trap(other_handler));
 }
 
 static pthread_t first_thread;
@@ -332,24 +418,31 @@ static void leave_first_thread(void)
     pthread_exit(NULL);
 }
 
-/* A trap that comes late looks there. */
-static void keep_mark(void)
+/* Pages that the kernel wipes in a child. */
+static int count_marks(void)
 {
-    struct patch patch = make_adding();
-    FILE *maps;
+    FILE *maps = fopen("/proc/self/smaps", "r");
     char line[512];
     int marks = 0;
 
-    for (int i = 0; i < 3; i++) {
-        patch = make_adding();
-        NEED(write_one(&patch) == 0);
-    }
-    maps = fopen("/proc/self/smaps", "r");
     NEED(maps != NULL);
     while (fgets(line, sizeof(line), maps))
         marks += strncmp(line, "VmFlags:", 8) == 0 && strstr(line, " wf");
     fclose(maps);
-    NEED(marks == 1);
+    return marks;
+}
+
+/* A trap that comes late looks there. */
+static void keep_mark(void)
+{
+    int before = count_marks();
+
+    for (int i = 0; i < 3; i++) {
+        struct patch patch = make_adding();
+
+        NEED(write_one(&patch) == 0);
+    }
+    NEED(count_marks() == before + 1);
 }
 
 static const struct {
@@ -362,6 +455,8 @@ static const struct {
     {"functions that begin with a system call are refused there", refuse_calls_unseen},
     {"a handler that has to stay passes on, and goes in a later round", stay_installed},
     {"a thread that stays in a window: the function is as it was", refuse_busy},
+    {"an action that the program sets meanwhile is kept", keep_what_is_set},
+    {"and one that it sets without libc", keep_what_is_set_directly},
     {"a first thread that has ended hinders nobody", leave_first_thread},
     {"what tells a forked child stays", keep_mark},
 };
@@ -390,9 +485,14 @@ static void run_cases(void **state)
 
 int main(void)
 {
+    static const struct shim_panics panics = {
+        .lend = signals_lend, .take_back = signals_take_back, .lent = signals_lent};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(run_cases),
     };
 
+    signals_init(ignore_claimed);
+    own_lock_init();
+    live_init(&panics);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -187,6 +187,11 @@ static void disarm(const struct round *round)
         live_traps_disarm(round->traps, round->sight);
 }
 
+void live_init(const struct shim_panics *panics)
+{
+    live_traps_init(panics);
+}
+
 void live_write(struct patch *patches, size_t count, const struct window_run *runs, size_t run_count)
 {
     struct round *round = &current;

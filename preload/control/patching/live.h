@@ -53,6 +53,11 @@ enum {
     LIVE_UNSEEN = -3,   /* -ESRCH: nobody tells where the threads are */
 };
 
+struct shim_panics;
+
+/* Who lends SIGTRAP. Context: startup, once. */
+void live_init(const struct shim_panics *panics);
+
 /* Writes those of the patches, sorted by window, whose pages can be written, and sets the result of each. Code behind
  * the jump's five bytes is left as it is. `runs` are all the pages of the windows. One at a time. Context: startup, or
  * in a call of dlopen. */

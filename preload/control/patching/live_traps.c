@@ -12,6 +12,7 @@
 #include "preload/machine/kernel_action.h"
 #include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
+#include "preload/shim.h"
 
 #define NAP_NS 100000
 
@@ -27,20 +28,17 @@ struct live_traps {
 /* What outlives a round that ended while a trap might have been on its way. */
 static struct {
     bool has_handler;
-    struct kernel_action program_action; /* what SIGTRAP had before the handler */
     struct live_traps *_Atomic latest;
     _Atomic uint32_t handlers_inside; /* that may be reading the lists */
     bool (*_Atomic on_trap)(void);
 } installed;
 
-__asm__(".text\n"
-        ".type live_restorer, @function\n"
-        "live_restorer:\n"
-        "mov $15, %rax\n" /* rt_sigreturn, in the bytes by which unwinders know it */
-        "syscall\n"
-        ".size live_restorer, . - live_restorer\n");
+static const struct shim_panics *signals; /* which know the program's action while SIGTRAP is lent */
 
-void live_restorer(void) __attribute__((visibility("hidden")));
+void live_traps_init(const struct shim_panics *panics)
+{
+    signals = panics;
+}
 
 /* The kernel's end of a program that does not handle it. */
 static void die(int signal, const siginfo_t *info)
@@ -55,7 +53,7 @@ static void die(int signal, const siginfo_t *info)
 /* A trap of the program's own: as without us. One that the kernel has raised cannot be ignored. */
 static void forward(int signal, siginfo_t *info, ucontext_t *context)
 {
-    const struct kernel_action action = installed.program_action;
+    const struct kernel_action action = signals->lent();
     uint64_t blocked;
 
     if (action.handler == (uintptr_t)SIG_IGN && info->si_code <= 0)
@@ -125,26 +123,22 @@ static void trapped(int signal, siginfo_t *info, void *context)
 
 /* Nothing may come between the trap and its handler, which would hide the one behind the other, nor into the handler,
  * which would not end if that jumped out of it: signals wait. */
-static void install(void)
+static bool install(void)
 {
     const struct kernel_action action = {
         .handler = (uintptr_t)trapped,
         .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART | KERNEL_RESTORER_FLAG,
-        .restorer = (uintptr_t)live_restorer,
         .mask = ~SIGNALS_RAISED_IN_PLACE,
     };
 
-    if (installed.has_handler)
-        return;
-    kernel_action_change(SIGTRAP, NULL, &installed.program_action);
-    installed.has_handler = true;
-    kernel_action_change(SIGTRAP, &action, NULL);
+    installed.has_handler = installed.has_handler || signals->lend(SIGTRAP, &action);
+    return installed.has_handler;
 }
 
 static void uninstall(void)
 {
     if (installed.has_handler)
-        kernel_action_change(SIGTRAP, &installed.program_action, NULL);
+        signals->take_back(SIGTRAP);
     installed.has_handler = false;
 }
 
@@ -162,8 +156,7 @@ struct live_traps *live_traps_arm(const struct patch *patches, size_t count, boo
             traps->at[traps->count++] = (uintptr_t)patches[i].window;
     installed.on_trap = on_trap;
     installed.latest = traps;
-    install();
-    return traps;
+    return install() ? traps : NULL; /* in any case a later round frees it */
 }
 
 /* Lists that no handler is reading. */

@@ -9,6 +9,10 @@
 #include "preload/control/patching/window.h"
 
 struct live_traps;
+struct shim_panics;
+
+/* Context: startup, once. */
+void live_traps_init(const struct shim_panics *panics);
 
 /* From here on a thread that comes to one of those patches whose result is 0 and that need int3 waits; first it calls
  * `on_trap`, which says whether it has called live_traps_forked. NULL: int3 cannot be used. Context: startup, or in a
