@@ -71,7 +71,7 @@ enum plan_mode runtime_limit_object(const struct image *image, const struct obje
     return PLAN_FULL;
 }
 
-/* Programs have a main of it, libraries of packages are called after them; the runtime's own code has frames. */
+/* A program has the main that GHC makes, a package's library is called libHS..., the runtime itself has its frames. */
 bool runtime_is_haskell(const struct object *object)
 {
     return is_named(object, "libHS") || object_has_function(object, "ZCMain_main_info") ||
@@ -140,7 +140,7 @@ const char *runtime_stand_aside(struct object *const *objects, size_t count)
     return reason;
 }
 
-/* Its name is a template's, with what Nim adds to it. */
+/* Nim appends to a function's name what tells its copies apart. */
 static bool has_function_prefix(const struct object *object, const char *prefix)
 {
     size_t length = strlen(prefix);
@@ -174,7 +174,7 @@ static bool has_collector(const struct object *object)
 }
 
 /* V8 asks whoever moves return addresses where they are, if it can be told whom to ask. */
-static bool is_v8_unasking(const struct object *object)
+static bool is_v8_that_cannot_ask(const struct object *object)
 {
     return object_has_function(object, "_ZN2v87Isolate3NewERKNS0_12CreateParamsE") &&
            !object_has_function(object, RUNTIME_V8_ASK);
@@ -188,7 +188,7 @@ enum plan_mode runtime_limit_process(struct object *const *objects, size_t count
     for (size_t i = 0; i < count; i++) {
         if (has_collector(objects[i]))
             *ret_reason = REASON_COLLECTOR;
-        else if (is_v8_unasking(objects[i]))
+        else if (is_v8_that_cannot_ask(objects[i]))
             *ret_reason = REASON_V8;
         if (*ret_reason)
             return PLAN_COUNT;
