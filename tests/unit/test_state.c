@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -621,6 +622,82 @@ static void next_name(const char *directory, char *name, unsigned *errors)
     statefile_close(&file);
 }
 
+static void remove_directory(const char *directory)
+{
+    static const char *const names[] = {"stem.state", "stem.2.state", "stem.lock"};
+    char name[PATH_MAX];
+
+    for (int i = 0; i < 3; i++) {
+        snprintf(name, sizeof(name), "%s/%s", directory, names[i]);
+        unlink(name);
+    }
+    assert_int_equal(0, rmdir(directory));
+}
+
+static void note_text(void *context, enum segment_state_error error, const char *text)
+{
+    (void)error;
+    snprintf(context, 512, "%s", text);
+}
+
+/* A signal that interrupts the look at who uses the file. */
+static void test_use_is_seen_when_interrupted(void **state)
+{
+    char directory[] = "/tmp/test_state_dir.XXXXXX";
+    struct statefile file;
+    char text[512] = "";
+    void *memory;
+    int fd;
+
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    fd = leave_file(directory, true);
+    memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_true(memory != MAP_FAILED);
+    close(fd);
+    fault.reads_before = 0;
+    fault.error = EINTR;
+    fault.is_armed = true;
+    assert_int_equal(0, statefile_open(&file, directory, "stem", note_text, text));
+    assert_false(fault.is_armed);
+    assert_non_null(strstr(text, "process id"));
+    assert_string_equal("stem.2.state", file.name);
+    statefile_close(&file);
+    munmap(memory, 4096);
+    remove_directory(directory);
+}
+
+/* A good file is not set aside because there is no descriptor to look at it with. */
+static void test_descriptors_run_out(void **state)
+{
+    char directory[] = "/tmp/test_state_dir.XXXXXX";
+    char name[STATEFILE_NAME_BYTES];
+    unsigned errors[SEGMENT_STATE_ERRORS] = {0};
+    struct statefile file;
+    struct rlimit before;
+    struct rlimit limit;
+    int fd;
+
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    fd = leave_file(directory, false);
+    assert_int_equal(0, getrlimit(RLIMIT_NOFILE, &before));
+    limit = before;
+    limit.rlim_cur = (rlim_t)fd - 1; /* it came behind a directory, a lock and a file */
+    assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &limit));
+    assert_int_equal(-EMFILE, statefile_open(&file, directory, "stem", count_error, errors));
+    statefile_close(&file);
+    assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &before));
+    assert_int_equal(1, errors[STATE_ERROR_IO]);
+    assert_int_equal(0, errors[STATE_ERROR_UNSAFE]);
+    close(fd);
+    next_name(directory, name, errors);
+    assert_string_equal("stem.state", name);
+    snprintf(name, sizeof(name), "%s/stem.state", directory);
+    assert_int_equal(0, access(name, F_OK));
+    remove_directory(directory);
+}
+
 static bool are_leases_known(int fd)
 {
     bool are_known = fcntl(fd, F_SETLEASE, F_WRLCK) == 0;
@@ -637,18 +714,6 @@ static void reopen_for_reading(const char *directory, int *fd)
     snprintf(name, sizeof(name), "%s/stem.state", directory);
     *fd = open(name, O_RDONLY | O_CLOEXEC);
     assert_true(*fd >= 0);
-}
-
-static void remove_directory(const char *directory)
-{
-    static const char *const names[] = {"stem.state", "stem.2.state", "stem.lock"};
-    char name[PATH_MAX];
-
-    for (int i = 0; i < 3; i++) {
-        snprintf(name, sizeof(name), "%s/%s", directory, names[i]);
-        unlink(name);
-    }
-    assert_int_equal(0, rmdir(directory));
 }
 
 /* A mapping is enough, no descriptor is needed: one for writing is seen by the kernel, others where the file says to
@@ -738,6 +803,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_layouts_differ),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_use_is_seen),
+        cmocka_unit_test(test_use_is_seen_when_interrupted),
+        cmocka_unit_test(test_descriptors_run_out),
         cmocka_unit_test(test_repair),
     };
     int fd = mkstemp(path);

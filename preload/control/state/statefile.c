@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "preload/control/state/sparse_reader.h"
+
 enum {
     SLOTS_MAX = 64,     /* programs at once */
     BAD_KEPT = 3,       /* files set aside, of each name */
@@ -33,6 +35,7 @@ enum find {
     FIND_FILE,
     FIND_BUSY,
     FIND_BAD,
+    FIND_FAILED, /* it cannot be said what it is */
 };
 
 static void tell(struct statefile *file, enum segment_state_error error, const char *what, const char *why)
@@ -167,7 +170,7 @@ static uint32_t find_user(int fd, const char *name, ino_t inode)
     struct segment_header header;
     uint32_t before = 0;
 
-    if (pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) || header.magic != SEGMENT_MAGIC)
+    if (sparse_reader_copy(fd, &header, sizeof(header), 0) != 0 || header.magic != SEGMENT_MAGIC)
         return 0;
     for (int i = 0; i < SEGMENT_USERS; i++)
         if (header.users[i] && does_process_map(header.users[i], name, inode))
@@ -177,7 +180,7 @@ static uint32_t find_user(int fd, const char *name, ino_t inode)
         uint32_t pid;
 
         if (header.owners > INT64_MAX - 65536 ||
-            pread(fd, &owner, sizeof(owner), (off_t)(header.owners + i * sizeof(owner))) != (ssize_t)sizeof(owner))
+            sparse_reader_copy(fd, &owner, sizeof(owner), header.owners + i * sizeof(owner)) != 0)
             break;
         pid = (uint32_t)(owner >> 32);
         if (pid && pid != before && does_process_map(pid, name, inode))
@@ -275,13 +278,31 @@ static int refuse(struct statefile *file, const char *name, enum segment_state_e
     return result;
 }
 
+/* Why no descriptor could be had: for want of descriptors or memory a good file is not set aside. */
+static enum find judge_open(int error)
+{
+    switch (error) {
+    case ENOENT:
+        return FIND_NOTHING;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case EIO:
+        return FIND_FAILED;
+    default:
+        return FIND_BAD;
+    }
+}
+
 static enum find look_at(struct statefile *file, const char *name)
 {
     struct stat status;
 
-    file->old = openat(file->directory, name, OLD_FLAGS);
+    do
+        file->old = openat(file->directory, name, OLD_FLAGS);
+    while (file->old < 0 && errno == EINTR);
     if (file->old < 0)
-        return errno == ENOENT ? FIND_NOTHING : FIND_BAD;
+        return judge_open(errno);
     if (fstat(file->old, &status) != 0 || !is_safe(&status)) {
         shut(&file->old);
         return FIND_BAD;
@@ -307,6 +328,12 @@ static int choose(struct statefile *file, const char *stem)
         if (found == FIND_BAD)
             return refuse(file, file->name, STATE_ERROR_UNSAFE,
                           "not a regular file that belongs to the program's user alone");
+        if (found == FIND_FAILED) {
+            int error = errno;
+
+            tell(file, STATE_ERROR_IO, file->name, strerror(error));
+            return -error;
+        }
         if (found != FIND_BUSY)
             return 0;
     }
