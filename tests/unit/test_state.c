@@ -698,6 +698,34 @@ static void test_descriptors_run_out(void **state)
     remove_directory(directory);
 }
 
+static bool is_timer_running;
+
+int __real_posix_fallocate64(int fd, off_t offset, off_t bytes);
+int __wrap_posix_fallocate64(int fd, off_t offset, off_t bytes);
+
+/* As file systems in memory do it on older kernels: it gives back what it had when a signal comes. */
+int __wrap_posix_fallocate64(int fd, off_t offset, off_t bytes)
+{
+    sigset_t mask;
+
+    sigprocmask(SIG_SETMASK, NULL, &mask);
+    if (is_timer_running && !sigismember(&mask, SIGALRM))
+        return EINTR;
+    return __real_posix_fallocate64(fd, offset, bytes);
+}
+
+/* That of a profiler, say. */
+static void test_space_is_had_under_a_timer(void **state)
+{
+    int fd = open_file();
+
+    (void)state;
+    is_timer_running = true;
+    assert_int_equal(0, space_reserve(fd, 65536, 4096));
+    is_timer_running = false;
+    close(fd);
+}
+
 static bool are_leases_known(int fd)
 {
     bool are_known = fcntl(fd, F_SETLEASE, F_WRLCK) == 0;
@@ -805,6 +833,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_use_is_seen),
         cmocka_unit_test(test_use_is_seen_when_interrupted),
         cmocka_unit_test(test_descriptors_run_out),
+        cmocka_unit_test(test_space_is_had_under_a_timer),
         cmocka_unit_test(test_repair),
     };
     int fd = mkstemp(path);
