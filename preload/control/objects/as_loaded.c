@@ -1,5 +1,6 @@
 #include "preload/control/objects/as_loaded.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stddef.h>
@@ -39,7 +40,9 @@ static size_t read_head(const char *path, uint8_t *bytes)
     ssize_t count = -1;
 
     if (fd >= 0) {
-        count = pread(fd, bytes, HEAD_BYTES, 0);
+        do
+            count = pread(fd, bytes, HEAD_BYTES, 0);
+        while (count < 0 && errno == EINTR);
         close(fd);
     }
     return count > 0 ? (size_t)count : 0;

@@ -1,6 +1,7 @@
 #include "preload/control/reports/elf_names.h"
 
 #include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -50,9 +51,22 @@ static bool is_late(uint64_t deadline_ns)
 /* All of it, or nothing. */
 static bool read_at(const struct file *file, uint64_t offset, void *buffer, size_t bytes)
 {
+    char *to = buffer;
+
     if (offset > file->bytes || bytes > file->bytes - offset)
         return false;
-    return cpu_syscall(SYS_pread64, file->fd, (long)buffer, (long)bytes, (long)offset, 0, 0) == (long)bytes;
+    while (bytes > 0) {
+        long got = cpu_syscall(SYS_pread64, file->fd, (long)to, (long)bytes, (long)offset, 0, 0);
+
+        if (got <= 0 && got != -EINTR)
+            return false;
+        if (got > 0) {
+            to += got;
+            offset += (uint64_t)got;
+            bytes -= (size_t)got;
+        }
+    }
+    return true;
 }
 
 static bool file_open(struct file *file, const char *path)
