@@ -63,9 +63,7 @@ uint32_t blocks_opened(void)
     return 1;
 }
 
-/* Segments
- * ---------------------------------------------------------------------------------------------------------------------------
- */
+/* Segments --------------------------------------------------------------------------------------------------------- */
 
 static void *at(struct segment_header *segment, uint64_t offset)
 {
@@ -252,9 +250,7 @@ static int restore(struct segment_header *segment, int fd, enum segment_state_er
     return restore_counts(segment, fd, &now, add_key, ret_error, &diag);
 }
 
-/* Reads that fail
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* Reads that fail -------------------------------------------------------------------------------------------------- */
 
 /* The read that comes after so many others fails so; without an error it gets one word. */
 static struct {
@@ -310,9 +306,7 @@ static unsigned count_reads(void)
     return n;
 }
 
-/* Tests
- * ------------------------------------------------------------------------------------------------------------------------------
- */
+/* Tests ------------------------------------------------------------------------------------------------------------ */
 
 static void test_interrupted_reads(void **state)
 {
@@ -582,9 +576,7 @@ static void test_damage(void **state)
     assert_true(taken > 0 && taken < rounds);
 }
 
-/* The directory
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* The directory ---------------------------------------------------------------------------------------------------- */
 
 static void count_error(void *context, enum segment_state_error error, const char *text)
 {

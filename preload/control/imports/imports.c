@@ -59,9 +59,7 @@ static struct import *import_of(const struct redirection *redirection, uintptr_t
     return bsearch(&key, redirection->imports, redirection->count, sizeof(key), compare_functions);
 }
 
-/* Objects
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* Objects ---------------------------------------------------------------------------------------------------------- */
 
 static bool is_meant(const struct redirection *redirection, const struct dl_phdr_info *info)
 {
@@ -91,9 +89,7 @@ static int list_object(struct dl_phdr_info *info, size_t size, void *context)
     return 0;
 }
 
-/* Slots
- * -------------------------------------------------------------------------------------------------------------------------
- */
+/* Slots ------------------------------------------------------------------------------------------------------------ */
 
 static void add_candidate(struct redirection *redirection, const struct candidate *candidate)
 {
@@ -198,9 +194,7 @@ static void redirect_object(struct redirection *redirection, const struct import
         redirect_slot(&redirection->slots, table, &candidates[i]);
 }
 
-/* Interface
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* Interface -------------------------------------------------------------------------------------------------------- */
 
 int imports_redirect(const struct shim *shim, struct import *imports, size_t count)
 {

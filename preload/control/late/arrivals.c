@@ -48,9 +48,7 @@ static bool is_polling;         /* ld.so does not tell of changes */
 static char *stack;             /* its top, for who is at work; NULL: the thread's own */
 static _Atomic uint64_t worker; /* pid << 32 | tid of who is at work */
 
-/* The loader's objects
- * ----------------------------------------------------------------------------------------------------------
- */
+/* The loader's objects --------------------------------------------------------------------------------------------- */
 
 static const char *soname_of(const struct known *object)
 {
@@ -150,9 +148,7 @@ static void list_anew(void)
     forget(before, before_count);
 }
 
-/* Arrivals
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* Arrivals --------------------------------------------------------------------------------------------------------- */
 
 static void arrive(struct known *object, enum late_pass pass)
 {

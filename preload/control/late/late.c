@@ -49,9 +49,7 @@ static struct late_visit *visits;
 static uint32_t *found; /* by entry: functions that are there now */
 static bool *is_told;   /* by entry: what became of it, which is most often the same each time */
 
-/* Room
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* Room ------------------------------------------------------------------------------------------------------------- */
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -103,9 +101,7 @@ int late_init(const struct late_config *given, const struct resolution *resoluti
     return late_rows_init(&config);
 }
 
-/* Visits
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* Visits ----------------------------------------------------------------------------------------------------------- */
 
 static struct late_visit *visit_add(size_t row_capacity)
 {
@@ -231,9 +227,7 @@ static void unlock_tables(void)
     config.shim->lanes->lock_leave(&config.segment->tables_lock);
 }
 
-/* Arrivals
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* Arrivals --------------------------------------------------------------------------------------------------------- */
 
 /* IFUNCs cannot be asked before the library is relocated: what they pick depends on variables of its own. */
 static uint64_t ask_ifunc(const struct object *object, const struct symbol *symbol, void *context)

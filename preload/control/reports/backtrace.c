@@ -58,9 +58,7 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* Accessors
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* Accessors -------------------------------------------------------------------------------------------------------- */
 
 static int find_proc_info(unw_addr_space_t as, unw_word_t ip, unw_proc_info_t *info, int need_unwind_info, void *arg)
 {
@@ -153,9 +151,7 @@ static int no_name(unw_addr_space_t as, unw_word_t address, char *name, size_t b
     return -UNW_ENOINFO;
 }
 
-/* Walking
- * -----------------------------------------------------------------------------------------------------------------------
- */
+/* Walking ---------------------------------------------------------------------------------------------------------- */
 
 static void registers_of(const ucontext_t *context, uint64_t registers[REGISTERS])
 {
@@ -267,9 +263,7 @@ static bool walk_step(struct walk *given, bool is_innermost)
     return walk_pc(given) != 0 && walk_unpatch(given);
 }
 
-/* Interface
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* Interface -------------------------------------------------------------------------------------------------------- */
 
 static void take(const ucontext_t *context, size_t depth, uint64_t limit_ns, struct backtrace *backtrace)
 {

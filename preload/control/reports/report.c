@@ -68,9 +68,7 @@ static const char *base_name(const char *whole)
     return slash ? slash + 1 : whole;
 }
 
-/* Names
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* Names ------------------------------------------------------------------------------------------------------------ */
 
 /* A text of the segment, which lies in memory that a program may have written over. */
 static void segment_text(uint64_t offset, char *text, size_t text_bytes)
@@ -146,9 +144,7 @@ static void place_frames(void)
             look_up_object(i, deadline_ns);
 }
 
-/* JSON
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* JSON ------------------------------------------------------------------------------------------------------------- */
 
 static void put_key(struct report_text *text, const char *key)
 {
@@ -331,9 +327,7 @@ static void put_report(struct report_text *text, const struct panic_event *event
     report_text_put(text, "\n}\n");
 }
 
-/* File and line
- * -----------------------------------------------------------------------------------------------------------------------
- */
+/* File and line ---------------------------------------------------------------------------------------------------- */
 
 static void make_name(char name[REPORT_NAME_BYTES], const struct timespec *now)
 {

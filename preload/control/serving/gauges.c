@@ -40,9 +40,7 @@ static const struct shim *shim;
 static struct gauge *gauges; /* for ever */
 static size_t gauge_count;
 
-/* Startup
- * -----------------------------------------------------------------------------------------------------------------------------
- */
+/* Startup ---------------------------------------------------------------------------------------------------------- */
 
 static void store(struct segment_gauge *shown, uint64_t value)
 {
@@ -123,9 +121,7 @@ void gauges_prepare(const struct shim *given, const struct manifest *manifest, s
     variable_search_destroy(search);
 }
 
-/* Server thread
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* Server thread ---------------------------------------------------------------------------------------------------- */
 
 /* Sets *ret_address to where it was read, or could not be. */
 static bool read_gauge(const struct gauge *gauge, uintptr_t *ret_address, uint64_t *ret_value)

@@ -26,9 +26,7 @@ static uint64_t (*live_now)(void);
 static const struct shim *live_shim;
 static bool is_repair_told;
 
-/* Name
- * -------------------------------------------------------------------------------------------------------------------------------
- */
+/* Name ------------------------------------------------------------------------------------------------------------- */
 
 static void hash_text(uint64_t *hash, const char *text, size_t length)
 {
@@ -79,9 +77,7 @@ static void make_stem(const char *manifests, char *stem)
     snprintf(stem, STATEFILE_STEM_BYTES, "%s-%016llx", name, (unsigned long long)hash);
 }
 
-/* Interface
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* Interface -------------------------------------------------------------------------------------------------------- */
 
 static void tell(void *context, enum segment_state_error error, const char *text)
 {

@@ -53,9 +53,7 @@ static void shut(int *fd)
     *fd = -1;
 }
 
-/* Directory and lock
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* Directory and lock ----------------------------------------------------------------------------------------------- */
 
 static int open_directory(struct statefile *file)
 {
@@ -115,9 +113,7 @@ static int take_lock(struct statefile *file, const char *stem)
     return 0;
 }
 
-/* Is it in use?
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* Is it in use? ---------------------------------------------------------------------------------------------------- */
 
 /* A lease is refused while anybody has the file open for writing, and a mapping keeps it open, whichever descriptors
  * the program has closed since (fcntl(2), "Leases"). Who opens it meanwhile makes the kernel send us a signal: one that
@@ -203,9 +199,7 @@ static bool is_in_use(struct statefile *file, const char *name, ino_t inode)
     return is_open || user;
 }
 
-/* Setting aside
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* Setting aside ---------------------------------------------------------------------------------------------------- */
 
 static int compare_names(const void *a, const void *b)
 {
@@ -263,9 +257,7 @@ static int set_aside(struct statefile *file, const char *name)
     return 0;
 }
 
-/* Which file
- * -------------------------------------------------------------------------------------------------------------------------
- */
+/* Which file ------------------------------------------------------------------------------------------------------- */
 
 static int refuse(struct statefile *file, const char *name, enum segment_state_error error, const char *why)
 {
@@ -360,9 +352,7 @@ static int make_fresh(struct statefile *file)
     return -error;
 }
 
-/* Interface
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* Interface -------------------------------------------------------------------------------------------------------- */
 
 int statefile_open(struct statefile *file, const char *path, const char *stem, statefile_tell given_tell, void *context)
 {

@@ -29,9 +29,7 @@ void track_refuse(struct resolve_target *target, const char *reason)
     snprintf(target->reason, sizeof(target->reason), "%.*s", (int)sizeof(target->reason) - 1, reason);
 }
 
-/* Checks
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* Checks ----------------------------------------------------------------------------------------------------------- */
 
 static void check_memory(struct resolve_target *target)
 {
@@ -110,9 +108,7 @@ static void count_failures(struct track *track)
     }
 }
 
-/* Stubs
- * -------------------------------------------------------------------------------------------------------------------------
- */
+/* Stubs ------------------------------------------------------------------------------------------------------------ */
 
 static void assign_layout(const struct track *track, const struct resolve_target *target, struct layout *layout)
 {
@@ -359,9 +355,7 @@ void track_build_stubs(struct track *track)
         check_alias(track, &resolution->targets[i]);
 }
 
-/* Patches
- * -----------------------------------------------------------------------------------------------------------------------
- */
+/* Patches ---------------------------------------------------------------------------------------------------------- */
 
 bool track_has_threads(void)
 {
@@ -387,9 +381,7 @@ void track_build_patch(struct track *track, bool is_live)
         check_alias(track, &resolution->targets[i]);
 }
 
-/* Interface
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* Interface -------------------------------------------------------------------------------------------------------- */
 
 int track_prepare(struct track *track, struct diag *diag)
 {
