@@ -14,6 +14,24 @@ struct tuples {
     uint32_t capacity;
 };
 
+/* The table at an offset of the segment; 0: none. Context: startup. */
+static inline struct tuples tuples_of(struct segment_header *segment, uint64_t offset)
+{
+    char *start = (char *)segment;
+    struct segment_values *values = (struct segment_values *)(start + offset);
+
+    if (offset == 0)
+        return (struct tuples){0};
+    return (struct tuples){
+        .values = values,
+        .slots = (_Atomic uint32_t *)(start + values->slots),
+        .keys = (uint64_t *)(start + values->keys),
+        .slot_mask = values->slot_mask,
+        .key_words = values->key_bytes / 8,
+        .capacity = values->capacity,
+    };
+}
+
 /* Looked for in one pass of loads that depend on each other as little as can be: rdtsc waits for them. */
 static inline uint64_t tuples_hash(const uint64_t *key, uint32_t words)
 {

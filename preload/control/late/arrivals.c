@@ -267,8 +267,7 @@ static void look(bool is_ours)
  * one is, and may be waiting for the loader, whose lock this one may hold. */
 static bool work_begin(void)
 {
-    uint64_t self =
-        (uint64_t)cpu_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0) << 32 | (uint32_t)cpu_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+    uint64_t self = cpu_own_id();
     uint64_t other = 0;
 
     while (!atomic_compare_exchange_strong(&worker, &other, self)) {

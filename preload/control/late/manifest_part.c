@@ -21,7 +21,7 @@ static bool is_link(const char *path)
     return lstat(path, &status) == 0 && S_ISLNK(status.st_mode);
 }
 
-/* By the names that resolve.h holds `object` against. The third is asked for once, if anybody wants to know. */
+/* By the names that the resolver holds `object` against. The third is asked for once, if anybody wants to know. */
 struct names {
     const struct late_object *object;
     char *real_path;

@@ -3,30 +3,23 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define FNV_BASIS UINT64_C(0xCBF29CE484222325)
-#define FNV_PRIME UINT64_C(0x100000001B3)
+#include "preload/control/state/fnv.h"
 
 static const void *at(const struct segment_header *segment, uint64_t offset)
 {
     return (const char *)segment + offset;
 }
 
-static void hash_bytes(uint64_t *hash, const void *bytes, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        *hash = (*hash ^ ((const unsigned char *)bytes)[i]) * FNV_PRIME;
-}
-
 static void hash_number(uint64_t *hash, uint64_t number)
 {
-    hash_bytes(hash, &number, sizeof(number));
+    fnv_add(hash, &number, sizeof(number));
 }
 
 static void hash_text(uint64_t *hash, const struct segment_header *segment, uint64_t offset)
 {
     const char *text = at(segment, offset);
 
-    hash_bytes(hash, text, strlen(text) + 1);
+    fnv_add(hash, text, strlen(text) + 1);
 }
 
 /* Pairs of texts that an empty one ends, or texts with replacements, of which the first may be empty. */
@@ -38,7 +31,7 @@ static void hash_pairs(uint64_t *hash, const struct segment_header *segment, uin
         for (int i = 0; i < 2; i++) {
             size_t bytes = strlen(text) + 1;
 
-            hash_bytes(hash, text, bytes);
+            fnv_add(hash, text, bytes);
             text += bytes;
         }
     hash_number(hash, 0);
@@ -76,10 +69,10 @@ static void hash_series(uint64_t *hash, const struct segment_header *segment, co
         series->is_health_check,
     };
 
-    hash_bytes(hash, numbers, sizeof(numbers));
+    fnv_add(hash, numbers, sizeof(numbers));
     hash_text(hash, segment, series->kind);
     hash_pairs(hash, segment, series->labels, false);
-    hash_bytes(hash, at(segment, series->bounds), series->bucket_count * sizeof(double));
+    fnv_add(hash, at(segment, series->bounds), series->bucket_count * sizeof(double));
     hash_values(hash, segment, series->values);
     hash_values(hash, segment, series->error_values);
     hash_values(hash, segment, series->entry_values);

@@ -113,23 +113,9 @@ static void apply_cell(const struct restore *restore, const struct old_cell *cel
     apply_moments(&restore->clock, cell, to);
 }
 
-static struct tuples tuples_at(const struct segment_header *segment, uint64_t offset)
+static void place_keys(struct segment_header *segment, restore_add add_key, const struct old_values *values)
 {
-    struct segment_values *values = at(segment, offset);
-
-    return (struct tuples){
-        .values = values,
-        .slots = at(segment, values->slots),
-        .keys = at(segment, values->keys),
-        .slot_mask = values->slot_mask,
-        .key_words = values->key_bytes / 8,
-        .capacity = values->capacity,
-    };
-}
-
-static void place_keys(const struct segment_header *segment, restore_add add_key, const struct old_values *values)
-{
-    struct tuples tuples = tuples_at(segment, values->offset);
+    struct tuples tuples = tuples_of(segment, values->offset);
 
     for (uint32_t i = 0; i <= tuples.capacity; i++)
         values->places[i] = tuples.capacity;

@@ -8,13 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "preload/control/state/fnv.h"
 #include "preload/control/state/layout_hash.h"
 #include "preload/control/state/restore.h"
 #include "preload/shim.h"
 #include "symbols/common/diag.h"
-
-#define FNV_BASIS UINT64_C(0xCBF29CE484222325)
-#define FNV_PRIME UINT64_C(0x100000001B3)
 
 enum {
     NAME_SHOWN_MAX = 100, /* of the executable's name */
@@ -30,8 +28,8 @@ static bool is_repair_told;
 
 static void hash_text(uint64_t *hash, const char *text, size_t length)
 {
-    for (size_t i = 0; i <= length; i++)
-        *hash = (*hash ^ (i < length ? (unsigned char)text[i] : 0)) * FNV_PRIME;
+    fnv_add(hash, text, length);
+    fnv_add(hash, "", 1);
 }
 
 /* By real paths, so that it does not matter from where the program is started. */

@@ -177,22 +177,6 @@ static void *table_at(struct segment_header *segment, uint64_t offset)
     return offset ? (char *)segment + offset : NULL;
 }
 
-static struct tuples tuples_at(struct segment_header *segment, uint64_t offset)
-{
-    struct segment_values *values = table_at(segment, offset);
-
-    if (!values)
-        return (struct tuples){0};
-    return (struct tuples){
-        .values = values,
-        .slots = table_at(segment, values->slots),
-        .keys = table_at(segment, values->keys),
-        .slot_mask = values->slot_mask,
-        .key_words = values->key_bytes / 8,
-        .capacity = values->capacity,
-    };
-}
-
 static void set_labels(struct extra *extra, const struct manifest_function *function,
                        const struct value_location *locations)
 {
@@ -285,11 +269,11 @@ struct extra *extras_create(struct hook_arena *arena, struct segment_header *seg
     extra->has_end_labels = layout->end_labels > 0;
     set_labels(extra, function, target->values);
     if (layout->end_labels) {
-        extra->at_end = (struct extra_table){tuples_at(segment, tables->values), cell};
+        extra->at_end = (struct extra_table){tuples_of(segment, tables->values), cell};
         extra->at_entry =
-            (struct extra_table){tuples_at(segment, tables->entry_values), cell + layout->cell_count * layout->stride};
+            (struct extra_table){tuples_of(segment, tables->entry_values), cell + layout->cell_count * layout->stride};
     } else {
-        extra->at_entry = (struct extra_table){tuples_at(segment, tables->values), cell};
+        extra->at_entry = (struct extra_table){tuples_of(segment, tables->values), cell};
     }
     if (layout->items && next < target->value_count) {
         extra->has_items = true;
@@ -299,7 +283,7 @@ struct extra *extras_create(struct hook_arena *arena, struct segment_header *seg
     set_words(extra, layout);
     set_gauges(extra, segment, manifest, target, next);
     if (tables->error_values) {
-        extra->error_values = tuples_at(segment, tables->error_values);
+        extra->error_values = tuples_of(segment, tables->error_values);
         extra->error_location = result_location(function->returns);
     }
     if (layout->is_sampled) {
