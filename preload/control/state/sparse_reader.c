@@ -1,5 +1,6 @@
 #include "preload/control/state/sparse_reader.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -69,6 +70,7 @@ int sparse_reader_words(struct sparse_reader *reader, uint64_t offset, uint64_t 
     uint64_t end = offset + count * 8;
     int result = 0;
 
+    assert(count * 8 <= reader->room);
     if (!is_in_window(reader, offset, end) && !is_in_hole(reader, offset, end))
         result = move_window(reader, offset, end);
     if (result != 0)

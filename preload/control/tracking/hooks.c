@@ -1,5 +1,6 @@
 #include "preload/control/tracking/hooks.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -45,6 +46,7 @@ void *hook_arena_take(struct hook_arena *arena, size_t bytes)
     void *memory = arena->memory + arena->used;
 
     arena->used += align(bytes);
+    assert(arena->used <= arena->bytes);
     return memory;
 }
 

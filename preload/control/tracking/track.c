@@ -1,5 +1,6 @@
 #include "preload/control/tracking/track.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -219,6 +220,7 @@ static void build_stub(struct track *track, size_t index, uint8_t **stubs)
         track_refuse(target, diag.text);
         return;
     }
+    assert(stub.bytes <= STUB_BYTES_MAX);
     track_hooks_place(track, &hooks, &stub);
     stub_map_add(build->places, &target->plan, *stubs, &stub);
     build->is_built[index] = true;
@@ -414,7 +416,6 @@ void track_apply(struct track *track)
 {
     track_build_patch(track, track_has_threads());
     count_failures(track);
-    /* Each target's row in functions[] is its place here, which its hook knows: panics are counted by it. */
     track_segment_fill(track);
 }
 

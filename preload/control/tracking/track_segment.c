@@ -1,6 +1,7 @@
 /* The tracked functions' entries in the segment. */
 #include "preload/control/tracking/track_build.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -255,6 +256,7 @@ void track_segment_fill(struct track *track)
         struct segment_series series;
         uint32_t row = writer_add_function(track->segment, &function);
 
+        assert(row == track->build->rows[i]); /* which its hook knows: panics are counted by it */
         if (is_foreseen)
             foresee_tables(track, i);
         if (!is_foreseen && !track_is_tracked(target))
