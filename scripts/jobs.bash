@@ -36,8 +36,14 @@ job_start() {
 
 # job_wait REPORT: waits for one of the jobs, and calls REPORT NAME STATUS SECONDS.
 job_wait() {
-  local group status=0 name seconds
-  wait -n -p group "${!job_names[@]}" || status=$?
+  local group='' status=0 name seconds
+  wait -n -p group "${!job_names[@]}" 2>/dev/null || status=$?
+  if [[ -z ${group:-} ]]; then
+    # `wait -n` knows nothing of jobs that a signal has ended.
+    for group in "${!job_names[@]}"; do break; done
+    status=0
+    wait "$group" || status=$?
+  fi
   # A process that the job left behind is nobody's any more.
   kill -KILL -- "-$group" 2>/dev/null
   name=${job_names[$group]}
