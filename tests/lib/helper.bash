@@ -18,6 +18,11 @@ fi
 ulimit -S -c 0
 unset "${!CALLMETER_@}" LD_PRELOAD
 
+# Debian's, whose modules scripts/packages installs. What a version manager puts in front of it costs more than the script.
+if [[ -x /usr/bin/python3 ]]; then
+  python3() { /usr/bin/python3 "$@"; }
+fi
+
 fail() {
   printf '%s\n' "$@" >&2
   return 1
