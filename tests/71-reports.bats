@@ -34,7 +34,8 @@ all_functions=('inner_*' outer helper first_load pushes calls_first library_call
 
 # gdb_frames VICTIM MODE: module and offset of each frame up to main, of the bare program.
 gdb_frames() {
-  gdb -q -nx -batch -x "$BATS_TEST_DIRNAME/lib/frames.py" --args "$(target "$1")" "$2" </dev/null 2>&1 |
+  gdb -q -nx -batch -iex "set index-cache directory $BATS_FILE_TMPDIR/index" -iex 'set index-cache enabled on' \
+    -x "$BATS_TEST_DIRNAME/lib/frames.py" --args "$(target "$1")" "$2" </dev/null 2>&1 |
     sed -n 's/^frame //p'
 }
 
