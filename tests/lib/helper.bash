@@ -8,7 +8,7 @@ targets=$build/tests/targets
 # shellcheck disable=SC2034 # used by the tests
 callmeter=$build/callmeter
 shim=$(find "$build" -name libcallmeter.so -not -type d -print -quit 2>/dev/null)
-deadline_seconds=20
+deadline_seconds=60
 
 if [[ -z $shim ]]; then
   printf 'no libcallmeter.so in %s: compile first, or name the build folder in BUILD\n' "$build" >&2

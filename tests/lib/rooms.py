@@ -84,32 +84,33 @@ class Rules:
 
 
 def objects_of(build):
-    """Object file by source file, as paths from the project's root; of the parts that are shipped."""
+    """[(source, object file)] of the parts that are shipped, sources as paths from the project's root."""
     with open(os.path.join(build, 'compile_commands.json'), encoding='utf-8') as file:
         commands = json.load(file)
     pairs = []
     for command in commands:
-        source = os.path.relpath(os.path.join(command['directory'], command['file']), root_folder)
+        source = re.search(r'(?:^|/)((?:preload|symbols|server)/.*)$', command['file'])
         output = os.path.join(command['directory'], command['output'])
-        if source.split('/')[0] in PARTS and not command['output'].startswith('tests/') and os.path.exists(output):
-            pairs.append((source, output))
+        if source and not command['output'].startswith('tests/') and os.path.exists(output):
+            pairs.append((source.group(1), output))
+    if not pairs:
+        sys.exit(f'no object files in {build}')
     return pairs
 
 
 def symbols_of(objects):
     """[(source, defined names, undefined names)]"""
-    found = []
-    for source, path in objects:
-        lines = subprocess.run(['nm', '--format=posix', path], capture_output=True, text=True, check=True).stdout.splitlines()
-        defined, undefined = set(), set()
-        for line in lines:
-            name, kind = line.split()[:2]
-            if kind in 'UvwV' and kind != 'V':
-                undefined.add(name)
-            elif kind.isupper():
-                defined.add(name)
-        found.append((source, defined, undefined))
-    return found
+    sources = {path: source for source, path in objects}
+    defined, undefined = defaultdict(set), defaultdict(set)
+    lines = subprocess.run(['nm', '-A', '--format=posix', *sources], capture_output=True, text=True, check=True).stdout
+    for line in lines.splitlines():
+        path, rest = line.split(': ', 1)
+        name, kind = rest.split()[:2]
+        if kind in 'Uvw':
+            undefined[path].add(name)
+        elif kind.isupper():
+            defined[path].add(name)
+    return [(source, defined[path], undefined[path]) for path, source in sources.items()]
 
 
 def exported_by_shim(build):
