@@ -15,7 +15,6 @@
 #include "preload/control/segment/sample_interval.h"
 #include "preload/control/serving/cpu_time.h"
 #include "preload/control/serving/intervals.h"
-#include "preload/control/tracking/extras.h"
 #include "server/common/buffer.h"
 #include "server/common/pages.h"
 #include "server/segment/cells.h"
