@@ -46,6 +46,14 @@ needed() {
   done
 }
 
+@test "nothing that is loaded into a program can end it by an assertion" {
+  local object
+  for object in "$shim" $(modules); do
+    assert_equal '' "$(nm -D "$object" | grep __assert)" "names that $object needs"
+  done
+  nm -D "$callmeter" | grep -q __assert_fail || fail 'the command has no assertions'
+}
+
 @test "text is never writable, and no object asks for an executable stack" {
   local object
   for object in "$shim" $(modules); do
