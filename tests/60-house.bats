@@ -72,6 +72,15 @@ needed() {
     'instructions that change vector or x87 state'
 }
 
+@test "what patches running code calls nothing outside of itself" {
+  local archive
+  archive=$(find "$build" -name liblive.a -print -quit)
+  [[ -n $archive ]] || skip 'it has no archive of its own in this build'
+  # A function of libc may be the one that is being written.
+  assert_equal '' "$(nm -A "$archive" | awk '$(NF - 1) == "U" { needed[$NF] } $(NF - 1) ~ /^[A-TV-Z]$/ { defined[$NF] }
+    END { for (name in needed) if (!(name in defined)) print name }')" 'symbols that are not its own'
+}
+
 @test "the preload object has little static TLS" {
   local bytes
   bytes=$(readelf -lW "$shim" | awk '$1 == "TLS" { print $6 }')
