@@ -1,4 +1,4 @@
-/* The data plane: what a tracked call runs through. Layouts shared by C and assembly, and the slow paths' interface.
+/* The data plane: what a tracked call runs through. Layouts shared by C and assembly.
  *
  *   hook      one tracked function: where its original code went, which cell counts it, how its result is judged.
  *             Read-only.
