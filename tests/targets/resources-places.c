@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum {
     PAGE = 4096
@@ -50,19 +51,36 @@ static void *map(size_t bytes)
     return memory;
 }
 
-/* Shows one page after the other, each for a moment: what a reader finds there is 77, or nothing. */
+/* A file of one page that is full of 77. */
+static int make_page(void)
+{
+    int64_t numbers[PAGE / sizeof(int64_t)];
+    int file = memfd_create("moving", MFD_CLOEXEC);
+
+    for (size_t i = 0; i < PAGE / sizeof(*numbers); i++)
+        numbers[i] = 77;
+    if (file < 0 || write(file, numbers, PAGE) != PAGE)
+        abort();
+    return file;
+}
+
+/* Shows one page after the other, each for a moment: what a reader finds there is 77, or nothing. Mapped from a file,
+ * for a page comes to where another one was that a reader may still look at: it must not be filled there. */
 static void *move(void *unused)
 {
+    int file = make_page();
+
     while (atomic_load(&is_moving)) {
-        int64_t *page = map(PAGE);
+        int64_t *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
         int64_t *before;
 
-        for (size_t i = 0; i < PAGE / sizeof(*page); i++)
-            page[i] = 77;
+        if (page == MAP_FAILED)
+            abort();
         before = atomic_exchange(&place_moving, page);
         if (before)
             munmap(before, PAGE);
     }
+    close(file);
     return unused;
 }
 
