@@ -40,9 +40,7 @@ static const char *name_of_function(const struct manifest *manifest, const struc
     return function->name ? function->name : function->symbol;
 }
 
-/* Text
- * --------------------------------------------------------------------------------------------------------------------------------
- */
+/* Text ------------------------------------------------------------------------------------------------------------ */
 
 /* Without what a terminal might obey. */
 static void print_name(const char *name)
@@ -106,9 +104,7 @@ void resources_print(const struct manifest *manifest, struct object *const *obje
     variable_search_destroy(search);
 }
 
-/* JSON
- * --------------------------------------------------------------------------------------------------------------------------------
- */
+/* JSON ------------------------------------------------------------------------------------------------------------ */
 
 static json_t *place_to_json(const struct manifest_gauge *gauge, const struct place *place)
 {

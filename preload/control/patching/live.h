@@ -10,14 +10,14 @@
  *    3 arm               Some windows are closed with int3, which needs a handler of SIGTRAP before the first one is
  *                        written. It would kill a thread that blocks SIGTRAP, as many do that leave signals to others:
  *                        while there is one, these windows are turned down.
- *    4 close             The first bytes, in one store, keep out who comes:
+ *    4 close             The first bytes, in one store, keep other threads out:
  *
  *      one instruction, in one aligned 8-byte word   the whole jump: nobody has to wait. (AMD64 Architecture
  *                                                    Programmer's Manual, volume 2, 7.6.1: seen whole or not at all.)
- *      no instruction begins at its second byte,     a jump to itself, two bytes: who comes spins (HotSpot patches
- *      which is in the same word                     calls in both of these ways)
- *      one does, as behind `push %rbp`               int3, one byte, since a thread may stand at the next: who comes
- *                                                    waits in the handler
+ *      no instruction begins at its second byte,     a jump to itself, two bytes: a thread that enters spins there
+ *      which is in the same word                     (HotSpot patches calls in both of these ways)
+ *      one does, as behind `push %rbp`               int3, one byte, since a thread may stand at the next: a thread
+ *                                                    that enters waits in the handler
  *
  *    5 sync              All processors that run a thread of this process serialize (membarrier(2), SYNC_CORE):
  *                        afterwards nobody gets in by old bytes.
@@ -29,8 +29,8 @@
  *    9 admit             The jump's first bytes, in one store; or the original ones, of a window that was closed and
  *                        then turned down.
  *   10 sync              No processor runs what closed a window any more: a thread that traps has done so before.
- *   11 disarm            Who waits goes on. The handler goes once no thread has a trap on its way to it; until then it
- *                        stays, over several rounds if need be, and passes on what is not its own.
+ *   11 disarm            The threads that wait go on. The handler goes once no thread has a trap on its way to it;
+ *                        until then it stays, over several rounds if need be, and passes on what is not its own.
  *   12 close the pages   They are as they were.
  *
  * No thread is stopped by a signal of ours: that makes system calls return EINTR. Other threads may hold any lock while
