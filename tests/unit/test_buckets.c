@@ -7,22 +7,13 @@
 
 #include <cmocka.h>
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 
-#include "preload/calls/ticks.h"
-#include "preload/control/tracking/hooks.h"
-#include "preload/machine/x86_64/cpu.h"
+#include "planted.h"
 #include "preload/records/counters.h"
-#include "preload/records/lane.h"
-#include "preload/records/trampolines.h"
 
 enum {
-    CELL_OFFSET = SEGMENT_BLOCK_HEADER_BYTES,
     BOUNDS_MAX = 64,
-    BLOCK_BYTES = 4096,
 };
 
 struct bounds {
@@ -56,42 +47,6 @@ static const struct bounds tables[] = {
     {"of several in the same tick", 4, {1e-09, 1.2e-09, 1.4e-09, 2e-09}},
 };
 
-static uint64_t script[2]; /* what the clock says, in turn */
-static unsigned readings;
-
-static struct lane lane;
-static uint8_t *block;
-static struct hook_arena arena;
-
-const struct hook *planted_hook; /* for the stub */
-
-static uint64_t scripted_now(void)
-{
-    return script[readings++ & 1];
-}
-
-void planted_stub(void);
-
-/* As a stub that the patcher writes (control/patching/x86_64/stub.c), with an original that returns at once. */
-__asm__(".text\n"
-        ".type planted_stub, @function\n"
-        "planted_stub:\n"
-        "push %rbx\n"
-        "mov planted_hook(%rip), %rbx\n"
-        "jmp hot_entry_clock\n"
-        ".size planted_stub, . - planted_stub\n"
-        ".type planted_original, @function\n"
-        "planted_original:\n"
-        "ret\n"
-        ".size planted_original, . - planted_original\n");
-
-void planted_original(void);
-
-static uint64_t *cell_word(unsigned word)
-{
-    return (uint64_t *)(block + CELL_OFFSET) + word;
-}
-
 /* The first bound that is not below the duration, as Prometheus has it: `le`. */
 static size_t expected_bucket(const struct bounds *bounds, uint64_t ticks, double seconds_per_tick)
 {
@@ -109,25 +64,19 @@ static size_t expected_bucket(const struct bounds *bounds, uint64_t ticks, doubl
 static struct hook *make_hook(const struct bounds *bounds, const struct clock *clock)
 {
     struct manifest_function function = {.buckets = (double *)bounds->seconds, .bucket_count = bounds->count};
-    struct hook_config config = {.function = &function, .clock = clock, .cell = CELL_OFFSET, .home = CELL_OFFSET};
-    struct hook *hook;
 
-    arena.used = 0;
-    memset(arena.memory, 0, arena.bytes);
-    hook = hook_create(&arena, &config);
-    hook->original = (void *)planted_original;
-    return hook;
+    return planted_hook_make(&function, clock, 0);
 }
 
 /* One call or one addition of that length: it has to be in the one bucket, and in the sum. */
 static void check_counted(const struct bounds *bounds, const char *way, uint64_t ticks, size_t expected)
 {
     for (size_t i = 0; i <= bounds->count; i++)
-        if (*cell_word(CELL_BUCKETS + (unsigned)i) != (i == expected))
+        if (planted_word(CELL_BUCKETS + (unsigned)i) != (i == expected))
             fail_msg("bounds %s, %s: %lu ticks: bucket %zu has %lu; expected: bucket %zu", bounds->name, way, ticks, i,
-                     *cell_word(CELL_BUCKETS + (unsigned)i), expected);
-    assert_int_equal(*cell_word(CELL_SUM_TICKS), ticks);
-    memset(block, 0, BLOCK_BYTES);
+                     planted_word(CELL_BUCKETS + (unsigned)i), expected);
+    assert_int_equal(planted_word(CELL_SUM_TICKS), ticks);
+    planted_clear();
 }
 
 static void check_duration(const struct bounds *bounds, const struct hook *hook, uint64_t ticks,
@@ -135,16 +84,11 @@ static void check_duration(const struct bounds *bounds, const struct hook *hook,
 {
     size_t expected = expected_bucket(bounds, ticks, seconds_per_tick);
 
-    script[0] = 1000;
-    script[1] = 1000 + ticks;
-    readings = 0;
-    planted_hook = hook;
-    planted_stub();
-    assert_int_equal(readings, 2);
-    assert_int_equal(*cell_word(CELL_STARTED), 1);
-    assert_int_equal(*cell_word(CELL_SUCCESS), 1);
+    planted_call(hook, 1000, 1000 + ticks, 0);
+    assert_int_equal(planted_word(CELL_STARTED), 1);
+    assert_int_equal(planted_word(CELL_SUCCESS), 1);
     check_counted(bounds, "by the trampoline", ticks, expected);
-    counters_add_duration_at(&lane, hook, CELL_OFFSET, ticks, 1);
+    counters_add_duration_at(&planted_lane, hook, PLANTED_CELL, ticks, 1);
     check_counted(bounds, "by counters.c", ticks, expected);
 }
 
@@ -202,34 +146,10 @@ static void a_clock_that_goes_backwards_is_no_time(void **state)
     const struct hook *hook = make_hook(&tables[0], &clock);
 
     (void)state;
-    script[0] = 1000;
-    script[1] = 999;
-    readings = 0;
-    planted_hook = hook;
-    planted_stub();
+    planted_call(hook, 1000, 999, 0);
     check_counted(&tables[0], "by the trampoline", 0, 0);
-    counters_add_duration_at(&lane, hook, CELL_OFFSET, UINT64_MAX, 1);
+    counters_add_duration_at(&planted_lane, hook, PLANTED_CELL, UINT64_MAX, 1);
     check_counted(&tables[0], "by counters.c", 0, 0);
-}
-
-static int setup(void **state)
-{
-    struct chunk *seats = aligned_alloc(CHUNK_BYTES, CHUNK_BYTES);
-
-    (void)state;
-    block = aligned_alloc(64, BLOCK_BYTES);
-    assert_non_null(seats);
-    assert_non_null(block);
-    memset(block, 0, BLOCK_BYTES);
-    memset(seats, 0, CHUNK_BYTES);
-    for (size_t i = 1; i <= CHUNK_RECORDS; i++)
-        ((struct record *)seats)[i].place = RECORD_PLACE_SEAT_FREE;
-    seats->lane = &lane;
-    lane = (struct lane){.current = &lane_bottom, .chunk = seats, .seats = seats, .block_ref = &block};
-    assert_int_equal(trampolines_bind((char *)&hot_thread - (char *)cpu_thread_pointer()), 0);
-    hot_thread = (struct hot_thread){&lane, &block, seats};
-    ticks_init(scripted_now);
-    return hook_arena_init(&arena, 65536);
 }
 
 int main(void)
@@ -240,5 +160,5 @@ int main(void)
         cmocka_unit_test(a_clock_that_goes_backwards_is_no_time),
     };
 
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return cmocka_run_group_tests(tests, planted_setup, NULL);
 }

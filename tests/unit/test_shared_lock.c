@@ -215,7 +215,7 @@ static void check_is_taken_over(bool is_elsewhere, void (*holding)(void))
     atomic_store(&shared->is_held, 0);
 }
 
-static void is_taken_over_from_the_dead(void **state)
+static void takes_the_lock_of_the_dead(void **state)
 {
     (void)state;
     check_is_taken_over(false, hold_and_die);
@@ -319,7 +319,7 @@ int main(void)
         cmocka_unit_test_setup(is_never_taken_from_a_living_holder, begin),
         cmocka_unit_test_setup(is_not_taken_out_of_another_namespace, begin),
         cmocka_unit_test_setup(is_not_taken_from_a_holder_in_another_namespace, begin),
-        cmocka_unit_test_setup(is_taken_over_from_the_dead, begin),
+        cmocka_unit_test_setup(takes_the_lock_of_the_dead, begin),
         cmocka_unit_test_setup(is_taken_over_from_the_dead_in_another_namespace, begin),
         cmocka_unit_test_setup(is_taken_over_from_who_executes_another_program, begin),
         cmocka_unit_test_setup(a_block_that_another_balances_is_left_to_it, begin),
