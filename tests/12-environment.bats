@@ -67,3 +67,10 @@ setup() {
   meter_victim processes spawn
   meter_victim processes vfork
 }
+
+@test "variables whose names only begin like ours stay" {
+  run_env LD_PRELOADED=kept CALLMETERS=kept sh -c 'exec env'
+  assert_match 'LD_PRELOADED=kept'$'\n' "$output"$'\n'
+  assert_match 'CALLMETERS=kept'$'\n' "$output"$'\n'
+  [[ $output != *CALLMETER_MANIFEST=* ]] || fail "$output"
+}

@@ -43,7 +43,8 @@ load lib/samples
   manifest_json '{"version": 1, "functions": [
     {"symbol": "drain", "kind": "worker", "labels": {"queue": {"arg": 2, "type": "cstring"}},
      "items": {"arg": 3, "type": "uint32"}, "returns": "int", "error_when": "ret < 0"},
-    {"symbol": "drain_rest", "kind": "worker", "items": {"arg": 3, "type": "uint32"}}]}'
+    {"symbol": "drain_rest", "kind": "worker", "items": {"arg": 3, "type": "uint32"}},
+    {"symbol": "take_in", "kind": "worker", "items": {"arg": 1, "type": "long"}}]}'
   meter_samples kind-worker
 }
 

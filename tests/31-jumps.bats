@@ -7,7 +7,13 @@ with_each_variant() {
   for variant in longjmp longjmp-O0 longjmp-fortified longjmp-clang; do
     [[ -x $targets/$variant ]] || continue
     meter_victim "$variant" "$1" || return 1
+    assert_reasons "$1 $variant" || return 1
   done
+}
+
+# All calls that are abandoned are so for a jump.
+assert_reasons() {
+  assert_equal "$(sum_of calls_total outcome=abandoned)" "$(sum_of calls_abandoned_total reason=longjmp)" "calls left by a jump in $1"
 }
 
 @test "longjmp over tracked frames" {

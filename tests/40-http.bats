@@ -176,3 +176,17 @@ free_port() {
   done
   assert_equal 2 "$(ls "/proc/$pid/task" | wc -l)" 'threads'
 }
+
+@test "an address that others can reach is warned of, a loopback one is not" {
+  local each
+  manifest_of greet
+  for each in 127.0.0.1:0 127.9.9.9:0 localhost:0; do
+    start_metered CALLMETER_LISTEN="$each" "$(target greeter)" greet 1
+    wait_done
+    assert_equal '' "$(<"$run_dir/err")" "what is said of $each"
+    release
+  done
+  start_metered CALLMETER_LISTEN=0.0.0.0:0 "$(target greeter)" greet 1
+  wait_done
+  assert_lines 1 "$run_dir/err" '^callmeter\[[0-9]+\]: warn: .*0\.0\.0\.0'
+}

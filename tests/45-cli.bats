@@ -164,3 +164,12 @@ unsigned la_version(unsigned version) { write(2, "the module runs\n", 16); retur
   assert_match "$moved" "$(grep callmeter "/proc/$pid/maps")"
   assert_lines 0 "/proc/$pid/maps" "$build/(preload|callmeter)"
 }
+
+@test "check calls what is refused so, with the reason, and what is only counted" {
+  manifest_json '{"version": 1, "functions": [{"symbol": "__tls_get_addr", "object": "ld-linux*"}, {"symbol": "setjmp", "object": "libc.so.6"}]}'
+  run -1 --separate-stderr "$callmeter" check -m "$manifest" "$(target greeter)"
+  assert_match '__tls_get_addr .* refused +[a-z]' "$output"
+  assert_match '(^|'$'\n'')_?setjmp .* count +[a-z]' "$output"
+  run -1 --separate-stderr "$callmeter" check --json -m "$manifest" "$(target greeter)"
+  assert_equal 'refused count' "$(jq -r '[.functions[].mode] | join(" ")' <<<"$output")" 'modes'
+}

@@ -28,6 +28,23 @@ TRACKED int drain_rest(const int *queue, const char *name, uint32_t count)
     return (int)count;
 }
 
+/* A worker that says by a number below zero that there was nothing. */
+TRACKED long take_in(long count)
+{
+    TOUCH();
+    CHECK(count < 1000);
+    return count;
+}
+
+static void take_some(void)
+{
+    static const long numbers[] = {5, -1, 0, -2000000000, 7, -1};
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+        CHECK(take_in(numbers[i]) == numbers[i]);
+    say_sample("items_total", "function=\"take_in\"", 12);
+}
+
 static void *work(void *queue)
 {
     /* The ABI leaves the upper half of a 32-bit argument's register open. */
@@ -64,6 +81,7 @@ int main(int argc, char **argv)
     say_sample("items_total", labels, items);
     say_moment("last_success_timestamp_seconds", labels, before, unix_seconds());
     say_sample("items_total", "function=\"drain_rest\"", 0);
+    take_some();
     say_sample("last_success_timestamp_seconds", "function=\"drain_rest\"", 0);
     return victim_finish();
 }

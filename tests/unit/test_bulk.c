@@ -131,6 +131,32 @@ static void the_heaps_thresholds_stay_as_they_were(void **state)
     free(block);
 }
 
+/* What was copied first may not be written over by what comes next, wherever a chunk ends. */
+static void strings_lie_beside_each_other(void **state)
+{
+    enum {
+        STRINGS = 3000,
+        LENGTH_MAX = 90,
+    };
+    static char *copies[STRINGS];
+    struct bulk_text text = {0};
+    char string[LENGTH_MAX + 1];
+
+    (void)state;
+    for (int i = 0; i < STRINGS; i++) {
+        size_t length = (size_t)(i * 7) % LENGTH_MAX;
+
+        memset(string, 'a' + i % 26, length);
+        string[length] = '\0';
+        copies[i] = bulk_text_copy(&text, string);
+        assert_non_null(copies[i]);
+        memset(copies[i], 'A' + i % 26, length + 1); /* all of it is the caller's */
+    }
+    for (int i = 0; i < STRINGS; i++)
+        assert_filled((uint8_t *)copies[i], (size_t)(i * 7) % LENGTH_MAX + 1, (uint8_t)('A' + i % 26));
+    bulk_text_finish(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +166,7 @@ int main(void)
         cmocka_unit_test(sizes_that_do_not_exist_are_refused),
         cmocka_unit_test(strings_stay_until_all_end),
         cmocka_unit_test(the_heaps_thresholds_stay_as_they_were),
+        cmocka_unit_test(strings_lie_beside_each_other),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
