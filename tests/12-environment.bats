@@ -68,9 +68,11 @@ setup() {
   meter_victim processes vfork
 }
 
-@test "variables whose names only begin like ours stay" {
-  run_env LD_PRELOADED=kept CALLMETERS=kept sh -c 'exec env'
+@test "variables whose names begin like ours, or as ours begin, stay" {
+  run_env LD_PRELOADED=kept CALLMETERS=kept LD_PRE=kept CALLMETER=kept sh -c 'exec env'
   assert_match 'LD_PRELOADED=kept'$'\n' "$output"$'\n'
   assert_match 'CALLMETERS=kept'$'\n' "$output"$'\n'
+  assert_match 'LD_PRE=kept'$'\n' "$output"$'\n'
+  assert_match 'CALLMETER=kept'$'\n' "$output"$'\n'
   [[ $output != *CALLMETER_MANIFEST=* ]] || fail "$output"
 }
