@@ -25,3 +25,19 @@ load lib/helper
 @test "forks while other threads are in sigaction, into namespaces where the child has its parent's process id" {
   meter_victim lock-heirs fork
 }
+
+@test "forks while other threads are in dlopen, into namespaces where the child has its parent's process id" {
+  meter_victim lock-heirs loader
+}
+
+@test "forks while another thread is in a panic, or lingers in it" {
+  manifest_json '{"version": 1, "panics": {"linger_seconds": 1, "max_reports": 1000},
+    "functions": [{"symbol": "fault_here", "name": "fault_here", "mode": "full"}]}'
+  run_bare "$(target lock-heirs)" panic
+  start_metered "$(target lock-heirs)" panic
+  wait_done
+  scrape
+  assert_truths
+  release
+  assert_same_as_bare
+}

@@ -44,9 +44,10 @@ static const struct shim *shim;
 static struct lane *ours;
 static struct known *objects; /* in the loader's order */
 static size_t object_count;
-static bool is_polling;         /* ld.so does not tell of changes */
-static char *stack;             /* its top, for who is at work; NULL: the thread's own */
-static _Atomic uint64_t worker; /* pid << 32 | tid of who is at work */
+static bool is_polling; /* ld.so does not tell of changes */
+static char *stack;     /* its top, for who is at work; NULL: the thread's own */
+static _Atomic uint64_t worker_of_start;
+static _Atomic uint64_t *worker = &worker_of_start; /* pid << 32 | tid of who is at work */
 
 /* The loader's objects --------------------------------------------------------------------------------------------- */
 
@@ -263,14 +264,14 @@ static void look(bool is_ours)
 }
 
 /* Only one thread is told of changes at a time, but another one may ask for a library that is there. A worker of
- * another process is one that was at work when this one was forked. False: this thread is at work already; or another
- * one is, and may be waiting for the loader, whose lock this one may hold. */
+ * another process is a child of vfork that ended at work, or its parent. False: this thread is at work already; or
+ * another one is, and may be waiting for the loader, whose lock this one may hold. */
 static bool work_begin(void)
 {
     uint64_t self = cpu_own_id();
     uint64_t other = 0;
 
-    while (!atomic_compare_exchange_strong(&worker, &other, self)) {
+    while (!atomic_compare_exchange_strong(worker, &other, self)) {
         if (other == self || (is_polling && other >> 32 == self >> 32))
             return false;
         if (other >> 32 == self >> 32) {
@@ -283,7 +284,7 @@ static bool work_begin(void)
 
 static void work_end(void)
 {
-    atomic_store(&worker, 0);
+    atomic_store(worker, 0);
 }
 
 /* What is between the two is not counted, not interrupted, and leaves no trace. */
@@ -397,6 +398,18 @@ static void make_stack(void)
         stack = memory + STACK_BYTES;
 }
 
+/* A child of fork finds nobody at work: it has not got the thread that was, and would not know it by its ids, which in
+ * a PID namespace the child's own threads may have. */
+static void make_worker(void)
+{
+    void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (page == MAP_FAILED)
+        return;
+    madvise(page, PAGE, MADV_WIPEONFORK);
+    worker = page;
+}
+
 /* The objects of the start, of which the first objects_before are the program's. */
 static void note_start(const struct resolution *resolution)
 {
@@ -432,6 +445,7 @@ void arrivals_begin(const struct late_config *config, const struct resolution *r
         return;
     }
     make_stack();
+    make_worker();
     (void)objects_have_changed();
     note_start(resolution);
     calls.asked = asked;
