@@ -49,6 +49,12 @@ static int data_plane_init(const struct lane_config *config)
     return lanes_init(config);
 }
 
+static void forked(void)
+{
+    lanes_forked();
+    signals_forked();
+}
+
 static void enter_thread(void)
 {
     lane_enter();
@@ -148,7 +154,7 @@ static const struct shim_lanes lanes = {
     .init = data_plane_init,
     .reap_threads = lanes_reap_threads,
     .reap = lanes_reap,
-    .forked = lanes_forked,
+    .forked = forked,
     .enter = lane_enter,
     .leave = lane_leave,
     .enter_thread = enter_thread,

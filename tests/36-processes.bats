@@ -30,6 +30,10 @@ load lib/helper
   meter_victim lock-heirs loader
 }
 
+@test "a child forked while another thread is in system counts the fault of a signal that is ignored" {
+  meter_victim lock-heirs spawning
+}
+
 @test "forks while another thread is in a panic, or lingers in it" {
   manifest_json '{"version": 1, "panics": {"linger_seconds": 1, "max_reports": 1000},
     "functions": [{"symbol": "fault_here", "name": "fault_here", "mode": "full"}]}'

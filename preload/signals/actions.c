@@ -443,3 +443,15 @@ void signals_spawn_end(void)
 {
     spawn_count(-1);
 }
+
+void signals_forked(void)
+{
+    uint64_t mask;
+
+    own_lock_take(OWN_LOCK_ACTIONS, &mask);
+    if (spawning > 0) {
+        spawning = 0;
+        set_caught(atomic_load(&ignored));
+    }
+    own_lock_give(OWN_LOCK_ACTIONS, &mask);
+}

@@ -86,4 +86,8 @@ void signals_exec_failed(void);
 void signals_spawn_begin(void);
 void signals_spawn_end(void);
 
+/* In a forked child: what its parent's other threads were spawning is none of its own. Context: pthread_atfork child
+ * handler. */
+void signals_forked(void);
+
 #endif
