@@ -300,6 +300,12 @@ name_of() {
   meter_samples labels-leaving threads
 }
 
+@test "processes that are killed, and threads that end, within calls with labels of arguments and results" {
+  entries '{"symbol": "stay", "returns": "int", "labels": {"name": {"arg": 1, "type": "cstring"}, "result": {"ret": true}}}'
+  meter_samples labels-leaving killed-within
+  meter_samples labels-leaving ended-within
+}
+
 ### SQLite
 
 @test "200 statements of the real SQLite under a cap of 50: 50 values and _other, and the sum is exact" {

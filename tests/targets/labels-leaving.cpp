@@ -1,10 +1,16 @@
-// Exceptions, jumps and the end of a thread that leave calls which have labels of arguments and of results.
+// Exceptions, jumps, and the end of a thread or a process, that leave calls which have labels of arguments and of
+// results.
 #include "samples.h"
 #include "victim.h"
 
+#include <cerrno>
 #include <csetjmp>
+#include <csignal>
 #include <pthread.h>
 #include <stdexcept>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum {
     ROUNDS = 3000
@@ -132,10 +138,99 @@ static void leave_threads()
     printf("total calls_active{function=\"leave_thread\"} 0\n");
 }
 
+enum {
+    RETURN = -1,
+    END_THREAD = -2,
+    END_TASK = -3, // as the kernel alone sees it
+    KILLS = 6,
+};
+
+// Or it says on a descriptor that it is there, and stays.
+extern "C" TRACKED int stay(const char *name, int how)
+{
+    TOUCH();
+    if (how == END_THREAD)
+        pthread_exit(nullptr);
+    if (how == END_TASK)
+        syscall(SYS_exit, 0);
+    while (how != RETURN)
+        if (write(how, name, 1) < 0 || pause() < 0)
+            CHECK(errno == EINTR);
+    return *name;
+}
+
+static int ready[2];
+
+static void *run_stay(void *)
+{
+    stay("also", ready[1]);
+    return nullptr;
+}
+
+// In two threads at once, and once it returns.
+static void stay_in_child()
+{
+    pthread_t thread;
+
+    stay("here", RETURN);
+    pthread_create(&thread, nullptr, run_stay, nullptr);
+    stay("killed", ready[1]);
+}
+
+static void say_stayed(const char *name, const char *reason, int times)
+{
+    printf("sample calls_total{function=\"stay\",name=\"%s\",result=\"\",outcome=\"abandoned\"} %d\n", name, times);
+    printf("sample calls_abandoned_total{function=\"stay\",name=\"%s\",result=\"\",reason=\"%s\"} %d\n", name, reason,
+           times);
+}
+
+static void killed_within()
+{
+    char bytes[2];
+
+    CHECK(pipe(ready) == 0);
+    fflush(stdout);
+    for (int i = 0; i < KILLS; i++) {
+        pid_t child = fork();
+
+        if (child == 0)
+            stay_in_child();
+        CHECK(read(ready[0], bytes, 1) == 1 && read(ready[0], bytes, 1) == 1);
+        CHECK(kill(child, SIGKILL) == 0 && waitpid(child, nullptr, 0) == child);
+        CHECK(stay("here", RETURN) == 'h');
+    }
+    say_stayed("killed", "process_death", KILLS);
+    say_stayed("also", "process_death", KILLS);
+    printf("sample calls_total{function=\"stay\",name=\"here\",result=\"104\",outcome=\"success\"} %d\n", 2 * KILLS);
+    printf("total calls_total{function=\"stay\"} %d\ntotal calls_active{function=\"stay\"} 0\n", 4 * KILLS);
+}
+
+static void *end_in(void *how)
+{
+    stay("ended", *static_cast<const int *>(how));
+    return nullptr;
+}
+
+static void ended_within()
+{
+    static int ways[] = {END_THREAD, END_TASK};
+    pthread_t thread;
+
+    for (int i = 0; i < KILLS; i++) {
+        pthread_create(&thread, nullptr, end_in, &ways[i % 2]);
+        pthread_join(thread, nullptr);
+        CHECK(stay("here", RETURN) == 'h');
+    }
+    say_stayed("ended", "thread_exit", KILLS);
+    printf("sample calls_total{function=\"stay\",name=\"here\",result=\"104\",outcome=\"success\"} %d\n", KILLS);
+    printf("total calls_total{function=\"stay\"} %d\ntotal calls_active{function=\"stay\"} 0\n", 2 * KILLS);
+}
+
 int main(int argc, char **argv)
 {
-    static const struct victim_mode modes[] = {
-        {"results", leave_results}, {"arguments", leave_arguments}, {"threads", leave_threads}, {nullptr, nullptr}};
+    static const struct victim_mode modes[] = {{"results", leave_results},     {"arguments", leave_arguments},
+                                               {"threads", leave_threads},     {"killed-within", killed_within},
+                                               {"ended-within", ended_within}, {nullptr, nullptr}};
 
     return victim_main(argc, argv, modes);
 }
