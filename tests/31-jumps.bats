@@ -51,3 +51,8 @@ assert_reasons() {
 @test "__builtin_longjmp, which no library sees, is found at the next tracked call" {
   with_each_variant builtin
 }
+
+@test "jumps that no library sees, and at once a call from the slot of the one that was left" {
+  meter_victim jumps-past-libc at-once
+  meter_victim jumps-past-libc builtin-at-once
+}

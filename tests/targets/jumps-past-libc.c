@@ -56,9 +56,106 @@ static void all(void)
     printf("truth jump_deep abandoned=%d\n", TIMES * 4);
 }
 
+/* At once: a call from the very slot of the one that was left, with none in between.
+ *
+ * call_at_once(left, next): calls `left`, which jumps to behind that call, and then `next`, from the same slot. */
+typedef long at_once_call(void);
+long call_at_once(at_once_call *left, at_once_call *next);
+long leave_here(void);
+long leave_by_tail(void);
+long return_by_tail(void);
+long return_here(void);
+
+__asm__(".text\n"
+        ".globl call_at_once\n"
+        ".type call_at_once, @function\n"
+        "call_at_once: push %rbx\n"
+        "mov %rsi, %rbx\n"
+        "lea 1f(%rip), %rax\n"
+        "mov %rax, saved_place(%rip)\n"
+        "mov %rsp, saved_stack(%rip)\n"
+        "mov %rbx, saved_rbx(%rip)\n"
+        "call *%rdi\n"
+        "1: mov saved_rbx(%rip), %rbx\n" /* whose it is where a call is left is not said */
+        "call *%rbx\n"
+        "pop %rbx\n"
+        "ret\n"
+        ".size call_at_once, . - call_at_once\n"
+        ".globl leave_here\n"
+        ".type leave_here, @function\n"
+        "leave_here: mov saved_stack(%rip), %rsp\n"
+        "jmp *saved_place(%rip)\n"
+        ".size leave_here, . - leave_here\n"
+        ".globl leave_by_tail\n"
+        ".type leave_by_tail, @function\n"
+        "leave_by_tail: xor %eax, %eax\n"
+        "nopw 0(%rax,%rax,1)\n"
+        "jmp leave_here\n"
+        ".size leave_by_tail, . - leave_by_tail\n"
+        ".globl return_here\n"
+        ".type return_here, @function\n"
+        "return_here: mov $41, %eax\n"
+        "inc %eax\n"
+        "ret\n"
+        ".size return_here, . - return_here\n"
+        ".globl return_by_tail\n"
+        ".type return_by_tail, @function\n"
+        "return_by_tail: xor %eax, %eax\n"
+        "nopw 0(%rax,%rax,1)\n"
+        "jmp return_here\n"
+        ".size return_by_tail, . - return_by_tail\n"
+        ".bss\n"
+        ".balign 8\n"
+        "saved_stack: .zero 8\n"
+        "saved_place: .zero 8\n"
+        "saved_rbx: .zero 8\n"
+        ".text\n");
+
+/* Also of two records at the one slot, and by a call that ends in a tail call there. */
+static void at_once(void)
+{
+    enum {
+        ROUNDS = 500
+    };
+
+    for (int i = 0; i < ROUNDS; i++) {
+        CHECK(call_at_once(leave_here, return_here) == 42);
+        CHECK(call_at_once(leave_by_tail, return_here) == 42);
+        CHECK(call_at_once(leave_here, return_by_tail) == 42);
+        CHECK(call_at_once(leave_by_tail, return_by_tail) == 42);
+    }
+    printf("truth leave_here abandoned=%d\n", 4 * ROUNDS);
+    printf("truth leave_by_tail abandoned=%d\n", 2 * ROUNDS);
+    printf("truth return_here success=%d\n", 4 * ROUNDS);
+    printf("truth return_by_tail success=%d\n", 2 * ROUNDS);
+}
+
+/* The same where the compiler makes the jump: the loop's calls are from one slot. */
+__attribute__((noinline)) static void builtin_at_once(int times)
+{
+    volatile int i = 0;
+
+    if (__builtin_setjmp(buffer) != 0)
+        i++;
+    if (i < times)
+        jump(i);
+}
+
+static void builtin(void)
+{
+    enum {
+        ROUNDS = 500
+    };
+
+    builtin_at_once(ROUNDS);
+    CHECK(work(1) == 2);
+    printf("truth jump abandoned=%d\ntruth work success=1\n", ROUNDS);
+}
+
 int main(int argc, char **argv)
 {
-    static const struct victim_mode modes[] = {{"all", all}, {NULL, NULL}};
+    static const struct victim_mode modes[] = {
+        {"all", all}, {"at-once", at_once}, {"builtin-at-once", builtin}, {NULL, NULL}};
 
     return victim_main(argc, argv, modes);
 }
