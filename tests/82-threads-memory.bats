@@ -39,6 +39,15 @@ setup() {
   meter_victim jumps-past-libc all
 }
 
+@test "threads on other stacks than those that had their lanes before have their jumps judged by their own" {
+  meter_victim lane-heirs jumps
+  meter_victim lane-heirs jumps-in-child
+}
+
+@test "what is suspended where a stack was is no part of the stack of the lane's next thread" {
+  meter_victim lane-heirs coroutines
+}
+
 @test "destructors of thread-specific values make tracked calls" {
   meter_victim thread-ends destructors
 }
