@@ -36,3 +36,31 @@ hot_code() {
   bytes=$(readelf -lW "$shim" | awk '$1 == "TLS" {print $6}')
   ((bytes > 0 && bytes <= 256)) || fail "static TLS: $bytes bytes"
 }
+
+# errno_under [VARIABLE=VALUE]...: what the program says of errno under the preload object is what it says bare.
+errno_under() {
+  env LD_PRELOAD="$shim" CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=127.0.0.1:0 "$@" "$(target errno-at-start)" all \
+    </dev/null >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
+  diff "$BATS_TEST_TMPDIR/bare.out" "$BATS_TEST_TMPDIR/out" || fail "with $*:" "$(cat "$BATS_TEST_TMPDIR/err")"
+}
+
+@test "errno in constructors, at main, behind a thread's first call and at the end is as bare" {
+  require_target errno-at-start
+  run_bare "$(target errno-at-start)" all
+  assert_lines 7 "$BATS_TEST_TMPDIR/bare.out" ': [0-9]+$'
+  manifest_of work
+  meter_victim errno-at-start all
+  mkdir -m 700 "$BATS_TEST_TMPDIR/state"
+  errno_under CALLMETER_STATE_DIR="$BATS_TEST_TMPDIR/state"
+  errno_under CALLMETER_PORT_FILE=/no/such/folder/port
+  errno_under CALLMETER_LISTEN=256.0.0.1:0
+  errno_under CALLMETER_EXE=/no/such/program
+  errno_under CALLMETER_DISABLE=1
+  errno_under CALLMETER_MANIFEST=/no/such/manifest
+  manifest_of no_such_function
+  errno_under CALLMETER_LOG=debug
+  manifest_json '{"version": 1, "panics": {"max_recoveries": 5}, "functions": [
+    {"symbol": "work", "returns": "int", "recover": {"return": -1}}]}'
+  errno_under CALLMETER_LOG=error
+  assert_equal '' "$(cat "$BATS_TEST_TMPDIR/err")" 'standard error'
+}

@@ -1,6 +1,7 @@
 #include "preload/interpose/interpose.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 
 #include "preload/panic/recover.h"
 #include "preload/processes/address_limit.h"
@@ -41,11 +42,14 @@ static int watched_main(int argc, char **argv, char **envp)
 /* Leaves no frame of its own, unless it must know when main returns: what main's caller looks like is as without us. */
 static int before_main(int argc, char **argv, char **envp)
 {
+    int saved_errno = errno;
+
     if (interpose_before_main) {
         address_limit_ours_begin();
         interpose_before_main();
         address_limit_ours_end();
     }
+    errno = saved_errno;
     if (recover_is_wanted())
         return watched_main(argc, argv, envp);
     return program_main(argc, argv, envp);
