@@ -34,3 +34,14 @@ with_each_variant() {
 @test "coroutines whose threads are gone are carried on by others" {
   meter_victim coroutine-heirs all
 }
+
+@test "more coroutines than are kept in doubt come back, by a return and by a tail call" {
+  meter_victim coroutine-doubts come-back
+  meter_victim coroutine-doubts come-back-by-tail
+}
+
+@test "coroutines that never come back are forgotten, whether their stacks are used again or given up" {
+  meter_victim coroutine-doubts forgotten
+  meter_victim coroutine-doubts given-up
+  meter_victim coroutine-doubts given-up-by-threads
+}
