@@ -135,14 +135,17 @@ static void the_heaps_thresholds_stay_as_they_were(void **state)
 static void strings_lie_beside_each_other(void **state)
 {
     enum {
-        STRINGS = 3000,
+        STRINGS = 20000,
         LENGTH_MAX = 90,
+        NEIGHBOUR_BYTES = 2000000,
     };
     static char *copies[STRINGS];
     struct bulk_text text = {0};
     char string[LENGTH_MAX + 1];
+    uint8_t *above = bulk_calloc(NEIGHBOUR_BYTES, 1); /* Linux puts the next mapping right below */
 
     (void)state;
+    assert_non_null(above);
     for (int i = 0; i < STRINGS; i++) {
         size_t length = (size_t)(i * 7) % LENGTH_MAX;
 
@@ -155,6 +158,8 @@ static void strings_lie_beside_each_other(void **state)
     for (int i = 0; i < STRINGS; i++)
         assert_filled((uint8_t *)copies[i], (size_t)(i * 7) % LENGTH_MAX + 1, (uint8_t)('A' + i % 26));
     bulk_text_finish(&text);
+    assert_filled(above, NEIGHBOUR_BYTES, 0);
+    bulk_free(above);
 }
 
 int main(void)
