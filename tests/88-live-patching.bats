@@ -70,3 +70,51 @@ load lib/helper
   assert_lines 1 "$run_dir/out" '^failures: 0$'
   assert_lines 1 "$run_dir/err" 'cannot be patched while threads are running'
 }
+
+@test "a thread that stays in a function's first instructions: it is refused, works, and nobody spins" {
+  local name
+  for name in live_stays_behind_one live_stays_behind_three; do
+    manifest_json "$(jq -n --arg name "$name" '{version: 1, functions: [{symbol: $name}, {symbol: "live_passed"}]}')"
+    start_metered LD_PRELOAD="$shim $(target live-stays.so)" "$(target greeter)" greet 1
+    wait_done
+    scrape
+    assert_match 'mode="refused",reason="a thread may be in its first instructions, and stayed there[,"]' \
+      "$(grep "function_info{function=\"$name\"" "$run_dir/metrics")"
+    assert_metric 1 manifest_functions state=full
+    release
+    assert_equal 0 "$exit_status" 'exit status'
+    assert_lines 1 "$run_dir/out" '^failures: 0$'
+    # A second passes until it is refused, in which who waits looks several thousand times where nothing else runs.
+    (($(sed -n 's/^milliseconds: //p' "$run_dir/out") < 900)) || fail "$(cat "$run_dir/out")"
+    (($(sed -n 's/^sleeps: //p' "$run_dir/out") > 20)) || fail "$(cat "$run_dir/out")"
+  done
+}
+
+# The numbers and files of a process's descriptors.
+descriptors_of() {
+  find "/proc/$1/fd" -type l -printf '%f %l\n' | sed -E 's|/run\.[0-9]+/|/run/|; s|:\[[0-9]+\]||' | sort -n
+}
+
+# assert_descriptors [VARIABLE=VALUE]... COMMAND...: as bare.
+assert_descriptors() {
+  local bare
+  start env "$@"
+  wait_done
+  bare=$(descriptors_of "$pid")
+  [[ -n $bare ]] || fail 'no descriptors are seen'
+  start_metered "$@"
+  wait_done
+  scrape
+  (($(metric manifest_functions state=full) > 0)) || fail 'nothing is patched'
+  assert_equal "$bare" "$(descriptors_of "$pid")" 'descriptors'
+}
+
+@test "descriptors are those of the bare program, after each way of patching" {
+  manifest_json '{"version": 1, "functions": [{"symbol": "*"}, {"symbol": "*", "object": "libc.so.6"}]}'
+  assert_descriptors "$(target greeter)" greet 3
+  manifest_json '{"version": 1, "functions": [{"symbol": "hot_*"}]}'
+  assert_descriptors "$(target live-threads)"
+  assert_descriptors LIVE_BLOCK_TRAPS=1 "$(target live-threads)"
+  manifest_json '{"version": 1, "functions": [{"symbol": "late_*", "object": "liblate*.so"}, {"symbol": "*", "object": "libz.so.1"}]}'
+  assert_descriptors "$(target late)" open
+}

@@ -109,8 +109,7 @@ static void wait_until_closed(const struct patch *patch)
         sched_yield();
 }
 
-/* What signals/actions.c needs besides: nothing is claimed here, and no child is vforked by libc.  ------------------
- */
+/* What signals/actions.c needs besides: nothing is claimed here, and no child is vforked by libc ------------------- */
 
 void masks_claim(int signal)
 {
@@ -391,6 +390,46 @@ static void keep_what_is_set_directly(void)
     NEED(has_trap(other_handler));
 }
 
+/* As the threads of runtimes that grow stacks: a signal has room on the alternate stack only. */
+static void *trap_with_little_room(void *function)
+{
+    enum {
+        ROOM = 256
+    };
+    static char alternate[65536] __attribute__((aligned(16)));
+    const stack_t stack = {.ss_sp = alternate, .ss_size = sizeof(alternate)};
+    char *own = mmap(NULL, 2 * PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    long result;
+
+    NEED(own != MAP_FAILED && mprotect(own, PAGE_BYTES, PROT_NONE) == 0 && sigaltstack(&stack, NULL) == 0);
+    at_work++;
+    wait_until_closed(&stuck);
+    __asm__ volatile("movq %%rsp, %%rbx\n\t"
+                     "movq %2, %%rsp\n\t"
+                     "call *%1\n\t"
+                     "movq %%rbx, %%rsp"
+                     : "=a"(result)
+                     : "r"(((struct patch *)function)->window), "r"(own + PAGE_BYTES + ROOM), "D"(0L)
+                     : "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc");
+    NEED(result == ADDED_BEFORE || result == ADDED_AFTER);
+    at_work++;
+    return NULL;
+}
+
+static void trap_on_alternate_stack(void)
+{
+    struct patch patches[] = {make(calling, sizeof(calling), &calling_plan), make_adding()};
+    const struct window_run run = {(uintptr_t)code, (uintptr_t)code + PAGE_BYTES, PROT_READ | PROT_EXEC, 0, 2};
+
+    stuck = patches[1];
+    begin_inside(&patches[0]);
+    begin_thread(trap_with_little_room, &patches[1]);
+    live_write(patches, 2, &run, 1);
+    while (at_work < 3)
+        sched_yield();
+    NEED(traps_of_the_program == 0);
+}
+
 static pthread_t first_thread;
 
 static void *patch_without_first(void *unused)
@@ -457,6 +496,7 @@ static const struct {
     {"a thread that stays in a window: the function is as it was", refuse_busy},
     {"an action that the program sets meanwhile is kept", keep_what_is_set},
     {"and one that it sets without libc", keep_what_is_set_directly},
+    {"a trap on a thread with little room on its own stack", trap_on_alternate_stack},
     {"a first thread that has ended hinders nobody", leave_first_thread},
     {"what tells a forked child stays", keep_mark},
 };
