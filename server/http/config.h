@@ -13,6 +13,7 @@ struct segment_header;
  * standard error during `log`. */
 struct http_config {
     const struct segment_header *segment; /* mapped for the rest of the process's life */
+    uint64_t segment_bytes;               /* of the mapping: other processes write what the header says */
     const char *listen;                   /* host:port, [v6]:port, unix:/path; port 0 picks one */
     const char *port_file;                /* or NULL: the address bound is written here, atomically */
     bool is_table_shared; /* the thread keeps the program's descriptors, and adds its own at high numbers */

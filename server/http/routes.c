@@ -156,7 +156,8 @@ static int render(struct routes *routes, struct buffer *buffer)
     if (routes->config->before_snapshot)
         routes->config->before_snapshot();
     process_read(&routes->process);
-    error = snapshot_take(routes->config->segment, read_clock(routes, &clock), &snapshot);
+    error =
+        snapshot_take(routes->config->segment, routes->config->segment_bytes, read_clock(routes, &clock), &snapshot);
     if (error)
         return error;
     text_render(&snapshot, &endpoint, buffer);

@@ -77,21 +77,22 @@ static int read_functions(struct view *view)
     return 0;
 }
 
-static bool is_valid(const struct segment_header *header)
+static bool is_valid(const struct segment_header *header, uint64_t segment_bytes)
 {
     return header->magic == SEGMENT_MAGIC && header->version == SEGMENT_VERSION &&
-           header->header_bytes >= sizeof(*header) && header->segment_bytes >= header->header_bytes &&
-           tables_lie_inside(header);
+           header->segment_bytes <= segment_bytes && header->header_bytes >= sizeof(*header) &&
+           header->header_bytes <= header->segment_bytes && tables_lie_inside(header);
 }
 
-int view_init(const struct segment_header *segment, struct copies *copies, struct view *ret_view)
+int view_init(const struct segment_header *segment, uint64_t segment_bytes, struct copies *copies,
+              struct view *ret_view)
 {
     const char *base = (const char *)segment;
     struct view view = {.segment = segment, .copies = copies};
     int error;
 
     copies_read(&view.header, segment, sizeof(*segment));
-    if (!is_valid(&view.header))
+    if (!is_valid(&view.header, segment_bytes))
         return -EINVAL;
     view.series = (const void *)(base + view.header.series);
     view.resources = (const void *)(base + view.header.resources);

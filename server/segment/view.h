@@ -44,10 +44,11 @@ struct view_series {
     struct view_values error_values; /* label_count 0: errors are by errno, or there are none */
 };
 
-/* -EINVAL: not a segment of this version, or its tables lie outside; -ENOMEM. The copies are the caller's, and what the
- * view gives out is valid as long as they; the first failure to make one sticks there. Context of all here: server
- * thread. */
-int view_init(const struct segment_header *segment, struct copies *copies, struct view *ret_view);
+/* `segment_bytes` are those of the mapping, whatever the header says. -EINVAL: not a segment of this version, or its
+ * tables lie outside; -ENOMEM. The copies are the caller's, and what the view gives out is valid as long as they; the
+ * first failure to make one sticks there. Context of all here: server thread. */
+int view_init(const struct segment_header *segment, uint64_t segment_bytes, struct copies *copies,
+              struct view *ret_view);
 
 /* The text at an offset, always the same; "" if there is none, or no NUL ends it. */
 const char *view_text(const struct view *view, uint64_t offset);

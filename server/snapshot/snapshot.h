@@ -149,16 +149,16 @@ struct snapshot {
     struct copies copies; /* private: hold the texts that are the segment's */
 };
 
-/* Reads the segment while its writers go on. Of each call, the end is read before the start of any, so `active` never
- * counts one that has ended. Offsets that point out of the segment are left out, never followed. Without a clock (NULL)
- * the metrics that are Unix times are not shown. The caller owns *ret_snapshot (snapshot_finish), which refers to the
- * segment. -EINVAL: no segment of this version; -EFBIG: more series than could be shown; -ENOMEM. Context: server
- * thread, one at a time for a segment.
+/* Reads the segment, a mapping of so many bytes, while its writers go on. Of each call, the end is read before the
+ * start of any, so `active` never counts one that has ended. Offsets that point out of the segment are left out, never
+ * followed. Without a clock (NULL) the metrics that are Unix times are not shown. The caller owns *ret_snapshot
+ * (snapshot_finish), which refers to the segment. -EINVAL: no segment of this version; -EFBIG: more series than could
+ * be shown; -ENOMEM. Context: server thread, one at a time for a segment.
  *
  * Reading a page of a shared mapping that nobody has written would make it, so pages are first asked for with mincore.
  * That tells pages that are swapped out from those that never were no better than not at all, so where swap is in use
  * all claimed blocks are read, and made; and where the kernel is not to be asked (server/common/filtered.h). */
-int snapshot_take(const struct segment_header *segment, const struct snapshot_clock *clock,
+int snapshot_take(const struct segment_header *segment, uint64_t segment_bytes, const struct snapshot_clock *clock,
                   struct snapshot *ret_snapshot);
 
 void snapshot_finish(struct snapshot *snapshot);

@@ -221,12 +221,12 @@ static int take(struct work *work)
     return error;
 }
 
-int snapshot_take(const struct segment_header *segment, const struct snapshot_clock *clock,
+int snapshot_take(const struct segment_header *segment, uint64_t segment_bytes, const struct snapshot_clock *clock,
                   struct snapshot *ret_snapshot)
 {
     struct snapshot snapshot = {0};
     struct work work = {.snapshot = &snapshot, .clock = clock};
-    int error = view_init(segment, &snapshot.copies, &work.view);
+    int error = view_init(segment, segment_bytes, &snapshot.copies, &work.view);
 
     if (!error)
         error = take(&work);

@@ -104,29 +104,25 @@ static uint64_t random_value(const struct segment_header *segment)
     }
 }
 
-/* Words of 4 or 8 bytes in the header, the tables or the part of the arena that is used. Not the size of the mapping,
- * which whoever maps it knows for sure. */
+/* Words of 4 or 8 bytes in the header, the tables or the part of the arena that is used. */
 static void damage(struct segment_header *segment, const struct segment_header *sound)
 {
-    static const size_t sound_bytes = offsetof(struct segment_header, segment_bytes);
     uint64_t value = random_value(sound);
     uint64_t end = sound->text + sound->text_used;
     uint64_t start = random_below(2) ? 0 : sound->series;
     uint64_t offset = (start + random_below(end - start)) & ~UINT64_C(3);
 
-    if (offset >= sound_bytes - 4 && offset < sound_bytes + 8)
-        return;
     memcpy((char *)segment + offset, &value, random_below(2) && offset + 8 <= end ? 8 : 4);
 }
 
-static void render(const struct segment_header *segment)
+static void render(const struct segment_header *segment, uint64_t mapping_bytes)
 {
     static const struct snapshot_clock clock = {.ticks = 12345, .unix_seconds = 1.7e9};
     static const struct text_endpoint endpoint = {.version = "1", .revision = "r"};
     struct buffer buffer = {.limit_bytes = OUTPUT_BYTES_MAX};
     struct snapshot snapshot;
 
-    if (snapshot_take(segment, &clock, &snapshot) != 0)
+    if (snapshot_take(segment, mapping_bytes, &clock, &snapshot) != 0)
         return;
     text_render(&snapshot, &endpoint, &buffer);
     buffer_finish(&buffer);
@@ -160,7 +156,7 @@ int main(int argc, char **argv)
         random_state = (seed + round) * UINT64_C(0xD1B54A32D192ED03);
         for (uint64_t i = 0; i < count; i++)
             damage(segment, builder.segment);
-        render(segment);
+        render(segment, builder.segment->segment_bytes);
         munmap(segment, builder.segment->segment_bytes + 4096);
     }
     printf("%lu rounds from seed %lu\n", rounds, seed);

@@ -193,6 +193,7 @@ __attribute__((noreturn)) static void run_server(const struct server_process *se
     build_segment(&builder, options->functions ? options->functions : 1);
     builder.segment->is_tainted = options->is_tainted;
     config.segment = builder.segment;
+    config.segment_bytes = builder.segment->segment_bytes;
     error = http_start(&config, text, sizeof(text));
     if (write(control, &error, sizeof(error)) != sizeof(error) || write(control, text, sizeof(text)) != sizeof(text))
         abort();

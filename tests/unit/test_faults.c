@@ -32,7 +32,7 @@ static void end(struct segment_builder *builder, struct snapshot *snapshot)
 
 static void take(const struct segment_builder *builder, struct snapshot *ret_snapshot)
 {
-    assert_int_equal(snapshot_take(builder->segment, NULL, ret_snapshot), 0);
+    assert_int_equal(snapshot_take(builder->segment, builder->segment->segment_bytes, NULL, ret_snapshot), 0);
 }
 
 static void assert_row(const struct snapshot *snapshot, size_t row, const char *function, uint64_t segv, uint64_t abrt)

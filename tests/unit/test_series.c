@@ -33,7 +33,7 @@ static void begin(struct segment_builder *builder)
 
 static void take(struct segment_builder *builder, struct snapshot *ret_snapshot)
 {
-    assert_int_equal(snapshot_take(builder->segment, &noon, ret_snapshot), 0);
+    assert_int_equal(snapshot_take(builder->segment, builder->segment->segment_bytes, &noon, ret_snapshot), 0);
 }
 
 static void end(struct segment_builder *builder, struct snapshot *snapshot)
@@ -275,7 +275,7 @@ static void moments_are_the_latest_of_all_blocks(void **state)
     assert_true(snapshot.series[0].health.is_shown);
     assert_int_equal(snapshot.series[0].health.value, 1);
     snapshot_finish(&snapshot);
-    assert_int_equal(snapshot_take(builder.segment, NULL, &snapshot), 0);
+    assert_int_equal(snapshot_take(builder.segment, builder.segment->segment_bytes, NULL, &snapshot), 0);
     assert_false(snapshot.series[0].last_call.is_shown);
     assert_false(snapshot.series[0].last_success.is_shown);
     end(&builder, &snapshot);

@@ -31,7 +31,7 @@ static void an_empty_segment_has_no_series(void **state)
 
     (void)state;
     segment_builder_init(&builder, &(struct segment_builder_options){0});
-    assert_int_equal(snapshot_take(builder.segment, NULL, &snapshot), 0);
+    assert_int_equal(snapshot_take(builder.segment, builder.segment->segment_bytes, NULL, &snapshot), 0);
     assert_int_equal(snapshot.series_count, 0);
     assert_int_equal(snapshot.function_count, 0);
     assert_string_equal(snapshot.namespace_, "callmeter");
@@ -57,7 +57,7 @@ static void counters_are_summed_over_all_blocks(void **state)
         cell[CELL_STARTED] = 1000;
         cell[CELL_SUM_TICKS] = 500000000;
     }
-    assert_int_equal(snapshot_take(builder.segment, NULL, &snapshot), 0);
+    assert_int_equal(snapshot_take(builder.segment, builder.segment->segment_bytes, NULL, &snapshot), 0);
     assert_int_equal(snapshot.series_count, 1);
     assert_int_equal(snapshot.series[0].outcomes[OUTCOME_SUCCESS], 100 * (CELL_SUCCESS + 1));
     assert_int_equal(snapshot.series[0].outcomes[OUTCOME_ERROR], 100 * (CELL_ERROR + 1));
@@ -101,7 +101,7 @@ static void cells_that_cross_a_page_are_read_whole(void **state)
         for (uint64_t word = CELL_BUCKETS; word < CELL_BUCKETS + 19; word++)
             segment_builder_cell(&builder, 1, i)[word] = word * 1000 + i;
     }
-    assert_int_equal(snapshot_take(builder.segment, NULL, &snapshot), 0);
+    assert_int_equal(snapshot_take(builder.segment, builder.segment->segment_bytes, NULL, &snapshot), 0);
     assert_int_equal(snapshot.series_count, SERIES);
     for (uint32_t i = 0; i < SERIES; i++) {
         assert_int_equal(snapshot.series[i].active.value, i + 1);
@@ -126,7 +126,7 @@ static void two_series_may_share_a_cell(void **state)
     offset = segment_builder_series(&builder, 0)->cell;
     segment_builder_add_series(&builder, &(struct segment_builder_series){.function = 1, .shared_cell = offset + 1});
     segment_builder_cell(&builder, 0, 0)[CELL_SUCCESS] = 7;
-    assert_int_equal(snapshot_take(builder.segment, NULL, &snapshot), 0);
+    assert_int_equal(snapshot_take(builder.segment, builder.segment->segment_bytes, NULL, &snapshot), 0);
     assert_int_equal(snapshot.series_count, 2);
     assert_string_equal(snapshot.series[1].function, "other");
     assert_int_equal(snapshot.series[0].outcomes[OUTCOME_SUCCESS], 7);
@@ -161,7 +161,7 @@ static void equal_labels_become_one_series(void **state)
         segment_builder_cell(&builder, 0, i)[CELL_SUCCESS] = i + 1;
         segment_builder_cell(&builder, 0, i)[CELL_BUCKETS + 1] = i + 1;
     }
-    assert_int_equal(snapshot_take(builder.segment, NULL, &snapshot), 0);
+    assert_int_equal(snapshot_take(builder.segment, builder.segment->segment_bytes, NULL, &snapshot), 0);
     assert_int_equal(snapshot.series_count, 2);
     assert_int_equal(snapshot.series[0].outcomes[OUTCOME_SUCCESS], 1 + 2);
     assert_int_equal(snapshot.series[0].durations.count, 1 + 2);
@@ -189,7 +189,7 @@ static void equal_labels_with_other_bounds_are_no_histogram(void **state)
         segment_builder_cell(&builder, 0, i)[CELL_SUCCESS] = 5;
         segment_builder_cell(&builder, 0, i)[CELL_BUCKETS] = 5;
     }
-    assert_int_equal(snapshot_take(builder.segment, NULL, &snapshot), 0);
+    assert_int_equal(snapshot_take(builder.segment, builder.segment->segment_bytes, NULL, &snapshot), 0);
     assert_int_equal(snapshot.series_count, 1);
     assert_int_equal(snapshot.series[0].outcomes[OUTCOME_SUCCESS], 10);
     assert_int_equal(snapshot.series[0].durations.count, 5);
@@ -211,7 +211,7 @@ static void a_globs_series_appears_with_its_first_call(void **state)
     }
     segment_builder_cell(&builder, 1, 1)[CELL_STARTED] = 1;
     segment_builder_cell(&builder, 1, 2)[CELL_ABANDONED + ABANDONED_EXEC] = 1;
-    assert_int_equal(snapshot_take(builder.segment, NULL, &snapshot), 0);
+    assert_int_equal(snapshot_take(builder.segment, builder.segment->segment_bytes, NULL, &snapshot), 0);
     assert_int_equal(snapshot.series_count, 2);
     assert_string_equal(snapshot.series[0].function, "b");
     assert_int_equal(snapshot.series[0].active.value, 1);
@@ -231,7 +231,7 @@ static void counted_functions_have_no_duration(void **state)
     segment_builder_add_function(&builder, "entry", "prog");
     segment_builder_add_series(&builder, &(struct segment_builder_series){.has_no_duration = 1});
     segment_builder_cell(&builder, 0, 0)[CELL_SUCCESS] = 9;
-    assert_int_equal(snapshot_take(builder.segment, NULL, &snapshot), 0);
+    assert_int_equal(snapshot_take(builder.segment, builder.segment->segment_bytes, NULL, &snapshot), 0);
     assert_false(snapshot.series[0].durations.is_shown);
     assert_int_equal(snapshot.series[0].outcomes[OUTCOME_SUCCESS], 9);
     snapshot_finish(&snapshot);
@@ -250,7 +250,7 @@ static void huge_sums_do_not_wrap(void **state)
     segment_builder_add_series(&builder, &(struct segment_builder_series){0});
     for (uint32_t block = 0; block < 4; block++)
         segment_builder_cell(&builder, block, 0)[CELL_SUM_TICKS] = UINT64_C(1) << 63;
-    assert_int_equal(snapshot_take(builder.segment, NULL, &snapshot), 0);
+    assert_int_equal(snapshot_take(builder.segment, builder.segment->segment_bytes, NULL, &snapshot), 0);
     assert_double(snapshot.series[0].durations.sum_seconds, 0x1p65 * 1e-9);
     snapshot_finish(&snapshot);
     segment_builder_finish(&builder);
@@ -377,7 +377,7 @@ static void what_points_outside_is_left_out(void **state)
             &builder, &(struct segment_builder_series){.bounds = two_bounds, .bucket_count = 2, .labels = "a\0b\0"});
         bytes = builder.segment->segment_bytes;
         damages[i].damage(&builder);
-        error = snapshot_take(builder.segment, NULL, &snapshot);
+        error = snapshot_take(builder.segment, bytes, NULL, &snapshot);
         if (error != damages[i].error || (!error && snapshot.series_count != damages[i].series_count))
             fail_msg("%s: %d, %zu series", damages[i].name, error, error ? 0 : snapshot.series_count);
         if (!error)
@@ -425,7 +425,7 @@ static void reading_makes_no_pages(void **state)
         segment_builder_cell(&builder, block, block * 190)[CELL_SUCCESS] = 1;
     before = resident_pages(&builder);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(snapshot_take(builder.segment, NULL, &snapshot), 0);
+        assert_int_equal(snapshot_take(builder.segment, builder.segment->segment_bytes, NULL, &snapshot), 0);
         assert_int_equal(snapshot.series_count, FUNCTIONS - 100);
         for (uint32_t block = 0; block < BLOCKS; block++)
             assert_int_equal(snapshot.series[block * 190].outcomes[OUTCOME_SUCCESS], 1);
@@ -499,7 +499,7 @@ static void a_snapshot_agrees_with_itself_while_threads_write(void **state)
         struct snapshot snapshot;
         const struct snapshot_series *series;
 
-        assert_int_equal(snapshot_take(builder.segment, NULL, &snapshot), 0);
+        assert_int_equal(snapshot_take(builder.segment, builder.segment->segment_bytes, NULL, &snapshot), 0);
         series = &snapshot.series[0];
         assert_true(finished(series) >= finished_before);
         assert_true(series->durations.count >= count_before);

@@ -36,7 +36,7 @@ static char *render(struct segment_builder *builder, const struct text_endpoint 
     struct snapshot snapshot;
     char *text;
 
-    assert_int_equal(snapshot_take(builder->segment, &half_past, &snapshot), 0);
+    assert_int_equal(snapshot_take(builder->segment, builder->segment->segment_bytes, &half_past, &snapshot), 0);
     text_render(&snapshot, endpoint, &buffer);
     assert_int_equal(buffer.error, 0);
     text = strndup(buffer.data, buffer.used_bytes);
@@ -457,7 +457,7 @@ static void a_full_buffer_is_an_error(void **state)
 
     (void)state;
     segment_builder_init(&builder, &(struct segment_builder_options){0});
-    assert_int_equal(snapshot_take(builder.segment, NULL, &snapshot), 0);
+    assert_int_equal(snapshot_take(builder.segment, builder.segment->segment_bytes, NULL, &snapshot), 0);
     text_render(&snapshot, &plain_endpoint, &buffer);
     assert_int_equal(buffer.error, -EFBIG);
     assert_true(buffer.used_bytes <= 100);

@@ -209,7 +209,7 @@ static void render(void)
     struct buffer buffer = {.limit_bytes = OUTPUT_BYTES_MAX};
     struct snapshot snapshot;
 
-    if (snapshot_take((const void *)segment, &clock, &snapshot) != 0)
+    if (snapshot_take((const void *)segment, segment_bytes, &clock, &snapshot) != 0)
         return;
     text_render(&snapshot, &endpoint, &buffer);
     buffer_finish(&buffer);

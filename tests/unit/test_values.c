@@ -96,7 +96,7 @@ static void format_one(const struct segment_builder_label *label, const struct s
     values = segment_builder_add_values(&builder, label, 1, 3);
     segment_builder_add_series(&builder, &(struct segment_builder_series){.values = values});
     segment_builder_add_tuple(&builder, values, value);
-    assert_int_equal(view_init(builder.segment, &copies, &view), 0);
+    assert_int_equal(view_init(builder.segment, builder.segment->segment_bytes, &copies, &view), 0);
     assert_true(view_read_series(&view, 0, &series));
     values_format(&view, &series.values, 0, 0, text);
     copies_finish(&copies);
@@ -220,7 +220,7 @@ static void labels_are_one_sorted_text(void **state)
         values = segment_builder_add_values(&builder, labels, 2, 3);
         segment_builder_add_series(&builder, &(struct segment_builder_series){.values = values});
         segment_builder_add_tuple(&builder, values, tuple);
-        assert_int_equal(view_init(builder.segment, &copies, &view), 0);
+        assert_int_equal(view_init(builder.segment, builder.segment->segment_bytes, &copies, &view), 0);
         assert_true(view_read_series(&view, 0, &series));
         assert_true(values_labels_bytes_max(&view, &series.values, 40) <= sizeof(text));
         assert_int_equal(values_write_labels(&view, &series.values, 0, cases[i].static_labels, text), cases[i].length);

@@ -73,6 +73,7 @@ struct turn {
 
 static struct {
     struct segment_header *segment;
+    uint64_t segment_bytes; /* when this process was its only user */
     struct clock clock;
     double share;
     struct unit unit;
@@ -245,7 +246,7 @@ static void read_loads(struct turn *turn)
 
 static int turn_begin(struct turn *turn)
 {
-    int error = view_init(budget.segment, &turn->copies, &turn->view);
+    int error = view_init(budget.segment, budget.segment_bytes, &turn->copies, &turn->view);
 
     if (error)
         return error;
@@ -442,6 +443,7 @@ static void note_intervals(void)
 int budget_init(struct segment_header *segment, double share, const struct clock *clock)
 {
     budget.segment = segment;
+    budget.segment_bytes = segment->segment_bytes;
     budget.share = share;
     budget.clock = *clock;
     budget.tracked = pages_alloc(segment->series_capacity * sizeof(*budget.tracked));

@@ -132,6 +132,7 @@ void serve_prepare(const struct shim *given, const struct manifest *manifest, co
     shim = given;
     config = (struct http_config){
         .segment = segment,
+        .segment_bytes = segment->segment_bytes,
         .listen = strdup(listen),
         .port_file = given->settings.port_file,
         .is_table_shared = given->settings.has_foreign_descriptors,
