@@ -248,6 +248,36 @@ owner unsafe
 END
 }
 
+@test "numbers that are one past what is allowed: the file is set aside, with nothing of it counted" {
+  local name reason file
+  serve_and_end crowd 1 7
+  file=$(state_file)
+  cp --sparse=always "$file" "$BATS_TEST_TMPDIR/good"
+  while read -r name reason; do
+    rm -rf "$state"/*
+    cp --sparse=always "$BATS_TEST_TMPDIR/good" "$file"
+    edit_state "$file" past "$name"
+    serve_and_end crowd 1 2 || fail "in: $name"
+    assert_truth tick success=2 || fail "in: $name"
+    assert_error "$reason" 1 || fail "in: $name"
+    [[ -n $(ls -d "$file".bad-*) ]] || fail "in: $name" "$(ls -l "$state")"
+  done <<'END'
+magic damaged
+version version
+header_bytes version
+layout manifest
+block_bytes damaged
+block_count damaged
+moment damaged
+signal_count damaged
+values_count damaged
+values_capacity damaged
+key_bytes damaged
+string damaged
+successes damaged
+END
+}
+
 @test "a changed manifest starts from 0, and the old file is set aside" {
   serve_and_end crowd 1 7
   sed -i 's/"name": "tick"/"name": "tock"/' "$manifest"

@@ -79,7 +79,7 @@ static uint64_t make_values(struct segment_header *segment, enum segment_value_t
         .key_bytes = key_bytes,
         .slot_mask = SLOTS - 1,
         .slots = writer_reserve(segment, SLOTS * sizeof(uint32_t)),
-        .keys = writer_reserve(segment, CAPACITY * key_bytes),
+        .keys = writer_reserve(segment, (CAPACITY + 1) * key_bytes), /* one too many looks like one, too */
         .values = writer_bytes(segment, &label, sizeof(label)),
     };
 
@@ -494,6 +494,159 @@ static void test_refused(void **state)
     }
 }
 
+static void check_unharmed(struct segment_header *segment, uint64_t layout)
+{
+    assert_int_equal(layout, layout_hash(segment));
+    assert_true(values_of(segment, false)->count <= CAPACITY && values_of(segment, true)->count <= CAPACITY);
+    for (int i = 0; i < SLOTS; i++)
+        assert_true(((uint32_t *)at(segment, values_of(segment, false)->slots))[i] <= CAPACITY);
+    for (unsigned word = CELL_STARTED; word < CELL_BUCKETS; word++)
+        assert_true(word == CELL_SUM_TICKS || cell(segment, 0, PLAIN_CELL)[word] < UINT64_C(1) << 60);
+}
+
+/* A number of the file that is held against a limit. */
+struct limit {
+    const char *name;
+    uint64_t offset;
+    size_t bytes;
+    uint64_t last_allowed;
+    uint64_t first_refused;
+};
+
+static uint64_t bits_of(double number)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &number, sizeof(bits));
+    return bits;
+}
+
+/* The file is as long as so many blocks take, and nothing of it is missing. */
+static bool is_taken_with(const struct limit *limit, uint64_t value, uint32_t blocks)
+{
+    int fd = open_file();
+    struct segment_header *segment = make_segment(-1, 1e-9);
+    enum segment_state_error error = SEGMENT_STATE_ERRORS;
+    uint64_t layout = segment->layout;
+    int result;
+
+    write_file(fd);
+    if (blocks)
+        assert_int_equal(0, ftruncate(fd, (off_t)(segment->blocks + blocks * segment->block_bytes)));
+    assert_int_equal(limit->bytes, pwrite(fd, &value, limit->bytes, (off_t)limit->offset));
+    result = restore(segment, fd, &error);
+    assert_true(result == 0 || (result == -EINVAL && error < SEGMENT_STATE_ERRORS));
+    check_unharmed(segment, layout);
+    unmake(segment);
+    close(fd);
+    return result == 0;
+}
+
+static void assert_limit(const struct limit *limit, uint32_t blocks)
+{
+    if (!is_taken_with(limit, limit->last_allowed, blocks))
+        fail_msg("%s: %#llx is refused", limit->name, (unsigned long long)limit->last_allowed);
+    if (is_taken_with(limit, limit->first_refused, blocks))
+        fail_msg("%s: %#llx is taken", limit->name, (unsigned long long)limit->first_refused);
+}
+
+#define LIMIT(base, type, member, allowed, refused)                                                                    \
+    {                                                                                                                  \
+#type "." #member, (base) + offsetof(struct type, member), sizeof(((struct type *)0)->member), allowed,        \
+            refused                                                                                                    \
+    }
+#define OF_HEADER(member, allowed, refused)       LIMIT(0, segment_header, member, allowed, refused)
+#define OF_VALUES(base, member, allowed, refused) LIMIT(base, segment_values, member, allowed, refused)
+#define OF_WORD(name, offset, allowed, refused)                                                                        \
+    {                                                                                                                  \
+        name, offset, 8, allowed, refused                                                                              \
+    }
+
+/* The value that is one past what is allowed, of each number that is read. */
+static void test_limits(void **state)
+{
+    struct segment_header *segment = make_segment(-1, 1e-9);
+    const struct segment_values *values = values_of(segment, false);
+    const struct segment_values *errors = values_of(segment, true);
+    const uint64_t labels = (uint64_t)((const char *)values - (const char *)segment);
+    const uint64_t most = UINT64_C(1) << 60;
+    const uint64_t plain = segment->blocks + PLAIN_CELL;
+    const uint64_t labelled_cell = segment->blocks + 2 * segment->block_bytes + labelled(1);
+    const struct limit limits[] = {
+        OF_HEADER(magic, SEGMENT_MAGIC, SEGMENT_MAGIC + 1),
+        OF_HEADER(version, SEGMENT_VERSION, SEGMENT_VERSION + 1),
+        OF_HEADER(header_bytes, sizeof(*segment), sizeof(*segment) + 1),
+        OF_HEADER(layout, segment->layout, segment->layout + 1),
+        OF_HEADER(block_bytes, segment->block_bytes, segment->block_bytes + 4096),
+        OF_HEADER(seconds_per_tick, bits_of(1e-12), bits_of(1e-12) - 1),
+        OF_HEADER(seconds_per_tick, bits_of(1e-3), bits_of(1e-3) + 1),
+        OF_HEADER(moment, 1, 2),
+        OF_HEADER(signal_count, SEGMENT_SIGNALS_MAX, SEGMENT_SIGNALS_MAX + 1),
+        OF_HEADER(blocks, segment->blocks, segment->blocks + 1),
+        OF_HEADER(blocks, segment->blocks, (segment->text + segment->text_used - 1) / 4096 * 4096),
+        OF_VALUES(labels, count, CAPACITY, CAPACITY + 1),
+        OF_VALUES(labels, capacity, CAPACITY, CAPACITY + 1),
+        OF_VALUES(labels, value_count, 1, 2),
+        OF_VALUES(labels, key_bytes, values->key_bytes, values->key_bytes + 8),
+        OF_VALUES(labels, keys, values->keys, values->keys + 8),
+        OF_WORD("length of a string", values->keys, SEGMENT_STRING_BYTES, SEGMENT_STRING_BYTES + 1),
+        OF_WORD("a string that could not be read", values->keys, SEGMENT_VALUE_INVALID, SEGMENT_VALUE_INVALID + 1),
+        OF_WORD("length of a number", errors->keys, 0, 1),
+        OF_WORD("a number that could not be read", errors->keys, SEGMENT_VALUE_INVALID, SEGMENT_VALUE_INVALID + 1),
+        /* Twice 9 or 10 of them lie in other blocks. */
+        OF_WORD("starts", plain + CELL_STARTED * 8, most - 1 - 20, most - 20),
+        OF_WORD("successes", plain + CELL_SUCCESS * 8, most - 1 - 18, most - 18),
+        OF_WORD("panics", plain + CELL_PANIC * 8, most - 1 - 27, most - 27),
+        OF_WORD("the last bucket", plain + (CELL_BUCKETS + 2) * 8, most - 1, most),
+        OF_WORD("the last type of errors", labelled_cell + (ERRORS_WORD + CAPACITY) * 8, most - 1, most),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++)
+        assert_limit(&limits[i], 0);
+    unmake(segment);
+}
+
+static void test_limit_of_blocks(void **state)
+{
+    struct segment_header *segment = make_segment(-1, 1e-9);
+    const uint32_t most = writer_file_blocks(segment->block_bytes);
+    const struct limit limits[] = {
+        OF_HEADER(block_count, 3, 4),
+        OF_HEADER(block_count, most, most + 1),
+    };
+
+    (void)state;
+    assert_limit(&limits[0], 3);
+    assert_limit(&limits[1], most + 2);
+    unmake(segment);
+}
+
+/* What a block says of the calls that its owner left, up to the last reason there is. */
+static void test_limit_of_endings(void **state)
+{
+    (void)state;
+    for (uint64_t ending = 0; ending <= SEGMENT_ABANDONED_REASONS + 1; ending++) {
+        int fd = open_file();
+        struct segment_header *segment = make_segment(-1, 1e-9);
+        uint64_t reason = ending && ending <= SEGMENT_ABANDONED_REASONS ? ending - 1 : ABANDONED_PROCESS_DEATH;
+        enum segment_state_error error;
+        const uint64_t *words;
+
+        write_file(fd);
+        for (uint32_t block = 0; block < 3; block++)
+            assert_int_equal(
+                8, pwrite(fd, &ending, 8, (off_t)(segment->blocks + block * segment->block_bytes + BLOCK_ENDING * 8)));
+        assert_int_equal(0, restore(segment, fd, &error));
+        words = cell(segment, 0, PLAIN_CELL);
+        for (unsigned i = 0; i < SEGMENT_ABANDONED_REASONS; i++)
+            assert_int_equal(i == reason ? 3 : 0, words[CELL_ABANDONED + i]);
+        assert_int_equal(27, words[CELL_BUCKETS]);
+        unmake(segment);
+        close(fd);
+    }
+}
+
 /* What was changed leads to other hashes. */
 static void test_layouts_differ(void **state)
 {
@@ -536,16 +689,6 @@ static void damage(int fd, const struct segment_header *old)
                      pwrite(fd, &value, bytes, (off_t)(starts[region] + random_word() % (lengths[region] / 4) * 4)));
     if (random_word() % 8 == 0)
         assert_int_equal(0, ftruncate(fd, (off_t)(random_word() % old->segment_bytes)));
-}
-
-static void check_unharmed(struct segment_header *segment, uint64_t layout)
-{
-    assert_int_equal(layout, layout_hash(segment));
-    assert_true(values_of(segment, false)->count <= CAPACITY && values_of(segment, true)->count <= CAPACITY);
-    for (int i = 0; i < SLOTS; i++)
-        assert_true(((uint32_t *)at(segment, values_of(segment, false)->slots))[i] <= CAPACITY);
-    for (unsigned word = CELL_STARTED; word < CELL_BUCKETS; word++)
-        assert_true(word == CELL_SUM_TICKS || cell(segment, 0, PLAIN_CELL)[word] < UINT64_C(1) << 60);
 }
 
 static void test_damage(void **state)
@@ -820,6 +963,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_fewer_starts_than_ends),
         cmocka_unit_test(test_moments_of_other_clocks),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_limit_of_blocks),
+        cmocka_unit_test(test_limit_of_endings),
         cmocka_unit_test(test_layouts_differ),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_use_is_seen),
