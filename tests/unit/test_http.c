@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -314,6 +315,183 @@ static void slow_readers_hold_up_nobody(void **state)
         close(slow[i]);
     assert_serves(&server);
     server_stop(&server);
+}
+
+/* Deadlines -------------------------------------------------------------------------------------------------------- */
+
+#define SECOND_NS UINT64_C(1000000000)
+
+/* How far the endpoint's clock is ahead; shared with the servers' processes. */
+static _Atomic uint64_t *ahead_ns;
+
+uint64_t __real_routes_now_ns(void);
+uint64_t __wrap_routes_now_ns(void);
+
+uint64_t __wrap_routes_now_ns(void)
+{
+    return __real_routes_now_ns() + (ahead_ns ? *ahead_ns : 0);
+}
+
+/* Returns when the endpoint has looked at its clock since. */
+static void pass_seconds(const struct server_process *server, unsigned seconds)
+{
+    struct http_answer answer;
+
+    *ahead_ns += seconds * SECOND_NS;
+    for (int turns = 0; turns < 2; turns++) {
+        http_request(server->address, "GET /-/healthy", &answer);
+        free(answer.bytes);
+    }
+}
+
+static bool is_cut(int fd)
+{
+    char byte;
+    ssize_t count = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    return count == 0 || (count < 0 && errno != EAGAIN);
+}
+
+static bool is_cut_at_last(void *context)
+{
+    return is_cut(*(int *)context);
+}
+
+/* A byte each second: none of the pauses is long. */
+static void drip(const struct server_process *server, int fd, unsigned seconds)
+{
+    static const char request[] = "GET /metrics HTTP/1.1\r\nX: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+    for (unsigned i = 0; i < seconds; i++) {
+        if (is_cut(fd))
+            fail_msg("it is cut after %u seconds", i);
+        assert_int_equal(send(fd, &request[i], 1, MSG_NOSIGNAL), 1);
+        pass_seconds(server, 1);
+    }
+}
+
+static void a_dripping_request_is_cut(void **state)
+{
+    struct server_process server;
+    int fd;
+
+    (void)state;
+    start(&server, &(struct server_options){0});
+    fd = http_connect(server.address);
+    drip(&server, fd, 29);
+    assert_false(is_cut(fd));
+    send(fd, "a", 1, MSG_NOSIGNAL);
+    *ahead_ns += 2 * SECOND_NS;
+    assert_serves(&server);
+    assert_true(wait_until(is_cut_at_last, &fd));
+    close(fd);
+    assert_serves(&server);
+    server_stop(&server);
+}
+
+/* Nobody wakes the endpoint then: it ends by itself what is overdue, or libmicrohttpd does. */
+static void a_request_that_stands_still_is_cut(void **state)
+{
+    struct server_process server;
+    int fd;
+
+    (void)state;
+    start(&server, &(struct server_options){0});
+    fd = http_connect(server.address);
+    drip(&server, fd, 20);
+    *ahead_ns += 9 * SECOND_NS;
+    pass_seconds(&server, 0);
+    assert_false(is_cut(fd));
+    assert_true(wait_until(is_cut_at_last, &fd));
+    close(fd);
+    server_stop(&server);
+}
+
+/* One answer of a connection that goes on, of which the first bytes are read already. */
+static void read_rest(int fd, char *head, size_t count)
+{
+    static char bytes[1 << 16];
+    const char *end = NULL;
+    size_t left;
+
+    while (!end) {
+        assert_int_equal(recv(fd, &head[count++], 1, 0), 1);
+        head[count] = '\0';
+        end = strstr(head, "\r\n\r\n");
+    }
+    left = strtoul(strstr(head, "Content-Length: ") + 16, NULL, 10);
+    assert_true(left > 1000000);
+    while (left > 0) {
+        ssize_t got = recv(fd, bytes, left < sizeof(bytes) ? left : sizeof(bytes), 0);
+
+        assert_true(got > 0);
+        left -= (size_t)got;
+    }
+}
+
+/* Its header, its answer, and what comes behind that. */
+static void each_request_has_its_own_time(void **state)
+{
+    struct server_process server;
+    char head[1024];
+    int fd;
+
+    (void)state;
+    start(&server, &(struct server_options){.functions = 3000});
+    fd = http_connect(server.address);
+    drip(&server, fd, sizeof("GET /metrics HTTP/1.1") - 1);
+    http_send(fd, "\r\nHost: x\r\n\r\n");
+    for (unsigned i = 0; i < 20; i++) {
+        assert_int_equal(recv(fd, &head[i], 1, 0), 1);
+        pass_seconds(&server, 1);
+    }
+    read_rest(fd, head, 20);
+    pass_seconds(&server, 0);
+    drip(&server, fd, 20);
+    assert_false(is_cut(fd));
+    pass_seconds(&server, 11);
+    assert_true(wait_until(is_cut_at_last, &fd));
+    close(fd);
+    server_stop(&server);
+}
+
+/* An answer of several megabytes, begun to be read a byte each second; and the rest after all that time. Is it whole?
+ */
+static bool is_answered_whole_after(unsigned seconds)
+{
+    struct server_process server;
+    struct http_answer answer;
+    char value[32];
+    char head[512];
+    bool is_whole;
+    int fd;
+
+    start(&server, &(struct server_options){.functions = 3000});
+    fd = http_connect(server.address);
+    http_send(fd, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    for (unsigned i = 0; i < seconds; i++) {
+        assert_int_equal(recv(fd, &head[i], 1, 0), 1);
+        pass_seconds(&server, 1);
+    }
+    http_read_all(fd, &answer);
+    answer.bytes = realloc(answer.bytes, answer.count + seconds + 1);
+    assert_non_null(answer.bytes);
+    memmove(answer.bytes + seconds, answer.bytes, answer.count + 1);
+    memcpy(answer.bytes, head, seconds);
+    assert_true(http_header(&answer, "Content-Length", value, sizeof(value)));
+    assert_true(atoi(value) > 1000000);
+    is_whole = strlen(http_body(&answer)) == (size_t)atoi(value);
+    free(answer.bytes);
+    assert_serves(&server);
+    server_stop(&server);
+    return is_whole;
+}
+
+static void an_answer_that_is_read_in_drips_is_cut(void **state)
+{
+    (void)state;
+    assert_true(is_answered_whole_after(28));
+    assert_false(is_answered_whole_after(31));
 }
 
 static size_t count_descriptors(pid_t pid, bool is_low_only)
@@ -627,6 +805,10 @@ int main(void)
         cmocka_unit_test(old_and_broken_clients_do_no_harm),
         cmocka_unit_test(idle_connections_make_room),
         cmocka_unit_test(slow_readers_hold_up_nobody),
+        cmocka_unit_test(a_dripping_request_is_cut),
+        cmocka_unit_test(a_request_that_stands_still_is_cut),
+        cmocka_unit_test(each_request_has_its_own_time),
+        cmocka_unit_test(an_answer_that_is_read_in_drips_is_cut),
         cmocka_unit_test(the_thread_is_a_quiet_guest),
         cmocka_unit_test(the_programs_time_zone_is_its_own),
         cmocka_unit_test(the_log_reaches_the_programs_standard_error),
@@ -641,5 +823,8 @@ int main(void)
         cmocka_unit_test(a_bad_address_is_refused_with_the_reason),
     };
 
+    ahead_ns = mmap(NULL, sizeof(*ahead_ns), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (ahead_ns == MAP_FAILED)
+        return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
