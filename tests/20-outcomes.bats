@@ -58,17 +58,22 @@ load lib/helper
   release
 }
 
-@test "durations fall into the buckets of their size, and the sum is their total" {
-  manifest_json '{"version": 1, "functions": [{"symbol": "nap", "buckets": [0.0001, 0.0009, 10]}]}'
-  start_metered "$(target greeter)" nap 50
+# With bounds a tenth of a decade apart: the program says of each call how long it lasted at least and at most.
+@test "every duration is in the bucket of its size, and the sum is their total, however calls end and are judged" {
+  local said
+  manifest_json "$(jq -n '([range(0; 41) | pow(10; -6 + . / 10) * 1e10 | round / 1e10]) as $bounds | {version: 1, functions: [
+    {symbol: "last_plain"}, {symbol: "last_judged", error_when: "ret < 0 && errno != 1"}, {symbol: "last_thrown"},
+    {symbol: "last_labelled", labels: {name: {arg: 2, type: "cstring"}}}, {symbol: "last_looped", kind: "loop"}
+    ] | map(. + {buckets: $bounds})}')"
+  start_metered "$(target durations)"
   wait_done
   scrape
-  assert_metric 0 call_duration_seconds_bucket function=nap le=0.0009
-  assert_metric 50 call_duration_seconds_bucket function=nap le=10.0
-  assert_metric 50 call_duration_seconds_bucket function=nap le=+Inf
-  assert_metric 50 call_duration_seconds_count function=nap
-  awk -v sum="$(metric call_duration_seconds_sum function=nap)" 'BEGIN { exit !(sum >= 0.05 && sum < 20) }'
+  assert_metric 5 manifest_functions state=full
+  assert_truth last_judged success=240 error=240
+  said=$(python3 "$root/tests/lib/durations.py" "$run_dir/metrics" "$manifest" <"$run_dir/out")
+  assert_match '^6 histograms, 252 bounds, [6-9][0-9] % exact$' "$said"
   release
+  assert_equal 0 "$exit_status" 'exit status'
 }
 
 @test "an empty list of buckets keeps count and sum" {

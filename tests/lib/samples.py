@@ -136,4 +136,5 @@ def main():
         fail("nothing was said of the scrape")
 
 
-main()
+if __name__ == "__main__":
+    main()
