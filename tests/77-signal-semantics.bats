@@ -22,9 +22,9 @@ meter_end() {
 }
 
 @test "handlers on alternate stacks with room for one frame: the same ends, and nothing is written below" {
-  meter_end small-stacks 1024 12 fault # a fault there finds no room: the kernel ends the program
-  meter_end small-stacks 3000 12 fault
-  meter_end small-stacks 8192 14 fault
+  meter_end small-stacks little 12 fault # a fault there finds no room: the kernel ends the program
+  meter_end small-stacks less 12 fault
+  meter_end small-stacks another 14 fault
 }
 
 # Sets crash_status to what a redis-server that its user lets crash ends with. ARGUMENTs come before its name.

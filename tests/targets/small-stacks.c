@@ -28,6 +28,12 @@ TRACKED void fault(void)
     TOUCH();
 }
 
+/* What the kernel puts on the stack of a handler; how much that is depends on the processor's registers. */
+static size_t frame_bytes(void)
+{
+    return getauxval(AT_MINSIGSTKSZ);
+}
+
 static bool is_way(const char *name)
 {
     return strcmp(way, name) == 0;
@@ -77,7 +83,7 @@ static void child(size_t bytes, int signal_number)
 
 static void show(const char *name, size_t more, int signal_number)
 {
-    size_t bytes = getauxval(AT_MINSIGSTKSZ) + more;
+    size_t bytes = frame_bytes() + more;
     size_t touched = 0;
     int status = 0;
     pid_t pid;
@@ -96,11 +102,21 @@ static void show(const char *name, size_t more, int signal_number)
            touched);
 }
 
-/* The argument: how many bytes the stack has besides what the kernel needs for a signal's frame. */
+/* What the stack has besides the frame of one signal, by the first argument. */
+static size_t more_bytes(const char *word)
+{
+    if (strcmp(word, "little") == 0)
+        return 1024;
+    if (strcmp(word, "less") == 0)
+        return frame_bytes() * 3 / 4;
+    return frame_bytes() + 8192;
+}
+
+/* The argument: `little`, `less` than a second frame, or room for `another` one and its handler. */
 int main(int argc, char **argv)
 {
     static const char *const ways[] = {"exit", "jump", "return", "abort", "raise", "again", "default", "kill", "fault"};
-    size_t more = argc > 1 ? strtoul(argv[1], NULL, 10) : 8192;
+    size_t more = more_bytes(argc > 1 ? argv[1] : "another");
 
     below = mmap(NULL, BELOW_BYTES + 65536, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
