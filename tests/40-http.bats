@@ -3,6 +3,7 @@
 bats_require_minimum_version 1.5.0
 
 load lib/helper
+load lib/samples
 
 setup() {
   manifest_of greet
@@ -110,12 +111,28 @@ free_port() {
   assert_equal '' "$(grep -v '^#' "$run_dir/metrics" | sed 's/ [^ ]*$//' | sort | uniq -d)" 'series that are there twice'
   assert_equal '' "$(grep '^# TYPE' "$run_dir/metrics" | sort | uniq -d)" 'families that are there twice'
   assert_equal "$(grep -c '^# TYPE' "$run_dir/metrics")" "$(grep -c '^# HELP' "$run_dir/metrics")" 'HELP lines'
+  assert_scrape 'series build_info 1'
 }
 
 @test "numbers are written with a point, whatever the program's locale" {
-  start_greeter LC_ALL=de_DE.UTF-8
+  local locales=$BATS_TEST_TMPDIR/locales
+  mkdir "$locales"
+  localedef -i de_DE -f UTF-8 "$locales/de_DE.UTF-8"
+  run_bare env LOCPATH="$locales" LC_ALL=de_DE.UTF-8 "$(target locale)"
+  assert_lines 1 "$BATS_TEST_TMPDIR/bare.out" '^half is 0,5$'
+  manifest_json '{"version": 1, "overhead_budget": 0.25, "functions": [{"symbol": "halve", "buckets": [0.00015, 2.5]}],
+    "resources": [{"name": "half", "in_use": {"global": "half", "type": "double"}, "limit": {"value": 1.25}}]}'
+  start_metered LOCPATH="$locales" LC_ALL=de_DE.UTF-8 "$(target locale)"
+  wait_done
+  assert_lines 1 "$run_dir/out" '^half is 0,5$'
   scrape
-  assert_lines 0 "$run_dir/metrics" ' [0-9]+,[0-9]+$'
+  assert_metric 100 calls_total function=halve outcome=success
+  assert_metric 100 call_duration_seconds_bucket function=halve le=2.5
+  assert_metric 0.5 resource_in_use resource=half
+  assert_metric 1.25 resource_limit resource=half
+  assert_lines 0 "$run_dir/metrics" '(^[^#{ ]*| le="[^"]*"|\}) ?[^ ]*[0-9],[0-9]'
+  assert_match '^[0-9.e-]+$' "$(metric call_duration_seconds_sum function=halve)"
+  release
 }
 
 @test "the port file holds the address, whole, and nothing else is left beside it" {
@@ -167,12 +184,13 @@ free_port() {
   assert_equal 0 "$exit_status" 'exit status'
 }
 
-@test "the endpoint's thread has every signal blocked" {
+@test "the endpoint's thread has every signal blocked but faults of its own" {
   local task
   start_greeter
   for task in "/proc/$pid/task/"*; do
     [[ ${task##*/} == "$pid" ]] && continue
-    assert_match '^SigBlk:[[:space:]]+f' "$(grep SigBlk "$task/status")"
+    # But for SIGKILL and SIGSTOP, the two that are libc's own, and SIGILL, SIGBUS, SIGFPE and SIGSEGV of its own making.
+    assert_equal fffffffe7ffbfa37 "$(awk '$1 == "SigBlk:" { print $2 }' "$task/status")" 'mask'
   done
   assert_equal 2 "$(ls "/proc/$pid/task" | wc -l)" 'threads'
 }
