@@ -134,11 +134,19 @@ END
 }
 
 @test "an instrumented process keeps the modules out of the global scope" {
-  manifest_of greet
-  start_metered "$(target greeter)" greet 3
+  local script='import ctypes, sys
+names = "callmeter_http_start json_loads elf_begin dwarf_begin ZydisDecoderInit MHD_start_daemon unw_step".split()
+print(*(name for name in names if hasattr(ctypes.CDLL(None), name)), flush=True)
+print("done", flush=True)
+sys.stdin.read()'
+  manifest_json '{"version": 1, "functions": [{"symbol": "PyNumber_Add"}]}'
+  start_metered /usr/bin/python3 -c "$script"
   wait_done
-  assert_match 'callmeter' "$(foreign_objects)"
+  assert_match 'callmeter/control.so' "$(foreign_objects)"
+  assert_match 'callmeter/http.so.*libmicrohttpd' "$(foreign_objects | tr '\n' ' ')"
+  assert_equal $'\ndone' "$(cat "$run_dir/out")" 'names that the program finds'
   release
+  assert_equal 0 "$exit_status" 'exit status'
 }
 
 @test "a program that exports the names of callmeter's own libraries is metered, and its functions are left alone" {
@@ -218,12 +226,14 @@ greet_into() {
   assert_metric 3 calls_total function=greet module=greeter outcome=success
 }
 
-@test "the program finds errno, arguments, the working directory and its descriptors as without the shim" {
-  local look='echo "$0 $*"; pwd; umask; for fd in 0 1 2 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$fd ] && echo "$fd"; done; true'
-  manifest_json '{"version": 1, "functions": [{"symbol": "no_such_function", "optional": true}]}'
+@test "the program finds arguments, environment, umask, the working directory and its descriptors as without the shim" {
+  local look='echo "$0 $*"; pwd; umask; for fd in 0 1 2 3 4 5 6 7 8 9; do [ -e /proc/$$/fd/$fd ] && echo "$fd"; done
+    tr "\0" "\n" </proc/$$/environ | grep -vE "^(_=|LD_PRELOAD=|CALLMETER_)"; echo done; read line; true'
+  manifest_json '{"version": 1, "functions": [{"symbol": "read", "object": "libc.so.6"}]}'
   run_bare sh -c "$look" a b c
-  start_metered sh -c "$look" a b c || true
-  wait_exit
+  start_metered sh -c "$look" a b c
+  wait_done
+  release
   assert_same_as_bare
 }
 

@@ -264,7 +264,7 @@ scraped() {
   manifest_hazards
   start_metered "$(target crash-hazards)" no-server
   wait_done
-  ! curl -sS --max-time 2 "http://$address/metrics" >/dev/null 2>&1
+  if curl -sS --max-time 2 "http://$address/metrics" >/dev/null 2>&1; then fail 'it still answers'; fi
   wait_until grep -q "callmeter's own thread failed" "$run_dir/err"
   release
   assert_equal 0 "$exit_status" 'exit status'
