@@ -160,6 +160,22 @@ scraped() {
   assert_equal 7 "$exit_status" 'exit status'
 }
 
+@test "a handler in which the program exits, and then crashes or aborts on its way out: one panic" {
+  meter_hazard abort-after-exit 1
+  assert_equal 134 "$exit_status" 'exit status'
+  assert_lines 1 "$run_dir/err" 'error: SIGSEGV.* in crash_here '
+  meter_hazard crash-after-exit 1
+  assert_equal 139 "$exit_status" 'exit status'
+  start_metered "$(target crash-hazards)" forked-after-exit
+  wait_done
+  scrape
+  assert_truths
+  assert_metric 1 fatal_signals_total signal=SIGSEGV
+  assert_metric 0 fatal_signals_total signal=SIGABRT
+  release
+  assert_equal 0 "$exit_status" 'exit status'
+}
+
 @test "a handler whose children exit: no panic" {
   meter_hazard asks 0
   assert_equal 0 "$exit_status" 'exit status'

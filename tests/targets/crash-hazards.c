@@ -367,6 +367,30 @@ static void run_exit_in_handler(void)
     crash_here();
 }
 
+/* The handler's exit meets another crash on its way. */
+static void run_crash_after_exit(void)
+{
+    atexit(crash_here);
+    run_exit_in_handler();
+}
+
+static void run_abort_after_exit(void)
+{
+    atexit(abort);
+    run_exit_in_handler();
+}
+
+static void run_forked_after_exit(void)
+{
+    pid_t child = fork();
+    int status = 0;
+
+    if (child == 0)
+        run_abort_after_exit();
+    CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    printf("truth crash_here panic=1\n");
+}
+
 static const struct victim_mode modes[] = {
     {"jumps", run_jumps},
     {"jumps-and-ends", run_jumps_and_ends},
@@ -386,6 +410,9 @@ static const struct victim_mode modes[] = {
     {"no-file", run_no_file},
     {"no-server", run_no_server},
     {"exit-in-handler", run_exit_in_handler},
+    {"crash-after-exit", run_crash_after_exit},
+    {"abort-after-exit", run_abort_after_exit},
+    {"forked-after-exit", run_forked_after_exit},
     {NULL, NULL},
 };
 
