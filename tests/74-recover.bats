@@ -138,12 +138,33 @@ has_more_lines() {
 }
 
 @test "while another thread's panic ends the program, nothing is recovered" {
+  local recovered
   linger_seconds=30
   manifest_recover 1000000
   start_metered "$(target crash-recover)" meanwhile
   wait_until frail_is_dying
+  recovered=$(metric panics_recovered_total function=parse)
+  wait_until passed $((SECONDS + 3)) # who waits for the report of another panic does so for a second
+  frail_is_dying || fail "$(grep -E '_panics' "$run_dir/metrics")"
+  assert_metric "$recovered" panics_recovered_total function=parse
   kill -KILL "$pid"
   wait_exit
+  assert_equal 137 "$exit_status" 'exit status'
+}
+
+@test "a fault in a child of vfork ends the child, and its parent goes on" {
+  local variant
+  for variant in "${variants[@]}"; do
+    manifest_recover 1000000
+    start_metered "$(target "$variant")" vforked
+    wait_done
+    scrape
+    assert_truths
+    assert_metric 1 panics_recovered_total function=parse
+    assert_metric 2 panics_total function=parse signal=SIGSEGV
+    release
+    assert_equal 0 "$exit_status" "failed checks of $variant"
+  done
 }
 
 # One panic of each thread that is not recovered from.

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "victim.h"
@@ -104,6 +105,19 @@ static void on_signal(int number)
     answer = *(volatile int *)null_address;
 }
 
+/* The child has its parent's memory, but the call in progress is not its own to leave. What ends it. */
+static int __attribute__((noinline)) crash_in_vfork(void)
+{
+    pid_t child = vfork();
+    int status = 0;
+
+    if (child == 0) {
+        answer = *(volatile int *)null_address;
+        _exit(1);
+    }
+    return waitpid(child, &status, 0) == child && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
 enum {
     GOOD,
     BAD,
@@ -115,6 +129,7 @@ enum {
     CALLBACK,
     HANDLER,
     CALL_NULL,
+    VFORKED,
 };
 
 TRACKED int parse(int request)
@@ -145,6 +160,9 @@ TRACKED int parse(int request)
     case HANDLER:
         signal(SIGUSR1, on_signal);
         raise(SIGUSR1);
+        break;
+    case VFORKED:
+        answer = crash_in_vfork();
         break;
     case CALL_NULL:
         ((void (*)(void))null_address)();
@@ -256,6 +274,15 @@ static void run_meanwhile(void)
         TOUCH();
 }
 
+static void run_vforked(void)
+{
+    CHECK(outer(VFORKED) == SIGSEGV);
+    CHECK(outer(BAD) == -2);
+    CHECK(outer(GOOD) == 1);
+    printf("truth parse success=2 panic=1\n");
+    printf("truth outer success=3\n");
+}
+
 static void run_untracked(void)
 {
     answer = *(volatile int *)null_address;
@@ -315,6 +342,7 @@ static const struct victim_mode modes[] = {
     {"handler", run_handler},
     {"frail", run_frail},
     {"meanwhile", run_meanwhile},
+    {"vforked", run_vforked},
     {"untracked", run_untracked},
     {"twice", run_twice},
     {"exit", run_exit},
