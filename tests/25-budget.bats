@@ -100,7 +100,8 @@ stop_loop() {
   wait_until is_interval hot '>' 1
   stop_work
   interval=$(interval_of hot)
-  wait_until is_interval hot '<' "$interval"
+  # The turn in which the work ends may halve it; what follows are turns of idleness.
+  wait_until is_interval hot '<' "$((interval * 2 / 5))"
   release
 }
 
