@@ -29,10 +29,12 @@ setup() {
 
 @test "threads that exit by a system call in the middle of tracked calls leave nothing behind" {
   meter_victim thread-ends raw-exits
+  assert_only_reason thread_exit
 }
 
 @test "threads made by clone(2) alone are counted, and leave nothing behind" {
   meter_victim thread-ends raw-clones
+  assert_only_reason thread_exit
 }
 
 @test "very many jumps that no library sees leave nothing behind" {

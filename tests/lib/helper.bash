@@ -250,6 +250,13 @@ hold_to_truths() {
   esac
 }
 
+# assert_only_reason REASON: some calls of the last scrape were abandoned, and all for this reason.
+assert_only_reason() {
+  local reasons
+  reasons=$(sed -n 's/^callmeter_calls_abandoned_total{.*reason="\([a-z_]*\)"} [1-9].*/\1/p' "$run_dir/metrics" | sort -u)
+  assert_equal "$1" "$reasons" 'reasons of abandoned calls'
+}
+
 # All functions of the manifest are tracked in full.
 assert_all_full() {
   [[ $(metric manifest_functions state=full) == "$1" ]] && return 0
