@@ -205,6 +205,14 @@ name_of() {
   meter_samples labels-strings guarded
 }
 
+# Where no signal is claimed, nobody would go on behind a load that faults.
+@test "the last bytes of the heap, where faults are caught and where none is" {
+  name_of
+  meter_samples labels-strings heap_end
+  jq '.panics = {"signals": []}' "$manifest" >"$manifest.bare" && mv "$manifest.bare" "$manifest"
+  meter_samples labels-strings heap_end
+}
+
 @test "the program's own handlers for SIGSEGV and SIGBUS hear nothing of bad strings" {
   name_of
   meter_samples labels-strings handled

@@ -299,6 +299,24 @@ static void guarded(void)
     say("invalid", 6 * ROUNDS);
 }
 
+/* The heap's last bytes, with no NUL in them, and nothing behind. */
+static void heap_end(void)
+{
+    char *end;
+
+    sbrk(3 * PAGE / 2);
+    end = (char *)sbrk(0);
+    end = (char *)(((uintptr_t)end + PAGE - 1) & ~(uintptr_t)(PAGE - 1));
+    if (brk(end))
+        abort();
+    memset(end - 20, 'x', 20);
+    give(end - 20);
+    give(end - 1);
+    say("invalid", 2 * ROUNDS);
+    memcpy(end - 5, "last", 5);
+    give_and_say(end - 5);
+}
+
 static volatile sig_atomic_t faults;
 
 static void count_fault(int signal)
@@ -396,12 +414,20 @@ static void flickering(void)
 
 int main(int argc, char **argv)
 {
-    static const struct victim_mode modes[] = {
-        {"places", places},   {"lengths", lengths},         {"alike", alike},
-        {"broken", broken},   {"escapes", escapes},         {"broken_long", broken_long},
-        {"bad", bad},         {"guarded", guarded},         {"handled", handled},
-        {"blocked", blocked}, {"small_stack", small_stack}, {"flickering", flickering},
-        {NULL, NULL}};
+    static const struct victim_mode modes[] = {{"places", places},
+                                               {"lengths", lengths},
+                                               {"alike", alike},
+                                               {"broken", broken},
+                                               {"escapes", escapes},
+                                               {"broken_long", broken_long},
+                                               {"bad", bad},
+                                               {"guarded", guarded},
+                                               {"handled", handled},
+                                               {"blocked", blocked},
+                                               {"small_stack", small_stack},
+                                               {"flickering", flickering},
+                                               {"heap_end", heap_end},
+                                               {NULL, NULL}};
 
     return victim_main(argc, argv, modes);
 }
