@@ -86,7 +86,8 @@ name_of() {
   manifest_json '{"version": 1, "functions": [
     {"symbol": "drain", "kind": "worker", "labels": {"queue": {"param": "name"}}, "items": {"param": "count"},
      "returns": "int", "error_when": "ret < 0"},
-    {"symbol": "drain_rest", "kind": "worker", "items": {"param": "count"}}]}'
+    {"symbol": "drain_rest", "kind": "worker", "items": {"param": "count"}},
+    {"symbol": "take_in", "kind": "worker", "items": {"param": "count"}}]}'
   meter_samples kind-worker
 }
 
@@ -409,7 +410,8 @@ meter_twice() {
   manifest_json '{"version": 1, "defaults": {"sample_rate": 0.01}, "functions": [
     {"symbol": "drain", "kind": "worker", "labels": {"queue": {"arg": 2, "type": "cstring"}},
      "items": {"arg": 3, "type": "uint32"}, "returns": "int", "error_when": "ret < 0"},
-    {"symbol": "drain_rest", "kind": "worker", "items": {"arg": 3, "type": "uint32"}}]}'
+    {"symbol": "drain_rest", "kind": "worker", "items": {"arg": 3, "type": "uint32"}},
+    {"symbol": "take_in", "kind": "worker", "items": {"arg": 1, "type": "long"}}]}'
   start_metered "$(target kind-worker)"
   wait_done
   scrape
