@@ -56,3 +56,11 @@ assert_reasons() {
   meter_victim jumps-past-libc at-once
   meter_victim jumps-past-libc builtin-at-once
 }
+
+@test "jumps that no library sees where the stack has grown since" {
+  meter_victim jumps-past-libc deeper
+}
+
+@test "siglongjmp out of a signal handler on an alternate stack that lies above the thread's own" {
+  meter_victim lane-heirs alternate-above
+}

@@ -45,3 +45,7 @@ with_each_variant() {
   meter_victim coroutine-doubts given-up
   meter_victim coroutine-doubts given-up-by-threads
 }
+
+@test "a coroutine whose stack follows that of its thread leaves none of the thread's calls" {
+  meter_victim coroutine-doubts above
+}

@@ -2,7 +2,7 @@
  * thread, below calls that the thread makes afterwards; or on memory that is given up. Those that come back, in greater
  * number than is kept in doubt, come back right; those that do not are forgotten in bounded memory. */
 #include <pthread.h>
-#include <setjmp.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -252,11 +252,60 @@ static void given_up_by_threads(void)
     printf("truth hold abandoned=%d\n", GONE_DEPTH * GONE_ROUNDS);
 }
 
+/* Above ------------------------------------------------------------------------------------------------------------ */
+
+static sem_t is_asleep;
+
+static void run_above(int number, int unused)
+{
+    (void)unused;
+    work(number);
+    work(number);
+    sem_post(&is_asleep);
+    for (;;)
+        pause();
+}
+
+/* Stays in the coroutine for good. */
+TRACKED void stay_above(void)
+{
+    start(0, area + THREAD_BYTES, run_above, 0);
+    TOUCH();
+}
+
+static void *enter_above(void *unused)
+{
+    work(1);
+    stay_above();
+    return unused;
+}
+
+/* The coroutine's stack follows that of the thread, in one mapping: a call there leaves none of the thread's. */
+static void above(void)
+{
+    pthread_attr_t attributes;
+    pthread_t runner;
+
+    sem_init(&is_asleep, 0, 0);
+    area = mmap(NULL, THREAD_BYTES + STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    pthread_attr_init(&attributes);
+    CHECK(pthread_attr_setstack(&attributes, area, THREAD_BYTES) == 0);
+    CHECK(pthread_create(&runner, &attributes, enter_above, NULL) == 0);
+    while (sem_wait(&is_asleep) != 0)
+        ;
+    printf("truth stay_above active=1\ntruth work success=3\n");
+}
+
 int main(int argc, char **argv)
 {
     static const struct victim_mode modes[] = {
-        {"come-back", come_back}, {"come-back-by-tail", come_back_by_tail},     {"forgotten", forgotten},
-        {"given-up", given_up},   {"given-up-by-threads", given_up_by_threads}, {NULL, NULL},
+        {"come-back", come_back},
+        {"come-back-by-tail", come_back_by_tail},
+        {"forgotten", forgotten},
+        {"given-up", given_up},
+        {"given-up-by-threads", given_up_by_threads},
+        {"above", above},
+        {NULL, NULL},
     };
 
     coroutines = calloc(COROUTINES, sizeof(*coroutines));

@@ -152,10 +152,34 @@ static void builtin(void)
     printf("truth jump abandoned=%d\ntruth work success=1\n", ROUNDS);
 }
 
+__attribute__((noinline)) static void jump_below(int frames)
+{
+    volatile char frame[16384];
+
+    frame[0] = (char)frames;
+    if (frames > 0) {
+        jump_below(frames - 1);
+    } else {
+        jump_once(1);
+        CHECK(work(2) == 3);
+    }
+    frame[1] = frame[0];
+}
+
+/* The first thread's stack has grown since it was first asked for. */
+static void deeper(void)
+{
+    jump_once(0);
+    CHECK(work(1) == 2);
+    jump_below(100);
+    CHECK(work(3) == 4);
+    printf("truth work success=3\ntruth jump abandoned=2\ntruth jump_deep abandoned=8\n");
+}
+
 int main(int argc, char **argv)
 {
     static const struct victim_mode modes[] = {
-        {"all", all}, {"at-once", at_once}, {"builtin-at-once", builtin}, {NULL, NULL}};
+        {"all", all}, {"at-once", at_once}, {"builtin-at-once", builtin}, {"deeper", deeper}, {NULL, NULL}};
 
     return victim_main(argc, argv, modes);
 }

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -20,7 +21,7 @@ enum {
 };
 
 static __thread void *buffer[5]; /* of __builtin_setjmp */
-static __thread jmp_buf target;
+static __thread sigjmp_buf target;
 static sem_t is_done;
 static volatile int is_stopped; /* never: for the compiler, which would see a recursion without end */
 
@@ -45,7 +46,7 @@ TRACKED int descend(int depth)
     if (is_stopped)
         return 0;
     if (depth == 0)
-        longjmp(target, 1);
+        siglongjmp(target, 1);
     result = descend(depth - 1);
     TOUCH();
     return result + 1;
@@ -60,7 +61,7 @@ __attribute__((noinline)) static void jump_unseen(void)
 
 __attribute__((noinline)) static void jump_seen(void)
 {
-    if (setjmp(target) == 0)
+    if (sigsetjmp(target, 0) == 0)
         descend(DEPTH);
 }
 
@@ -153,6 +154,46 @@ static void jumps_in_child(void)
     say(2 * STAYING);
 }
 
+/* An alternate stack above that of the thread ---------------------------------------------------------------------- */
+
+static void handle(int number)
+{
+    (void)number;
+    descend(DEPTH);
+}
+
+/* Stays: what the jump did not find would be active. */
+static void *jump_off_alternate(void *alternate)
+{
+    const stack_t stack = {.ss_sp = alternate, .ss_size = SMALL_BYTES};
+
+    CHECK(sigaltstack(&stack, NULL) == 0);
+    if (sigsetjmp(target, 1) == 0)
+        raise(SIGUSR1);
+    sem_post(&is_done);
+    for (;;)
+        pause();
+    return NULL;
+}
+
+static void alternate_above(void)
+{
+    const struct sigaction action = {.sa_handler = handle, .sa_flags = SA_ONSTACK};
+    char *area = make_stack(NULL, LARGE_BYTES);
+    pthread_attr_t attributes;
+    pthread_t thread;
+
+    sigaction(SIGUSR1, &action, NULL);
+    pthread_attr_init(&attributes);
+    CHECK(pthread_attr_setstack(&attributes, make_stack(area, SMALL_BYTES), SMALL_BYTES) == 0);
+    CHECK(pthread_create(&thread, &attributes, jump_off_alternate, make_stack(area + LARGE_BYTES / 2, SMALL_BYTES)) ==
+          0);
+    pthread_attr_destroy(&attributes);
+    while (sem_wait(&is_done) != 0)
+        ;
+    printf("truth descend abandoned=%d\n", DEPTH + 1);
+}
+
 /* Coroutines where a thread's stack was -------------------------------------------------------------------------- */
 
 struct pair {
@@ -218,8 +259,11 @@ static void coroutines(void)
 
 int main(int argc, char **argv)
 {
-    static const struct victim_mode modes[] = {
-        {"jumps", jumps}, {"jumps-in-child", jumps_in_child}, {"coroutines", coroutines}, {NULL, NULL}};
+    static const struct victim_mode modes[] = {{"jumps", jumps},
+                                               {"jumps-in-child", jumps_in_child},
+                                               {"coroutines", coroutines},
+                                               {"alternate-above", alternate_above},
+                                               {NULL, NULL}};
 
     sem_init(&is_done, 0, 0);
     return victim_main(argc, argv, modes);
