@@ -49,6 +49,12 @@ meter_confined() {
   meter_victim lonely forked
 }
 
+@test "signals that wait, or come, while the thread is made are the program's own" {
+  meter_victim signals-at-start pending
+  assert_lines 1 "$run_dir/out" '^ShdPnd:.*[1-9a-f]'
+  meter_victim signals-at-start storm
+}
+
 scrape_until_done() {
   scrape || true
   said_or_ended 'done'
