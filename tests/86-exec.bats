@@ -310,3 +310,52 @@ END
   request 11
   wait_until has_counted ngx_http_process_request 11
 }
+
+### Rights that are not the caller's
+
+# As a machine has it whose /etc/ld.so.preload names the shim: in a copy of /etc that only these processes see.
+# run_preloaded MODE: the program `set-id`, a file of root's with that mode, called by nobody.
+run_preloaded() {
+  # shellcheck disable=SC2016 # for the other shell
+  unshare --mount --propagation private sh -ec '
+    copy=$1/etc
+    mkdir -p "$copy"
+    mount -t tmpfs -o mode=755 tmpfs "$copy"
+    cp -a /etc/. "$copy"
+    mkdir -m 777 "$copy/run"
+    cp -rL "$2" "$copy/preload"
+    cp "$3" "$copy/set-id"
+    cp "$4" "$copy/manifest.json"
+    chmod -R a+rX "$copy/preload" "$copy/manifest.json"
+    chmod "$5" "$copy/set-id"
+    mount --bind "$copy" /etc
+    run() {
+      setpriv --reuid=65534 --regid=65534 --clear-groups env CALLMETER_MANIFEST=/etc/manifest.json \
+        CALLMETER_LISTEN=127.0.0.1:0 CALLMETER_PORT_FILE=/etc/run/port CALLMETER_LOG=debug /etc/set-id
+    }
+    run >"$1/preloaded.bare"
+    echo /etc/preload/libcallmeter.so >/etc/ld.so.preload
+    run
+    find /etc/run -type f -printf "left: %f\\n"
+  ' sh "$BATS_TEST_TMPDIR" "$(dirname "$shim")" "$(target set-id)" "$manifest" "$1" \
+    >"$BATS_TEST_TMPDIR/preloaded.out" 2>"$BATS_TEST_TMPDIR/preloaded.err" </dev/null 3>&-
+}
+
+@test "a set-id program under /etc/ld.so.preload is not touched" {
+  ((EUID == 0)) || skip 'only root can mount, and give a program rights'
+  unshare --mount --propagation private true 2>/dev/null || skip 'there are no mount namespaces here'
+  local before after
+  before=$(ls -l /etc/ld.so.preload 2>&1 || true)
+  manifest_of work
+  run_preloaded 755 || fail "$(cat "$BATS_TEST_TMPDIR/preloaded.err")"
+  assert_lines 1 "$BATS_TEST_TMPDIR/preloaded.out" '^secure: 0$'
+  assert_lines 1 "$BATS_TEST_TMPDIR/preloaded.out" '^patched: 1$'
+  assert_lines 1 "$BATS_TEST_TMPDIR/preloaded.out" '^left: port$'
+  run_preloaded 4755 || fail "$(cat "$BATS_TEST_TMPDIR/preloaded.err")"
+  assert_lines 1 "$BATS_TEST_TMPDIR/preloaded.out" '^secure: 1$'
+  assert_lines 1 "$BATS_TEST_TMPDIR/preloaded.out" '^preloaded: 1$'
+  diff "$BATS_TEST_TMPDIR/preloaded.bare" <(sed 's/^preloaded: 1$/preloaded: 0/' "$BATS_TEST_TMPDIR/preloaded.out")
+  assert_equal '' "$(cat "$BATS_TEST_TMPDIR/preloaded.err")" 'standard error'
+  after=$(ls -l /etc/ld.so.preload 2>&1 || true)
+  assert_equal "$before" "$after" 'the file of this machine'
+}
