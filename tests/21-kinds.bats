@@ -43,9 +43,19 @@ load lib/samples
   manifest_json '{"version": 1, "functions": [
     {"symbol": "drain", "kind": "worker", "labels": {"queue": {"arg": 2, "type": "cstring"}},
      "items": {"arg": 3, "type": "uint32"}, "returns": "int", "error_when": "ret < 0"},
-    {"symbol": "drain_rest", "kind": "worker", "items": {"arg": 3, "type": "uint32"}},
-    {"symbol": "take_in", "kind": "worker", "items": {"arg": 1, "type": "long"}}]}'
+    {"symbol": "drain_rest", "kind": "worker", "items": {"arg": 3, "type": "uint32"}}]}'
   meter_samples kind-worker
+}
+
+@test "worker: a number of items that is negative is none, in calls that are timed and in those that are only counted" {
+  local type mode
+  for type in long int32; do
+    for mode in full count; do
+      manifest_json "{\"version\": 1, \"functions\": [
+        {\"symbol\": \"take_in\", \"kind\": \"worker\", \"items\": {\"arg\": 1, \"type\": \"$type\"}, \"mode\": \"$mode\"}]}"
+      meter_samples kind-worker signed
+    done
+  done
 }
 
 @test "batch_job: items from the result, and no success where there was none" {

@@ -42,6 +42,7 @@ static void take_some(void)
 
     for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
         CHECK(take_in(numbers[i]) == numbers[i]);
+    say_sample("calls_total", "function=\"take_in\",outcome=\"success\"", 6);
     say_sample("items_total", "function=\"take_in\"", 12);
 }
 
@@ -70,7 +71,10 @@ int main(int argc, char **argv)
     double before = unix_seconds();
     int queue = 0;
 
-    (void)argv;
+    if (argc > 1 && strcmp(argv[1], "signed") == 0) {
+        take_some();
+        return victim_finish();
+    }
     if (argc > 5)
         drain_rest(&queue, "", 0);
     for (int i = 0; i < WORKERS; i++)
@@ -81,7 +85,6 @@ int main(int argc, char **argv)
     say_sample("items_total", labels, items);
     say_moment("last_success_timestamp_seconds", labels, before, unix_seconds());
     say_sample("items_total", "function=\"drain_rest\"", 0);
-    take_some();
     say_sample("last_success_timestamp_seconds", "function=\"drain_rest\"", 0);
     return victim_finish();
 }
