@@ -52,6 +52,33 @@ load lib/helper
   assert_equal 0 "$exit_status" 'exit status' || fail "$(cat "$run_dir/out")"
 }
 
+# mappings_of PID: of no file.
+mappings_of() {
+  awk 'NF < 6 || index($6, "/dev/zero")' "/proc/$1/maps" | wc -l
+}
+
+@test "masks, the action of SIGTRAP and alternate stacks are those of the bare program, and few mappings are left" {
+  local bare mappings each
+  manifest_json '{"version": 1, "functions": [{"symbol": "hot_*"}]}'
+  for each in LIVE_NOTHING=1 LIVE_BLOCK_TRAPS=1; do
+    start env "$each" "$(target live-threads)"
+    wait_done
+    bare=$(grep '^own ' "$run_dir/out")
+    mappings=$(mappings_of "$pid")
+    assert_lines 9 "$run_dir/out" '^own [0-8] mask '
+    start_metered "$each" "$(target live-threads)"
+    wait_done
+    (($(metric_after_scrape manifest_functions state=full) >= 100)) || fail 'nothing is patched'
+    assert_equal "$bare" "$(grep '^own ' "$run_dir/out")" 'of the threads'
+    # Not one for each function, or for each list of traps.
+    (($(mappings_of "$pid") <= mappings + 64)) || fail "$mappings mappings bare, metered:" "$(cat "/proc/$pid/maps")"
+  done
+}
+
+metric_after_scrape() {
+  scrape && metric "$@"
+}
+
 @test "and by traps, with the program's own going on" {
   manifest_json '{"version": 1, "functions": [{"symbol": "live_picked_*", "object": "liblive-picked-*", "mode": "full"}]}'
   start env LD_PRELOAD="$shim" CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=none "$(target live-undumpable)"

@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define EXPORTED __attribute__((visibility("default")))
 
@@ -76,6 +78,26 @@ static volatile bool is_stopping;
 static _Atomic unsigned long calls[LIVE_FUNCTIONS];
 static _Atomic unsigned long wrong_results;
 
+static struct live_state states[THREADS];
+
+EXPORTED void live_note_state(struct live_state *state)
+{
+    stack_t stack;
+
+    syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &state->mask, sizeof(state->mask));
+    syscall(SYS_rt_sigaction, SIGTRAP, NULL, state->trap_action, sizeof(state->mask));
+    sigaltstack(NULL, &stack);
+    state->stack_low = (unsigned long)stack.ss_sp;
+    state->stack_bytes = stack.ss_size;
+    state->stack_flags = (unsigned long)stack.ss_flags;
+}
+
+EXPORTED const struct live_state *live_states(int *ret_count)
+{
+    *ret_count = THREADS;
+    return states;
+}
+
 static void call(int i, long argument)
 {
     if (functions[i](argument) != argument + 1)
@@ -99,6 +121,7 @@ static void *call_all(void *number)
     }
     for (int i = 0; i < LIVE_FUNCTIONS; i++)
         calls[i] += mine[i];
+    live_note_state(&states[(long)number]);
     return NULL;
 }
 
