@@ -60,6 +60,21 @@ crash_redis() {
   done
 }
 
+@test "children that may open no file end as they do bare where reports would be written" {
+  "$(target confined-faults)" few </dev/null | grep -q 'exit: status 400' || skip 'there are no filters here'
+  mkdir -m 700 "$BATS_TEST_TMPDIR/reports"
+  manifest_json '{"version": 1, "functions": [{"symbol": "crash_here"}],
+    "panics": {"report_dir": "'"$BATS_TEST_TMPDIR"'/reports"}}'
+  run_bare "$(target confined-faults)" files
+  start_metered "$(target confined-faults)" files
+  wait_done
+  scrape
+  assert_truths
+  assert_equal '' "$(ls -A "$BATS_TEST_TMPDIR/reports")" 'reports'
+  release
+  assert_same_as_bare
+}
+
 @test "filters that the kernel refuses, from four threads at once: faults behind them are panics" {
   meter_victim confined-faults threads
 }
