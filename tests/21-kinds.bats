@@ -61,7 +61,8 @@ load lib/samples
 @test "batch_job: items from the result, and no success where there was none" {
   manifest_json '{"version": 1, "functions": [
     {"symbol": "import_rows", "kind": "batch_job", "returns": "int64", "error_when": "ret < 0", "items": {"ret": true}},
-    {"symbol": "export_rows", "kind": "batch_job", "returns": "int64", "error_when": "ret < 0", "items": {"ret": true}}]}'
+    {"symbol": "export_rows", "kind": "batch_job", "returns": "int64", "error_when": "ret < 0", "items": {"ret": true}},
+    {"symbol": "load_bytes", "kind": "batch_job", "items": {"arg": 1, "type": "uint64"}}]}'
   meter_samples kind-batch_job
 }
 
