@@ -287,12 +287,13 @@ struct record *chain_find_record(uint64_t rbx, uintptr_t slot)
     return record;
 }
 
-/* The innermost live one at the slot. Another thread's list may change meanwhile: its length is bounded. */
+/* The innermost live one at the slot. Another thread's list may change meanwhile: its length is bounded. A lane that is
+ * not filled in yet has none; in a child that was forked meanwhile it stays so. */
 static struct record *record_in_progress(const struct lane *lane, uintptr_t slot)
 {
     struct record *record = lane->current;
 
-    for (unsigned i = 0; record != &lane_bottom && i < RECORDS_WALKED; i++, record = record->outer)
+    for (unsigned i = 0; record && record != &lane_bottom && i < RECORDS_WALKED; i++, record = record->outer)
         if (record_slot(record) == slot && atomic_load(&record->state) == RECORD_LIVE)
             return record;
     return NULL;
