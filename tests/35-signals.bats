@@ -25,3 +25,8 @@ load lib/helper
 @test "a program that stands in for sigaction itself, and calls libc's inner name" {
   meter_victim wraps-sigaction
 }
+
+@test "signals of faults that are ignored: what is pending is lost, and no read is interrupted" {
+  meter_victim signals-ignored lose-pending
+  meter_victim signals-ignored read-on
+}
