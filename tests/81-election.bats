@@ -191,6 +191,30 @@ end_member() {
   assert_served
 }
 
+# waits_in_vain: the threads which serve, but by their own deadline: nobody had woken them.
+waits_in_vain() {
+  awk '
+    /futex/ && / = |resumed/ { last[$1] = $0 }
+    /listen\(/ && last[$1] ~ /ETIMEDOUT/ { print last[$1]; print }
+    /listen\(/ && last[$1] ~ /futex/ { followed++ }
+    END { print "followed: " followed + 0 }
+  ' "$BATS_TEST_TMPDIR/strace"
+}
+
+# Who waits looks now and then by itself whether it may serve, which would hide that nobody wakes it.
+@test "who follows is woken, and does not find out by itself" {
+  local left
+  strace -qq -o /dev/null true 2>/dev/null || skip 'strace cannot trace here'
+  start_tree prefork strace -f -qq -o "$BATS_TEST_TMPDIR/strace" -e trace=futex,futex_waitv,listen
+  wait_members 5
+  assert_served
+  for left in 4 3 2 1; do
+    end_member "$(server)"
+    assert_served
+  done
+  assert_equal 'followed: 4' "$(waits_in_vain)" 'who began to serve by its deadline'
+}
+
 ### Who follows
 
 @test "a child of a parent with threads follows when it makes threads itself" {
