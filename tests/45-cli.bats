@@ -69,12 +69,27 @@ setup() {
 }
 
 @test "run: what is wrong with the command line is said, and nothing is started" {
-  for words in '' '-m' '--no-such-option' "-m $manifest" "-m $manifest --" '-- true' '-p no-such-preset -- true' \
-    "-m $manifest --exe [ -- true" "-m $manifest --exe= -- true" "-m $manifest -l nowhere -- true"; do
+  local words program="touch $BATS_TEST_TMPDIR/started"
+  for words in '' '-m' '--no-such-option' "-m $manifest" "-m $manifest --" "-- $program" \
+    "-m $manifest --exe [ -- $program" "-m $manifest --exe= -- $program" "-m $manifest -l nowhere -- $program"; do
     # shellcheck disable=SC2086 # words of the command line
-    run --separate-stderr "$callmeter" run $words
-    [[ $status != 0 ]] || fail "run $words: exit status 0"
+    run -64 --separate-stderr "$callmeter" run $words
     [[ -n $stderr ]] || fail "run $words: nothing on stderr"
+  done
+  # shellcheck disable=SC2086 # words of the command line
+  run -78 --separate-stderr "$callmeter" run -p no-such-preset -- $program
+  assert_match 'no-such-preset' "$stderr"
+  [[ ! -e $BATS_TEST_TMPDIR/started ]] || fail 'a program was started'
+}
+
+@test "check: what is wrong with the command line is said" {
+  local words
+  for words in '' "-m $manifest" "$(target greeter)" "-m $manifest -l none $(target greeter)" \
+    "-m $manifest $(target greeter) $(target greeter)"; do
+    # shellcheck disable=SC2086 # words of the command line
+    run -64 --separate-stderr "$callmeter" check $words
+    [[ -n $stderr ]] || fail "check $words: nothing on stderr"
+    assert_equal '' "$output" "output of check $words"
   done
 }
 
@@ -112,7 +127,7 @@ setup() {
 }
 
 @test "check starts nothing" {
-  run "$callmeter" check -m "$manifest" "$(target greeter)" </dev/null
+  run -0 "$callmeter" check -m "$manifest" "$(target greeter)" </dev/null
   [[ $output != *greeted* && $output != *done* ]]
 }
 

@@ -225,6 +225,24 @@ assert_no_report() {
   assert_no_report 'Not a directory'
 }
 
+@test "a folder of somebody else is not used, one in which others cannot touch the reports is" {
+  ((EUID == 0)) || skip 'only root can give folders away'
+  reports=$BATS_TEST_TMPDIR/foreign
+  mkdir -m 700 "$reports"
+  chown 65534 "$reports"
+  panics_manifest 'inner_*'
+  assert_no_report 'Operation not permitted'
+  assert_match 'warn: .*: it belongs to someone else, or others can write there' "$(head -n 1 "$run_dir/err")"
+  assert_equal '' "$(ls -A "$reports")" 'files in the folder'
+
+  reports=$BATS_TEST_TMPDIR/sticky
+  mkdir -m 1777 "$reports"
+  panics_manifest 'inner_*'
+  crash report-crash faults
+  assert_equal inner_faults "$(field function)" 'function of the report'
+  assert_lines 0 "$run_dir/err" 'warn:'
+}
+
 @test "reports can be read by who made them, whatever the umask was" {
   panics_manifest helper
   (umask 0777 && exec env LD_PRELOAD="$shim" CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=none \

@@ -30,7 +30,8 @@ refused() {
   recover_to_the_end "$1" "$2"
   assert_equal "$bare_status" "$exit_status" "exit status of $1 $2"
   ((exit_status > 128)) || fail "$1 $2 has not crashed"
-  assert_equal "$3" "$(reasons)" "reasons of $1 $2"
+  assert_equal "$3" "$(reasons)" "reasons of $1 $2" || return 1
+  assert_lines 0 "$run_dir/err" ', recovered'
 }
 
 @test "100 000 faults, each a return with all registers as the caller had them" {
@@ -99,6 +100,7 @@ has_more_lines() {
   assert_match tainted "$(curl -sS "http://$address/-/healthy")"
   assert_equal true "$(reasons | sort -u)" 'what the reports say'
   assert_equal 7 "$(reasons | wc -l)" 'reports, of faults that follow at once'
+  assert_lines 7 "$run_dir/err" ' in parse \(crash-recover\), recovered, report in '
   release
   assert_equal 0 "$exit_status" 'failed checks'
 }
