@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 enum {
@@ -82,6 +83,7 @@ static void child(void)
     begin();
     pid = fork();
     if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody else would end it */
         count = work();
         _exit(write(rounds[1], &count, sizeof(count)) == sizeof(count) ? victim_failures : 100);
     }
