@@ -22,6 +22,10 @@ load lib/helper
   meter_victim processes spawn
 }
 
+@test "what a child execs that a handler made by a bare vfork has the handler's mask" {
+  meter_victim crash-leaves exec-borrowed
+}
+
 @test "forks while other threads are in sigaction, into namespaces where the child has its parent's process id" {
   meter_victim lock-heirs fork
 }

@@ -154,6 +154,31 @@ static void borrow(int number, siginfo_t *info, void *context)
     crash_here();
 }
 
+/* Such a child execs at once: what it execs has the mask of the handler. */
+static void exec_borrowed(int number, siginfo_t *info, void *context)
+{
+    long child;
+
+    (void)number;
+    (void)info;
+    (void)context;
+    __asm__ volatile("syscall" : "=a"(child) : "a"(SYS_vfork) : "rcx", "r11", "memory");
+    if (child == 0) {
+        execv(inherited[0], inherited);
+        _exit(1);
+    }
+    waitpid((pid_t)child, NULL, 0);
+    show_own("behind it");
+    siglongjmp(escape, 1);
+}
+
+static void run_exec_borrowed(void)
+{
+    run_once(exec_borrowed, SIGFPE);
+    signal(SIGSEGV, SIG_DFL);
+    printf("truth crash_here abandoned=1\n");
+}
+
 static void run_borrowed(void)
 {
     install(SIGSEGV, borrow, 0, 0);
@@ -266,19 +291,13 @@ static void run_blocked(void)
 }
 
 static const struct victim_mode modes[] = {
-    {"restored", run_restored},
-    {"plain", run_plain},
-    {"unseen", run_unseen},
-    {"opened", run_opened},
-    {"probe", run_probe},
-    {"interrupted", run_interrupted},
-    {"borrowed", run_borrowed},
-    {"let-in", run_let_in},
-    {"returned", run_returned},
-    {"overflow", run_overflow},
-    {"works", run_works},
-    {"blocked", run_blocked},
-    {NULL, NULL},
+    {"restored", run_restored}, {"plain", run_plain},
+    {"unseen", run_unseen},     {"opened", run_opened},
+    {"probe", run_probe},       {"interrupted", run_interrupted},
+    {"borrowed", run_borrowed}, {"exec-borrowed", run_exec_borrowed},
+    {"let-in", run_let_in},     {"returned", run_returned},
+    {"overflow", run_overflow}, {"works", run_works},
+    {"blocked", run_blocked},   {NULL, NULL},
 };
 
 int main(int argc, char **argv)
