@@ -176,3 +176,24 @@ done' "$output" 'standard output'
   ulimit -S -v 400000
   meter_victim thread-habits much-memory
 }
+
+@test "a call of a child whose first thread has left stays active, whoever looks" {
+  meter_victim leaderless in-call
+  meter_victim leaderless in-call-elsewhere
+}
+
+@test "a child whose first thread has left, and which was taken for gone, counts on" {
+  require_target leaderless
+  manifest_of work hold
+  start_metered "$(target leaderless)" begins
+  wait_until grep -q '^child ' "$run_dir/out"
+  scrape
+  assert_truth work success=1
+  kill -USR1 "$(sed -n 's/^child //p' "$run_dir/out")"
+  wait_done
+  scrape
+  scrape
+  assert_truths
+  release
+  assert_equal 0 "$exit_status" 'exit status'
+}
