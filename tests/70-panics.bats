@@ -23,7 +23,7 @@ meter_hazard() {
 
 manifest_hazards() {
   manifest_json '{"version": 1, "follow_exec": true, "panics": {"linger_seconds": '"${linger_seconds:-0}"'},
-    "functions": [{"symbol": "crash_here"}, {"symbol": "work"}, {"symbol": "vforking"}, {"symbol": "leave_unseen"}]}'
+    "functions": [{"symbol": "crash_here"}, {"symbol": "work"}, {"symbol": "vforking"}, {"symbol": "forking"}, {"symbol": "leave_unseen"}]}'
 }
 
 # scrape_until NAME VALUE LABEL...: while the program is dying.
@@ -188,6 +188,17 @@ scraped() {
   scrape
   assert_truths
   assert_metric 1 panics_total function=crash_here signal=SIGSEGV
+  release
+  assert_equal 0 "$exit_status" 'exit status'
+}
+
+@test "a child that crashes in the call in which it was forked ends that call a second time" {
+  manifest_hazards
+  start_metered "$(target crash-hazards)" forked-inside
+  wait_done
+  scrape
+  assert_truths
+  assert_metric 2 panics_total function=forking signal=SIGSEGV
   release
   assert_equal 0 "$exit_status" 'exit status'
 }

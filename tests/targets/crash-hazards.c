@@ -206,6 +206,35 @@ static void expect_crash(pid_t child)
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
 }
 
+enum fork_way {
+    FORK_BY_LIBC,
+    FORK_BY_KERNEL,
+    FORK_NOT, /* wait within the call instead */
+};
+
+/* The call began in the parent, and once more in the child, which no other call tells so. */
+TRACKED void forking(enum fork_way way)
+{
+    pid_t child;
+
+    if (way == FORK_NOT) {
+        victim_finish();
+        return;
+    }
+    child = way == FORK_BY_LIBC ? fork() : (pid_t)syscall(SYS_fork);
+    if (child == 0)
+        answer = *(volatile int *)null_address;
+    expect_crash(child);
+}
+
+static void run_forked_inside(void)
+{
+    forking(FORK_BY_LIBC);
+    forking(FORK_BY_KERNEL);
+    printf("truth forking success=2 panic=2 active=1\n");
+    forking(FORK_NOT);
+}
+
 static void run_forked(void)
 {
     pid_t child = fork();
@@ -400,6 +429,7 @@ static const struct victim_mode modes[] = {
     {"many", run_many},
     {"one", run_one},
     {"forked", run_forked},
+    {"forked-inside", run_forked_inside},
     {"vforked", run_vforked},
     {"asks", run_asks},
     {"descriptors", run_descriptors},

@@ -92,7 +92,7 @@ static void fork_and_go_on(void)
         CHECK(wait_for(child) == i);
     }
     printf("truth work success=%d\n", 3 * CHILDREN);
-    printf("truth fork_inside success=*\n");
+    printf("truth fork_inside success=%d\n", 2 * CHILDREN);
 }
 
 static void fork_in_call(void)
@@ -100,7 +100,7 @@ static void fork_in_call(void)
     for (int i = 0; i < CHILDREN; i++)
         CHECK(fork_and_wait(i) == i);
     printf("truth work success=%d\n", 10 * CHILDREN);
-    printf("truth fork_and_wait success=%d abandoned=*\n", CHILDREN);
+    printf("truth fork_and_wait success=%d abandoned=%d\n", CHILDREN, CHILDREN);
 }
 
 static void vforks(void)
@@ -141,7 +141,7 @@ static void fork_among_threads(void)
     CHECK(pthread_join(thread, NULL) == 0);
     CHECK(status_of_child == 0);
     printf("truth work success=%d\n", works + 10 * CHILDREN);
-    printf("truth fork_and_wait success=%d abandoned=*\n", CHILDREN);
+    printf("truth fork_and_wait success=%d abandoned=%d\n", CHILDREN, CHILDREN);
 }
 
 int main(int argc, char **argv)
