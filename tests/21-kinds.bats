@@ -66,6 +66,17 @@ load lib/samples
   meter_samples kind-batch_job
 }
 
+@test "batch_job: a result that is an error is no number of items" {
+  manifest_json '{"version": 1, "functions": [
+    {"symbol": "import_rows", "kind": "batch_job", "returns": "int64", "error_when": "ret > 0", "items": {"ret": true}}]}'
+  start_metered "$(target kind-batch_job)"
+  wait_done
+  scrape
+  assert_truth import_rows success=11 error=49
+  assert_metric 0 items_total function=import_rows
+  release
+}
+
 @test "worker and batch_job have buckets for long times, the others for short ones" {
   manifest_json '{"version": 1, "functions": [{"symbol": "drain", "kind": "worker"},
     {"symbol": "drain_rest", "kind": "operation"}]}'
