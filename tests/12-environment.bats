@@ -18,6 +18,7 @@ setup() {
 @test "children of an instrumented program have no shim in LD_PRELOAD" {
   run_env sh -c "$children"
   [[ $output != *libcallmeter* ]] || fail "$output"
+  assert_match '^child: .*self: ' "${output//$'\n'/ }"
 }
 
 @test "other preloaded objects stay, in their order" {

@@ -59,15 +59,17 @@ examples() {
 }
 
 @test "the metrics' documentation has each metric, and no other" {
-  local name names
+  local name names count=0
   mapfile -t names < <(sed -nE 's/.*\] = \{"([a-z_]+)", .*/\1/p' "$root/server/formats/metrics.c")
   ((${#names[@]} > 20)) || fail "only ${#names[@]} metrics were found in metrics.c"
   for name in "${names[@]}"; do
     grep -q "^|.*\`$name\`.*|.*|" "$root/docs/running.md" || fail "docs/running.md does not have $name"
   done
   while read -r name; do
+    count=$((count + 1))
     grep -q "{\"$name\"," "$root/server/formats/metrics.c" || fail "there is no $name"
   done < <(grep -oE '^\| `[a-z_]+`(, `[a-z_]+`)? \| (counter|gauge|histogram)' "$root/docs/running.md" | grep -oE '`[a-z_]+`' | tr -d '`')
+  ((count > 20)) || fail "only $count metrics were found in running.md"
 }
 
 @test "promtool accepts the alerting rules in the documentation" {

@@ -82,10 +82,12 @@ recipe() {
 }
 
 @test "every recipe of the cookbook is run, and declares a function of the service" {
-  local prototype
+  local prototype count=0
   diff <(sed -n 's/^## //p' "$cookbook" | sort) \
     <(sed -n "s/^  recipe '\(.*\)' [a-z]*$/\1/p" "$BATS_TEST_FILENAME" | sort)
   while read -r prototype; do
+    count=$((count + 1))
     grep -qF -- "TRACKED ${prototype%;}" "$root/tests/targets/cookbook-service.c" || fail "the service has no: $prototype"
   done < <(awk '/^```c$/ { is_inside = 1; next } /^```/ { is_inside = 0 } is_inside && /^[a-z].*\);$/' "$cookbook")
+  ((count > 10)) || fail "only $count functions were found"
 }

@@ -115,19 +115,23 @@ has_saved() {
   [[ $(cli info persistence) == *rdb_bgsave_in_progress:0*rdb_last_bgsave_status:ok* && -s $BATS_TEST_TMPDIR/dump.rdb ]]
 }
 
-@test "redis that daemonizes runs as ever" {
+@test "redis that daemonizes runs as ever, and is served at the address that it had" {
   local child
   socket=$BATS_TEST_TMPDIR/redis.sock
-  start "$callmeter" run -p redis -l 127.0.0.1:0 -- \
+  start env CALLMETER_PORT_FILE="$BATS_TEST_TMPDIR/run.$((run_number + 1))/port" \
+    "$callmeter" run -p redis -l 127.0.0.1:0 -- \
     redis-server --port 0 --unixsocket "$socket" --dir "$BATS_TEST_TMPDIR" --save '' --daemonize yes \
     --pidfile "$BATS_TEST_TMPDIR/redis.pid"
+  wait_for_address
   wait_exit
   assert_equal 0 "$exit_status" 'exit status of the process that was started'
   wait_until answers
   wait_until test -s "$BATS_TEST_TMPDIR/redis.pid"
   child=$(<"$BATS_TEST_TMPDIR/redis.pid")
   started_pids+=("$child")
+  wait_until scrape
   benchmark -n 1000 -t set
+  assert_exact 900
   cli shutdown nosave || true
   wait_until is_gone "$child"
 }

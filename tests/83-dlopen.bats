@@ -26,7 +26,7 @@ meter_late() {
 # The truths of the victim; a function whose calls a pattern found has no series before the first.
 assert_late_truths() {
   local words
-  grep -q ^truth "$run_dir/out" || fail 'the program printed no truth:' "$(cat "$run_dir/out")"
+  grep -q ^truth "$run_dir/out" || { fail 'the program printed no truth:' "$(cat "$run_dir/out")"; return 1; }
   while read -r -a words; do
     if [[ ${words[0]} != truth ]]; then
       continue
