@@ -178,7 +178,7 @@ static void *hold_and_forget(void *unused)
         start(0, PLACE(i % PLACES_AGAIN), run_hold, DEPTH);
         work(i);
     }
-    resident_check("coroutines whose stacks are used again", settled_kb, 1024);
+    resident_check("coroutines whose stacks are used again", settled_kb, 2048);
     return unused;
 }
 
@@ -214,7 +214,7 @@ static void *hold_and_give_up(void *unused)
         work(i);
         give_up(stack);
     }
-    resident_check("coroutines whose stacks are given up", settled_kb, 1024);
+    resident_check("coroutines whose stacks are given up", settled_kb, 2048);
     return unused;
 }
 
@@ -248,7 +248,7 @@ static void given_up_by_threads(void)
         CHECK(pthread_join(runner, NULL) == 0);
         give_up(stack);
     }
-    resident_check("coroutines whose threads and stacks are gone", settled_kb, 1024);
+    resident_check("coroutines whose threads and stacks are gone", settled_kb, 2048);
     printf("truth hold abandoned=%d\n", GONE_DEPTH * GONE_ROUNDS);
 }
 
