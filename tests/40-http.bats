@@ -25,6 +25,11 @@ start_greeter() {
   wait_done
 }
 
+# assert_process_metric EXPECTED NAME
+assert_process_metric() {
+  assert_equal "$1" "$(sed -nE "s/^(callmeter_)?$2 //p" "$run_dir/metrics")" "$2"
+}
+
 # A port that nobody has right now.
 free_port() {
   local port
@@ -101,6 +106,15 @@ free_port() {
   assert_lines 1 "$run_dir/metrics" '^(callmeter_)?process_resident_memory_bytes [1-9]'
   assert_lines 1 "$run_dir/metrics" '^(callmeter_)?process_open_fds [1-9]'
   assert_lines 1 "$run_dir/metrics" '^(callmeter_)?process_start_time_seconds [1-9]'
+}
+
+@test "the process metrics are what /proc says, and of two limits the one that holds" {
+  ulimit -S -n 200
+  start_greeter
+  scrape
+  assert_process_metric 200 process_max_fds
+  assert_process_metric "$(ls "/proc/$pid/fd" | wc -l)" process_open_fds
+  assert_process_metric "$(ls "/proc/$pid/task" | wc -l)" process_threads
 }
 
 @test "no series is there twice, and each family is in one piece with its HELP and TYPE" {
@@ -193,6 +207,21 @@ free_port() {
     assert_equal fffffffe7ffbfa37 "$(awk '$1 == "SigBlk:" { print $2 }' "$task/status")" 'mask'
   done
   assert_equal 2 "$(ls "/proc/$pid/task" | wc -l)" 'threads'
+}
+
+# holds_stderr: a thread of the program other than the first has its standard error open.
+holds_stderr() {
+  local task
+  for task in "/proc/$pid/task/"*; do
+    [[ ${task##*/} == "$pid" ]] || [[ -z $(find "$task/fd" -lname "$run_dir/err") ]] || return 0
+  done
+  return 1
+}
+
+@test "the endpoint's thread keeps nothing of the program's standard error, where it has written lines to it" {
+  start_greeter CALLMETER_LOG=info
+  wait_until grep -q 'listening on' "$run_dir/err"
+  wait_until eval '! holds_stderr'
 }
 
 @test "an address that others can reach is warned of, a loopback one is not" {
