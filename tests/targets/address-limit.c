@@ -52,6 +52,15 @@ static void change(const char *what, rlim_t soft, rlim_t hard)
     show(what);
 }
 
+/* A call of exec that fails leaves the limit as it was, in the kernel too. */
+static void fail_to_become_another(void)
+{
+    char *nothing[] = {NULL};
+
+    CHECK(execv("/nonexistent", nothing) == -1 && errno == ENOENT);
+    show("after a failure");
+}
+
 static void limit_in_child(void)
 {
     int status;
@@ -61,6 +70,7 @@ static void limit_in_child(void)
     child = fork();
     if (child == 0) {
         change("hard limit", LIMIT, LIMIT);
+        fail_to_become_another();
         change("lower", LIMIT - MIB, LIMIT);
         change("back", LIMIT, LIMIT);
         change("wrong", LIMIT, LIMIT - MIB);
@@ -104,15 +114,13 @@ static void ask_strangely(void)
 /* The program that follows has the soft limit that was asked for. */
 static void become_another(void)
 {
-    char *nothing[] = {NULL};
     char *shell[] = {"sh", "-c", "ulimit -S -v", NULL};
     pid_t child;
 
     fflush(stdout);
     child = fork();
     if (child == 0) {
-        execv("/nonexistent", nothing);
-        show("after a failure");
+        fail_to_become_another();
         fflush(stdout);
         execv("/bin/sh", shell);
         _exit(1);
