@@ -91,6 +91,17 @@ has_more_lines() {
   done
 }
 
+@test "on an alternate stack without room nothing stays mapped" {
+  manifest_recover 1000
+  start_metered "$(target crash-recover)" cramped
+  wait_done
+  scrape
+  assert_truths
+  assert_metric 101 panics_recovered_total function=parse
+  release
+  assert_equal 0 "$exit_status" 'failed checks'
+}
+
 @test "after a recovery the program is tainted, and says so" {
   manifest_recover 7 reports
   start_metered "$(target crash-recover)" few

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -237,6 +238,35 @@ static void run_few(void)
     printf("truth outer success=7\n");
 }
 
+static int mappings(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    int lines = 0;
+
+    CHECK(maps != NULL);
+    for (int letter; (letter = fgetc(maps)) != EOF;)
+        lines += letter == '\n';
+    fclose(maps);
+    return lines;
+}
+
+/* Faults come to an alternate stack that has room for a signal's frame and little else. */
+static void run_cramped(void)
+{
+    size_t bytes = getauxval(AT_MINSIGSTKSZ) + 1024;
+    stack_t stack = {.ss_sp = malloc(bytes), .ss_size = bytes};
+    int before;
+
+    CHECK(stack.ss_sp && sigaltstack(&stack, NULL) == 0);
+    CHECK(mappings() > 0 && outer(BAD) == -2);
+    before = mappings();
+    for (int i = 0; i < 100; i++)
+        CHECK(outer(BAD) == -2);
+    CHECK(mappings() < before + 50); /* the endpoint may begin meanwhile */
+    printf("truth parse panic=101\n");
+    printf("truth outer success=101\n");
+}
+
 #define WAY(name, request)                                                                                             \
     static void run_##name(void)                                                                                       \
     {                                                                                                                  \
@@ -333,6 +363,7 @@ static const struct victim_mode modes[] = {
     {"often", run_often},
     {"threads", run_threads},
     {"few", run_few},
+    {"cramped", run_cramped},
     {"bad", run_bad},
     {"abort", run_abort},
     {"raise", run_raise},
