@@ -209,6 +209,23 @@ has_new_address() {
   [[ $output != *libcallmeter* ]] || fail "$output"
 }
 
+@test "a shell that runs its script anew is itself with the same arguments, and with no others" {
+  local next
+  manifest_json '{"version": 1, "functions": [{"symbol": "no_such_function", "optional": true}]}'
+  cat >"$BATS_TEST_TMPDIR/script" <<'END'
+grep -q libcallmeter "/proc/$$/maps" && echo shim || echo bare
+[ -n "$NEXT" ] || exit 0
+next=$NEXT
+unset NEXT
+exec sh "$0" $next
+END
+  for next in 'one two' 'one' 'one two three' 'one three' 'two'; do
+    run env LD_PRELOAD="$shim" CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=none NEXT="$next" \
+      sh "$BATS_TEST_TMPDIR/script" one two 3>&-
+    assert_equal $'shim\n'"$([[ $next == 'one two' ]] && echo shim || echo bare)" "$output" "the images, of 'one two' and then '$next'"
+  done
+}
+
 @test "a script that runs itself anew with its arguments stays instrumented" {
   command -v python3 >/dev/null || skip 'python3 is not installed'
   manifest_json '{"version": 1, "functions": [{"symbol": "no_such_function", "optional": true}]}'
