@@ -333,7 +333,7 @@ name_of() {
   meter_samples labels-errors no_errno
 }
 
-@test "errors by result, under a cap" {
+@test "errors by result, under a cap, and with labels beside them" {
   entries '{"symbol": "fail_by_result", "returns": "long", "error_when": "ret < 0", "error_type": "ret"}'
   start_metered "$(target labels-errors)" result
   wait_done
@@ -343,6 +343,15 @@ name_of() {
     'sample call_errors_total{function="fail_by_result",error_type="-101"} 4' \
     'sample call_errors_total{function="fail_by_result",error_type="_other"} 400' \
     'sample label_overflows_total{function="fail_by_result",label="error_type"} 400'
+  release
+
+  entries '{"symbol": "fail_by_result", "returns": "long", "error_when": "ret < 0", "error_type": "ret",
+    "labels": {"result": {"ret": true, "max_values": 20}}}'
+  start_metered "$(target labels-errors)" result
+  wait_done
+  scrape
+  assert_scrape 'total call_errors_total{function="fail_by_result"} 800' \
+    'sample label_overflows_total{function="fail_by_result",label="error_type"} 720'
   release
 
   entries '{"symbol": "fail_by_pointer", "returns": "pointer", "error_when": "ret == null", "error_type": "ret"}'
