@@ -361,6 +361,15 @@ static void pass_seconds(const struct server_process *server, unsigned seconds)
     }
 }
 
+/* Connected, and accepted at this very time: a later connection is served. */
+static int connect_now(const struct server_process *server)
+{
+    int fd = http_connect(server->address);
+
+    pass_seconds(server, 0);
+    return fd;
+}
+
 static bool is_cut(int fd)
 {
     char byte;
@@ -395,7 +404,7 @@ static void a_dripping_request_is_cut(void **state)
     (void)state;
     start(&server, &(struct server_options){0});
     stop_clock();
-    fd = http_connect(server.address);
+    fd = connect_now(&server);
     drip(&server, fd, 29);
     assert_false(is_cut(fd));
     send(fd, "a", 1, MSG_NOSIGNAL);
@@ -416,7 +425,7 @@ static void a_request_that_stands_still_is_cut(void **state)
 
     (void)state;
     start(&server, &(struct server_options){0});
-    fd = http_connect(server.address);
+    fd = connect_now(&server);
     drip(&server, fd, 20);
     script->ahead_ns += 9 * SECOND_NS;
     assert_true(wait_until(is_cut_at_last, &fd));
@@ -457,7 +466,7 @@ static void each_request_has_its_own_time(void **state)
     (void)state;
     start(&server, &(struct server_options){.functions = 3000});
     stop_clock();
-    fd = http_connect(server.address);
+    fd = connect_now(&server);
     drip(&server, fd, sizeof("GET /metrics HTTP/1.1") - 1);
     http_send(fd, "\r\nHost: x\r\n\r\n");
     for (unsigned i = 0; i < 20; i++) {
@@ -488,7 +497,7 @@ static bool is_answered_whole_after(unsigned seconds)
 
     start(&server, &(struct server_options){.functions = 3000});
     stop_clock();
-    fd = http_connect(server.address);
+    fd = connect_now(&server);
     http_send(fd, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     for (unsigned i = 0; i < seconds; i++) {
         assert_int_equal(recv(fd, &head[i], 1, 0), 1);
