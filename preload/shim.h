@@ -20,6 +20,7 @@
 #include "preload/panic/state_repair.h"
 #include "preload/processes/companion.h"
 #include "preload/records/lane.h"
+#include "preload/records/own_work.h"
 #include "preload/signals/actions.h"
 #include "preload/signals/relocated.h"
 
@@ -88,8 +89,8 @@ struct shim_lanes {
     void (*reap_threads)(void);
     void (*reap)(void);
     void (*forked)(void);
-    struct lane *(*enter)(void);
-    void (*leave)(struct lane *);
+    void (*work_begin)(struct own_work *); /* own_work.h */
+    void (*work_end)(const struct own_work *);
     void (*enter_thread)(void); /* the calling thread is callmeter's: its calls are not counted */
     const struct lane *(*at)(size_t index);
     bool (*lock_take)(uint64_t *word, unsigned naps); /* shared_lock.h */

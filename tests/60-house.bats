@@ -181,6 +181,14 @@ assert_found() {
   assert_equal '' "$(python3 "$root/tests/lib/forbidden.py" "$root")" 'system calls that the lists do not have'
 }
 
+# A handler that finds itself on callmeter's lane is not counted. At the start there is no lane yet, and a thread of its own has
+# no handlers.
+@test "who works on a thread of the program begins and ends it by own_work.h alone" {
+  assert_equal $'preload/gate.c 2\npreload/records/lane.c 1\npreload/records/own_work.c 1' \
+    "$(cd "$root" && grep -rE --include='*.[chS]' --exclude='lane.h' '\blane_enter\(' preload | grep -v 'struct lane \*lane_enter(void)' |
+      cut -d: -f1 | sort | uniq -c | awk '{ print $2, $1 }')" 'calls of lane_enter'
+}
+
 @test "each header compiles alone" {
   local header
   for header in $(cd "$root" && find symbols server preload tests -name '*.h'); do

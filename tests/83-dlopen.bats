@@ -362,3 +362,28 @@ sys.stdin.read()'
   assert_match '^truth late_add success=[1-9][0-9]*$' "$(grep 'late_add' "$run_dir/out")"
   assert_metric "$(sed -n 's/^truth late_add success=//p' "$run_dir/out")" calls_total function=late_add outcome=success
 }
+
+# meter_storm MODE: handlers interrupt whatever there is, and their calls count exactly. FULL=1: ten times.
+meter_storm() {
+  local run
+  manifest_json '{"version": 1, "functions": [
+    {"symbol": "in_handler"}, {"symbol": "plain"}, {"symbol": "throws"}, {"symbol": "storm_*", "object": "libstorm*.so"}]}'
+  for ((run = 0; run < ${FULL:+9} + 1; run++)); do
+    start_metered "$(target signal-storm)" "$1" && wait_done && scrape || return 1
+    assert_truths || return 1
+    release
+    assert_equal 0 "$exit_status" 'exit status' || { cat "$run_dir/out" >&2; return 1; }
+  done
+}
+
+@test "calls in signal handlers count while libraries come and go" {
+  meter_storm libraries
+}
+
+@test "calls in signal handlers count while exceptions fly from libraries that come and go" {
+  meter_storm exceptions
+}
+
+@test "calls in signal handlers count through libraries, exceptions, forks and threads at once" {
+  meter_storm everything
+}

@@ -14,6 +14,7 @@
 #include "preload/records/chain.h"
 #include "preload/records/counters.h"
 #include "preload/records/lane.h"
+#include "preload/records/own_work.h"
 #include "preload/records/trampolines.h"
 
 enum {
@@ -74,7 +75,7 @@ void unwind_forget(uintptr_t address)
  * the first exception of each: the answer does not depend on a place in the table. */
 static bool unwinder_add(uintptr_t caller, struct unwind_functions *ret_functions)
 {
-    struct lane *before;
+    struct own_work work;
     struct unwinder *unwinder;
     uintptr_t low;
     uintptr_t high;
@@ -83,9 +84,9 @@ static bool unwinder_add(uintptr_t caller, struct unwind_functions *ret_function
 
     if (!lookup)
         return false;
-    before = lane_enter();
+    own_work_begin(&work);
     result = lookup(caller, &low, &high, &functions);
-    lane_leave(before);
+    own_work_end(&work);
     if (result != 0)
         return false;
     *ret_functions = functions;

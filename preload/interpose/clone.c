@@ -8,6 +8,7 @@
 
 #include "preload/interpose/interpose.h"
 #include "preload/records/lane.h"
+#include "preload/records/own_work.h"
 #include "preload/signals/masks.h"
 
 typedef int (*clone_function)(int (*)(void *), void *, int, void *, ...);
@@ -37,10 +38,11 @@ static bool has_no_storage(int flags, void *const *storage)
 
 static void resolve(void)
 {
-    struct lane *before = lane_enter();
+    struct own_work work;
 
+    own_work_begin(&work);
     *(void **)&real_clone = dlsym(RTLD_NEXT, "clone");
-    lane_leave(before);
+    own_work_end(&work);
 }
 
 INTERPOSE(int, clone)(int (*function)(void *), void *stack, int flags, void *argument, ...)

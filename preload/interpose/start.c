@@ -5,7 +5,7 @@
 
 #include "preload/panic/recover.h"
 #include "preload/processes/address_limit.h"
-#include "preload/records/lane.h"
+#include "preload/records/own_work.h"
 
 void (*interpose_before_main)(void);
 
@@ -63,11 +63,12 @@ INTERPOSE(int, __libc_start_main)
 (main_function main, int argc, char **argv, void (*init)(void), void (*fini)(void), void (*rtld_fini)(void),
  void *stack_end)
 {
-    struct lane *before = lane_enter();
+    struct own_work work;
     start_main_function real;
 
+    own_work_begin(&work);
     *(void **)&real = dlsym(RTLD_NEXT, "__libc_start_main");
-    lane_leave(before);
+    own_work_end(&work);
     program_main = main;
     return real(interpose_before_main || recover_is_wanted() ? before_main : main, argc, argv, init, fini, rtld_fini,
                 stack_end);

@@ -30,10 +30,10 @@ static bool is_any_forbidden(const uint16_t *numbers, size_t count)
  *
  * In no list
  * sources: preload/panic/own_thread.c preload/panic/state_repair.c preload/calls/read.c preload/calls/tuples.c
- *          preload/calls/x86_64/bind.c
+ *          preload/calls/x86_64/bind.c preload/records/own_work.c
  * The first runs in callmeter's own thread, which no filter comes to; a state file that was cut short ends the
- * program, if a filter lets nobody repair it; read.c asks for itself; tuples.c asks the kernel only while another
- * thread has its lock; bind.c at the start. */
+ * program, if a filter lets nobody repair it; read.c and own_work.c ask for themselves; tuples.c asks the kernel only
+ * while another thread has its lock; bind.c at the start. */
 
 /* From a signal that comes until the program goes on or ends.
  * sources: preload/panic/abort.c preload/panic/delivery.c preload/panic/panic.c preload/panic/recover.c

@@ -1,6 +1,5 @@
 #include "preload/processes/companion.h"
 
-#include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -8,11 +7,10 @@
 #include <time.h>
 
 #include "preload/machine/forbidden.h"
-#include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/processes/interrupted.h"
 #include "preload/processes/libc_threads.h"
-#include "preload/records/lane.h"
+#include "preload/records/own_work.h"
 #include "preload/signals/masks.h"
 #include "preload/threads/attach.h"
 
@@ -39,27 +37,6 @@ static bool is_ours(void)
     return calls.start && atomic_load(&companion_process) == cpu_own_pid();
 }
 
-/* What is between the two is callmeter's own work: not counted, not interrupted, and without a trace in errno. */
-struct own_work {
-    int saved_errno;
-    uint64_t mask;
-    struct lane *lane;
-};
-
-static void own_begin(struct own_work *work)
-{
-    work->saved_errno = errno;
-    own_mask_block(&work->mask);
-    work->lane = lane_enter();
-}
-
-static void own_end(const struct own_work *work)
-{
-    lane_leave(work->lane);
-    own_mask_restore(&work->mask);
-    errno = work->saved_errno;
-}
-
 void companion_start(void)
 {
     struct own_work work;
@@ -68,9 +45,9 @@ void companion_start(void)
     atomic_store(&is_running, false);
     if (forbidden_is_confined())
         return;
-    own_begin(&work);
+    own_work_begin(&work);
     atomic_store(&is_running, calls.start() == 0);
-    own_end(&work);
+    own_work_end(&work);
 }
 
 bool companion_stop(void)
@@ -80,10 +57,10 @@ bool companion_stop(void)
 
     if (!is_ours() || !atomic_load(&is_running))
         return false;
-    own_begin(&work);
+    own_work_begin(&work);
     is_stopped = calls.stop();
     atomic_store(&is_running, !is_stopped);
-    own_end(&work);
+    own_work_end(&work);
     return is_stopped;
 }
 
@@ -142,9 +119,9 @@ void companion_fork_end(const struct companion_forking *forking)
     libc_threads_believe(forking->believed);
     if (!forking->is_held)
         return;
-    own_begin(&work);
+    own_work_begin(&work);
     calls.let_go();
-    own_end(&work);
+    own_work_end(&work);
 }
 
 /* In the child, where only this thread is left, unless a handler of pthread_atfork has made others: then ours is there

@@ -1,5 +1,7 @@
 #include "preload/records/counters.h"
 
+#include <stddef.h>
+
 #include "preload/machine/x86_64/cpu.h"
 
 static uint8_t *shared_block;
@@ -61,6 +63,11 @@ void counters_add_interval(const struct lane *lane, const struct hook *hook, uin
     ticks = not_negative(ticks);
     counters_add_at(lane, hook->home, offset, ticks);
     counters_add_at(lane, hook->home, offset + (1 + bucket_of(hook, ticks)) * 8, 1);
+}
+
+int *counters_errno_place(void)
+{
+    return errno_offset ? (int *)(cpu_thread_pointer() + (uintptr_t)errno_offset) : NULL;
 }
 
 int counters_errno(void)

@@ -24,8 +24,9 @@ void counters_add_duration_at(const struct lane *lane, const struct hook *hook, 
 /* A time between two starts: at `offset` in the home cell is the sum, behind it are the buckets. */
 void counters_add_interval(const struct lane *lane, const struct hook *hook, uint64_t offset, uint64_t ticks);
 
-/* The calling thread's errno. */
+/* The calling thread's errno; the latter: where it is, NULL before counters_init. */
 int counters_errno(void);
+int *counters_errno_place(void);
 
 /* The byte offset in the cell of a finished call's outcome. `float_ret` is the low half of xmm0. Reads errno. */
 uint32_t counters_outcome(const struct hook *hook, uint64_t ret, uint64_t float_ret);

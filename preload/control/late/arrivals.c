@@ -1,9 +1,7 @@
 #include "preload/control/late/arrivals.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <link.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,7 +12,6 @@
 #include "preload/control/late/loader_watch.h"
 #include "preload/control/objects/objects.h"
 #include "preload/control/objects/span.h"
-#include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/shim.h"
 #include "symbols/manifest/manifest.h"
@@ -287,14 +284,6 @@ static void work_end(void)
     atomic_store(worker, 0);
 }
 
-/* What is between the two is not counted, not interrupted, and leaves no trace. */
-struct own_work {
-    int saved_errno;
-    struct cpu_float_state float_state;
-    struct lane *lane;
-    uint64_t mask;
-};
-
 /* One thing to do. */
 struct task {
     void (*act)(const struct task *task);
@@ -311,11 +300,11 @@ static void act(void *context)
 
 static void own_do(struct task *task)
 {
-    struct own_work work = {.saved_errno = errno};
+    struct cpu_float_state float_state;
+    struct own_work work;
 
-    cpu_float_save(&work.float_state);
-    work.lane = shim->lanes->enter();
-    own_mask_block(&work.mask);
+    cpu_float_save(&float_state);
+    shim->lanes->work_begin(&work);
     task->is_ours = work.lane == ours;
     if (work_begin()) {
         if (stack)
@@ -324,10 +313,8 @@ static void own_do(struct task *task)
             act(task);
         work_end();
     }
-    own_mask_restore(&work.mask);
-    shim->lanes->leave(work.lane);
-    cpu_float_restore(&work.float_state);
-    errno = work.saved_errno;
+    shim->lanes->work_end(&work);
+    cpu_float_restore(&float_state);
 }
 
 static void look_task(const struct task *task)
@@ -436,10 +423,13 @@ static bool is_awaited(const struct late_config *config, const struct resolution
 void arrivals_begin(const struct late_config *config, const struct resolution *resolution)
 {
     struct loader_calls calls = {0};
+    struct own_work work;
     char text[160] = "";
 
     shim = config->shim;
-    ours = shim->lanes->enter(); /* where this thread has been since the gate */
+    shim->lanes->work_begin(&work);
+    ours = work.lane; /* where this thread has been since the gate */
+    shim->lanes->work_end(&work);
     if (late_init(config, resolution) != 0) {
         shim->log(LOG_LEVEL_ERROR, "no memory to track libraries that are loaded later");
         return;

@@ -88,10 +88,11 @@ static bool is_any_port(const char *listen)
 
 static void forked(void)
 {
-    struct lane *before = shim->lanes->enter();
+    struct own_work work;
 
+    shim->lanes->work_begin(&work);
     http->forked();
-    shim->lanes->leave(before);
+    shim->lanes->work_end(&work);
 }
 
 static void join_companion(void)
@@ -107,16 +108,17 @@ static void join_companion(void)
 /* On the program's first thread, whose calls are ours for that long. */
 static void start(void)
 {
-    struct lane *before = shim->lanes->enter();
+    struct own_work work;
     char text[256] = "";
 
+    shim->lanes->work_begin(&work);
     http = load();
     memory_limits_apply_to_threads();
     if (http && http->start(&config, text, sizeof(text)) != 0)
         shim->log(LOG_LEVEL_ERROR, "no endpoint at %s: %s", config.listen, text);
     else if (http)
         join_companion();
-    shim->lanes->leave(before);
+    shim->lanes->work_end(&work);
 }
 
 void serve_prepare(const struct shim *given, const struct manifest *manifest, const struct clock *clock,
