@@ -2,16 +2,15 @@
  *
  *   list       the cells that this run's series have, at all places that the last run used
  *   sum        each of them over all blocks
- *   judge      are these numbers that counting can have led to? */
+ *   judge      are these numbers that counting can have led to (old_judge.c)? */
 #include "preload/control/state/old_counters.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 
 #include "preload/control/segment/writer.h"
+#include "preload/control/state/old_judge.h"
 #include "preload/control/state/sparse_reader.h"
-
-#define COUNT_MAX (UINT64_C(1) << 60)
 
 /* Sum -------------------------------------------------------------------------------------------------------------- */
 
@@ -134,18 +133,9 @@ static int read_ending(struct sparse_reader *reader, uint64_t block, uint64_t *r
     return result;
 }
 
-static uint64_t ended_calls(const uint64_t *words)
-{
-    uint64_t ended = words[CELL_SUCCESS] + words[CELL_ERROR] + words[CELL_THROTTLED] + words[CELL_PANIC];
-
-    for (unsigned reason = 0; reason < SEGMENT_ABANDONED_REASONS; reason++)
-        ended += words[CELL_ABANDONED + reason];
-    return ended;
-}
-
 static void add_ending(const struct old_cell *cell, const uint64_t *source, uint64_t ending)
 {
-    int64_t left = (int64_t)(source[CELL_STARTED] - ended_calls(source));
+    int64_t left = (int64_t)(source[CELL_STARTED] - old_counters_ended(source));
 
     if (ending && left > 0 && !cell->series->has_no_duration)
         cell->words[CELL_ABANDONED + ending - 1] += (uint64_t)left;
@@ -186,44 +176,6 @@ static int sum_blocks(struct old_counters *counters, struct old_file *file)
     return old_file_judge(file, result);
 }
 
-/* Judge ------------------------------------------------------------------------------------------------------------ */
-
-/* A call in progress counts as abandoned. Fewer starts than ends: a page with starts did not come to the disk. */
-static void settle(const struct old_cell *cell)
-{
-    uint64_t *words = cell->words;
-    uint64_t ended = ended_calls(words);
-
-    if (cell->series->has_no_duration)
-        return;
-    if ((int64_t)(words[CELL_STARTED] - ended) > 0)
-        words[CELL_ABANDONED + ABANDONED_PROCESS_DEATH] += words[CELL_STARTED] - ended;
-    else
-        words[CELL_STARTED] = ended;
-}
-
-static bool is_beyond_measure(const struct old_cell *cell)
-{
-    for (uint32_t word = CELL_STARTED + 1; word < cell->series->summed_words; word++)
-        if (cell->words[word] >= COUNT_MAX && !old_counters_is_sum(cell->series, word))
-            return true;
-    return false;
-}
-
-static int judge(struct old_counters *counters, struct old_file *file)
-{
-    for (size_t i = 0; i < counters->count; i++) {
-        const struct old_cell *cell = &counters->cells[i];
-        bool is_refused = is_beyond_measure(cell);
-
-        settle(cell);
-        if (is_refused || cell->words[CELL_STARTED] >= COUNT_MAX ||
-            cell->words[CELL_ABANDONED + ABANDONED_PROCESS_DEATH] >= COUNT_MAX)
-            return old_file_damaged(file, "a count is beyond all measure");
-    }
-    return 0;
-}
-
 /* Interface -------------------------------------------------------------------------------------------------------- */
 
 int old_counters_read(struct old_counters *counters, struct old_file *file, const struct old_tables *tables)
@@ -237,7 +189,7 @@ int old_counters_read(struct old_counters *counters, struct old_file *file, cons
     if (result == 0)
         result = sum_blocks(counters, file);
     if (result == 0)
-        result = judge(counters, file);
+        result = old_judge_counters(counters, file);
     return result;
 }
 

@@ -37,6 +37,16 @@ static inline bool old_counters_is_sum(const struct segment_series *series, uint
     return word == CELL_SUM_TICKS || (series->interval_word && word == series->interval_word);
 }
 
+/* The calls of a cell that are over, whichever way. */
+static inline uint64_t old_counters_ended(const uint64_t *words)
+{
+    uint64_t ended = words[CELL_SUCCESS] + words[CELL_ERROR] + words[CELL_THROTTLED] + words[CELL_PANIC];
+
+    for (unsigned reason = 0; reason < SEGMENT_ABANDONED_REASONS; reason++)
+        ended += words[CELL_ABANDONED + reason];
+    return ended;
+}
+
 /* Of the cell at a place, in a block. */
 static inline uint64_t old_counters_offset(const struct old_cell *cell, uint32_t place)
 {

@@ -7,6 +7,7 @@
 #include "preload/calls/tuples.h"
 #include "preload/control/state/old_counters.h"
 #include "preload/control/state/old_file.h"
+#include "preload/control/state/old_judge.h"
 #include "preload/control/state/old_values.h"
 
 #define AGE_MAX     3.2e8 /* seconds, ten years: a moment before is none */
@@ -18,12 +19,6 @@ struct clock_change {
     double then_tick;           /* seconds */
     struct segment_moment now;
     double now_tick;
-};
-
-/* Panics by row and signal, and those that became returns by row. */
-struct old_panics {
-    uint64_t *counts; /* NULL: the segment has no such tables */
-    uint64_t *recovered;
 };
 
 struct restore {
@@ -192,6 +187,8 @@ static int read_all(struct restore *restore, int fd, struct diag *diag)
 
     if (result == 0)
         result = read_panics(&restore->panics, &restore->file);
+    if (result == 0)
+        result = old_judge_panics(&restore->panics, &restore->file);
     if (result == 0)
         result = old_values_read(&restore->tables, &restore->file);
     if (result == 0)
