@@ -133,6 +133,18 @@ static void floating_point_compares_as_in_c(void **state)
     }
 }
 
+/* Not by way of a double, which would round twice: this is a little more than half way between two floats. */
+static void constants_are_rounded_once(void **state)
+{
+    const struct condition_input above = {.float_ret = bits_of_float(0x1.000002p0F)};
+    const struct condition_input below = {.float_ret = bits_of_float(1)};
+    static const char text[] = "ret == 1.00000005960464477539062500000001";
+
+    (void)state;
+    assert_true(holds(text, VALUE_FLOAT, &above));
+    assert_false(holds(text, VALUE_FLOAT, &below));
+}
+
 static void names_of_errno_are_those_of_linux(void **state)
 {
     static const struct {
@@ -246,6 +258,9 @@ static void errors_say_where(void **state)
         {"ret < 0 || x", VALUE_INT32, 11, "expected ret, errno, ! or (, found \"x\""},
         {"ret < 0 && errno == EAGIAN", VALUE_INT32, 20, "unknown errno \"EAGIAN\"; did you mean \"EAGAIN\"?"},
         {"errno == 1 && ret < 0", VALUE_VOID, 14, "the function returns void, so there is no ret"},
+        {"retry < 0", VALUE_INT32, 0, "expected ret, errno, ! or (, found \"retry\""},
+        {"errno_ == 1", VALUE_INT32, 0, "expected ret, errno, ! or (, found \"errno_\""},
+        {"ret inside (1)", VALUE_INT32, 4, "expected one of == != < <= > >= in, found \"inside\""},
         {"(ret < 0", VALUE_INT32, 8, "expected &&, || or ), found the end"},
         {"ret == 2147483648", VALUE_INT32, 7, "2147483648 is out of range for int32 (-2147483648 to 2147483647)"},
         {"errno == 0 || ret < 0", VALUE_UINT64, 14, "ret < 0 never holds for uint64 (0 to 18446744073709551615)"},
@@ -370,6 +385,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(integers_compare_in_their_width),
         cmocka_unit_test(floating_point_compares_as_in_c),
+        cmocka_unit_test(constants_are_rounded_once),
         cmocka_unit_test(names_of_errno_are_those_of_linux),
         cmocka_unit_test(logic_binds_as_in_c),
         cmocka_unit_test(no_condition_never_holds),

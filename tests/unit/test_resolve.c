@@ -19,6 +19,7 @@
 
 enum {
     OBJECTS_MAX = 4,
+    LOAD_BIAS = 0x10000000, /* of the first object; twice that of the second, ... */
 };
 
 static const char *objects_dir;
@@ -47,7 +48,7 @@ static void resolved_init(struct resolved *resolved, const char *functions, cons
 
         snprintf(path, sizeof(path), "%s%s%s", objects[i][0] == '/' ? "" : objects_dir, objects[i][0] == '/' ? "" : "/",
                  objects[i]);
-        if (object_open(path, 0, i == 0, &resolved->objects[i], &diag) < 0)
+        if (object_open(path, LOAD_BIAS * (i + 1), i == 0, &resolved->objects[i], &diag) < 0)
             fail_msg("%s", diag.text);
     }
     if (resolve_manifest(resolved->manifest, resolved->objects, resolved->object_count, options, &resolved->resolution,
@@ -78,6 +79,9 @@ static void describe(const struct resolved *resolved, char *text, size_t bytes)
                             : target->state == RESOLVE_PENDING ? "pending"
                                                                : modes[target->plan.mode];
 
+        if (target->state == RESOLVE_FOUND && target->plan.mode != PLAN_REFUSED && target->plan.window_bytes)
+            assert_int_equal(target->plan.address - target->plan.skip_bytes,
+                             target->address + target->object->load_bias);
         used += (size_t)snprintf(text + used, bytes - used, "%s%s %s %s", i ? "|" : "", target->name,
                                  target->object ? target->object->base_name : "-", state);
         if (target->same_as != SIZE_MAX && used < bytes)
@@ -139,6 +143,15 @@ static void finds_clones(void **state)
         {"{\"symbol\": \"left*\"}", "left* - missing", "no function matches in libnames.so"},
         {"{\"symbol\": \"untyped\"}", "untyped libnames.so full", NULL},
         {"{\"symbol\": \"outer\"}", "outer libnames.so refused", ""},
+        {"{\"symbol\": \"remains\"}", "remains - missing", "only remains.part.0 is left of it"},
+        {"{\"symbol\": \"same\"}", "same libnames.so full", NULL},
+        {"{\"symbol\": \"mine\"}", "mine libnames.so count", "may return more than once"},
+        {"{\"symbol\": \"jumped\"}", "jumped libnames.so refused", "code jumps into the bytes"},
+        {"{\"symbol\": \"jumper\"}", "jumper libnames.so full", NULL},
+        {"{\"symbol\": \"again\"}", "again libnames.so count", "jumps back to its own entry"},
+        {"{\"symbol\": \"whole\"}", "whole libnames.so full", NULL},
+        {"{\"symbol\": \"within\"}", "within libnames.so refused", "a label inside of another function"},
+        {"{\"symbol\": \"behind\"}", "behind libnames.so full", NULL},
     };
 
     (void)state;
@@ -323,15 +336,15 @@ static void follows_ifuncs(void **state)
     resolved_init(&resolved, "{\"symbol\": \"shapes_chosen\"}", objects, &options);
     assert_int_equal(resolved.resolution.targets[0].plan.mode, PLAN_REFUSED);
     assert_non_null(strstr(resolved.resolution.targets[0].reason, "unknown"));
-    picked = address_of(resolved.objects[0], "shapes_pick_this");
+    picked = address_of(resolved.objects[0], "shapes_pick_this") + LOAD_BIAS;
     resolved_finish(&resolved);
     resolved_init(&resolved, "{\"symbol\": \"shapes_chosen\"}, {\"symbol\": \"shapes_pick_this\"}", objects, &options);
-    assert_int_equal(resolved.resolution.targets[0].address, picked);
+    assert_int_equal(resolved.resolution.targets[0].address, picked - LOAD_BIAS);
     assert_int_equal(resolved.resolution.targets[0].plan.mode, PLAN_FULL);
     assert_true(resolved.resolution.targets[0].size > 0);
     assert_int_equal(resolved.resolution.targets[1].same_as, 0);
     resolved_finish(&resolved);
-    picked = 4;
+    picked = LOAD_BIAS + 4;
     resolved_init(&resolved, "{\"symbol\": \"shapes_chosen\"}", objects, &options);
     assert_non_null(strstr(resolved.resolution.targets[0].reason, "is not in libshapes.so"));
     resolved_finish(&resolved);
@@ -473,6 +486,7 @@ static void finds_the_values_of_labels_items_and_gauges(void **state)
     check_values(LABEL("ints", "a", "\"arg\": 7, \"type\": \"uint64\""), "", "libparams-gcc.so",
                  "argument 7 (on the stack), uint64", "");
     check_values(LABEL("ints", "a", "\"param\": \"c\""), "", "libparams-gcc.so", "argument 3, int16", "");
+    check_values(LABEL("doubles", "a", "\"farg\": 8"), "", "libparams-gcc.so", "floating-point argument 8, double", "");
     check_values(LABEL("doubles", "a", "\"farg\": 9"), "", "libparams-gcc.so", "argument 7 (on the stack), double", "");
     check_values("{\"symbol\": \"ints\", \"returns\": \"int\", \"kind\": \"worker\", \"items\": {\"param\": \"i\"}, "
                  "\"labels\": {\"b\": {\"ret\": true}, \"a\": {\"param\": \"e\"}}}",

@@ -59,6 +59,76 @@ inner:
     .size inner, . - inner
     .size outer, . - outer
 
+    /* the colder part of what is left comes first */
+    function remains.cold, local
+    function remains.part.0, local
+    /* a clone at the same place is no other code */
+    .globl same
+    .type same, @function
+    .set same, same.constprop.0
+    function same.constprop.0, local
+    /* a name that says how the code behaves, beside one that does not */
+    .globl mine
+    .type mine, @function
+    .set mine, getcontext
+    function getcontext
+
+    /* its neighbour jumps into its first bytes */
+    .p2align 4
+    .globl jumped
+    .type jumped, @function
+jumped:
+    xorl %eax, %eax
+1:
+    addl $1, %eax
+    addl $1, %eax
+    ret
+    .size jumped, . - jumped
+    .globl jumper
+    .type jumper, @function
+jumper:
+    movl $1, %eax
+    jmp 1b
+    .size jumper, . - jumper
+
+    /* its cold part goes back to its entry: what is a call, and what a round? */
+    .p2align 4
+    .globl again
+    .type again, @function
+again:
+    pushq %rbp
+    movl $1, %eax
+    testl %edi, %edi
+    je again.cold
+    popq %rbp
+    ret
+    .size again, . - again
+    .type again.cold, @function
+again.cold:
+    subl $1, %edi
+    popq %rbp
+    jmp again
+    .size again.cold, . - again.cold
+
+    /* labels without a size: in a function, and where one has ended */
+    .p2align 4
+    .globl whole
+    .type whole, @function
+whole:
+    movl $1, %eax
+    movl $2, %eax
+    .globl within
+within:
+    movl $3, %eax
+    movl $4, %eax
+    ret
+    .size whole, . - whole
+    .globl behind
+behind:
+    movl $1, %eax
+    movl $2, %eax
+    ret
+
     /* assembly without a type: global ones are taken for functions, local labels are not */
     .p2align 4
     .globl untyped
