@@ -874,18 +874,47 @@ static void every_failed_allocation_is_an_error(void **state)
     corpus_finish(&corpus);
 }
 
+/* A locale whose numbers have a comma is made here: few machines have one. */
+static void use_decimal_comma(char *folder)
+{
+    char command[256];
+
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8 >/dev/null 2>&1", folder);
+    assert_int_equal(system(command), 0);
+    (void)setenv("LOCPATH", folder, 1);
+    assert_non_null(setlocale(LC_ALL, "de_DE.UTF-8"));
+    assert_string_equal(localeconv()->decimal_point, ",");
+}
+
 static void the_programs_locale_does_not_matter(void **state)
 {
+    static const double values[] = {0.25, 0.5, 0.75};
+    char folder[] = "/tmp/test_manifest.XXXXXX";
+    char command[64];
     struct manifest *manifest;
 
     (void)state;
-    if (!setlocale(LC_ALL, "de_DE.UTF-8"))
-        skip();
-    manifest = parse("{\"version\": 1, \"functions\": [{\"symbol\": \"f\", \"buckets\": [0.25, 1.5], \"returns\": "
-                     "\"double\", \"error_when\": \"ret > 0.5\"}]}");
+    use_decimal_comma(folder);
+    manifest =
+        parse("{\"version\": 1, \"overhead_budget\": 0.5, \"functions\": [{\"symbol\": \"f\", \"buckets\": [0.25, "
+              "1.5], \"returns\": \"double\", \"error_when\": \"ret > 0.25\", \"throttled_when\": \"ret == "
+              "7.5e-1\", \"sample_rate\": 0.125}]}");
+    assert_true(manifest->overhead_budget == 0.5);
     assert_true(manifest->functions[0].buckets[0] == 0.25);
+    assert_true(manifest->functions[0].buckets[1] == 1.5);
+    assert_true(manifest->functions[0].sample_rate == 0.125);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        struct condition_input input = {0};
+
+        memcpy(&input.float_ret, &values[i], sizeof input.float_ret);
+        assert_int_equal(condition_holds(&manifest->functions[0].error_when, &input), values[i] > 0.25);
+        assert_int_equal(condition_holds(&manifest->functions[0].throttled_when, &input), values[i] == 0.75);
+    }
     manifest_destroy(manifest);
     (void)setlocale(LC_ALL, "C");
+    (void)snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
 }
 
 int main(int argc, char **argv)

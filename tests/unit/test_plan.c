@@ -294,6 +294,172 @@ static void test_branches_from_elsewhere(void **state)
                          i == 65 || i == 11 || i == 31 || i == 41 ? PLAN_REASON_JUMP_INTO_WINDOW : PLAN_REASON_NONE);
 }
 
+enum {
+    SECTION_BYTES = 256,
+    WINDOW = 128, /* where the one planned function of a section begins */
+};
+
+/* mov rax, rdi; cmp rdx, 16; ret */
+static const uint8_t answering[] = {0x48, 0x89, 0xF8, 0x48, 0x83, 0xFA, 0x10, 0xC3};
+
+/* The plan of that function, held against a section that ends at `bytes`. */
+static struct patch_plan check_section(uint8_t *code, size_t bytes)
+{
+    struct patch_plan plan;
+    struct patch_plan *plans[] = {&plan};
+    const struct plan_request request = {.code = code + WINDOW,
+                                         .code_bytes = sizeof(answering),
+                                         .function_bytes = sizeof(answering),
+                                         .address = ADDRESS + WINDOW};
+
+    memcpy(code + WINDOW, answering, sizeof(answering));
+    plan_function(&request, &plan);
+    assert_int_equal(plan.mode, PLAN_FULL);
+    plan_check_branches(plans, 1, code, bytes, ADDRESS);
+    return plan;
+}
+
+static void put_far(uint8_t *code, size_t at, const char *opcode, size_t target)
+{
+    size_t length = strlen(opcode);
+    int32_t relative = (int32_t)(target - (at + length + 4));
+
+    memcpy(code + at, opcode, length);
+    memcpy(code + at + length, &relative, 4);
+}
+
+static void test_answers_in_flags(void **state)
+{
+    static const struct {
+        const char *behind; /* the call; ends in ret (0xC3), which is put there */
+        enum plan_mode mode;
+    } cases[] = {
+        {"", PLAN_FULL},
+        {"\x70\x10", PLAN_COUNT},                 /* jo */
+        {"\x7F\x10", PLAN_COUNT},                 /* jg */
+        {"\x6F\x10", PLAN_FULL},                  /* outs */
+        {"\x0F\x80\x10\x10\x10\x10", PLAN_COUNT}, /* jo near */
+        {"\x0F\x8F\x10\x10\x10\x10", PLAN_COUNT},
+        {"\x0F\x90\xC0", PLAN_COUNT}, /* seto al */
+        {"\x0F\x9F\xC0", PLAN_COUNT},
+        {"\x41\x0F\x92\xC0", PLAN_COUNT}, /* setb r8b */
+        {"\x0F\x40\xC1", PLAN_COUNT},     /* cmovo */
+        {"\x48\x0F\x4F\xC1", PLAN_COUNT}, /* cmovg */
+        {"\x0F\xA2", PLAN_FULL},          /* cpuid */
+        {"\x0F\x57\xC0", PLAN_FULL},      /* xorps */
+        {"\x11\xC8", PLAN_COUNT},         /* adc */
+        {"\x48\x19\xC0", PLAN_COUNT},     /* sbb rax, rax */
+        {"\x83\xD0\x01", PLAN_COUNT},     /* adc eax, 1 */
+        {"\x83\xD8\x01", PLAN_COUNT},     /* sbb eax, 1 */
+        {"\x83\xC0\x01", PLAN_FULL},      /* add */
+        {"\x83\xE0\x01", PLAN_FULL},      /* and */
+        {"\x83\xF8\x01", PLAN_FULL},      /* cmp */
+        {"\x83\xC8\x01", PLAN_FULL},      /* or */
+        {"\x01\xC8", PLAN_FULL},          /* add */
+        {"\x21\xC8\x74\x10", PLAN_FULL},  /* and; je */
+        {"\x85\xC0\x74\x10", PLAN_FULL},  /* test; je */
+        {"\x50\x74\x10", PLAN_COUNT},     /* push; je */
+        {"\x5F\x74\x10", PLAN_COUNT},     /* pop */
+        {"\x41\x5F\x74\x10", PLAN_COUNT}, /* pop r15 */
+        {"\x88\xC1\x74\x10", PLAN_COUNT}, /* mov of each form */
+        {"\x8B\xC1\x74\x10", PLAN_COUNT},
+        {"\x48\x89\xC1\x74\x10", PLAN_COUNT},
+        {"\x48\x8D\x47\x08\x74\x10", PLAN_COUNT}, /* lea */
+        {"\xB0\x01\x74\x10", PLAN_COUNT},
+        {"\xBF\x01\x01\x01\x01\x74\x10", PLAN_COUNT},
+        {"\xC6\x07\x01\x74\x10", PLAN_COUNT},
+        {"\xC7\x07\x01\x01\x01\x01\x74\x10", PLAN_COUNT},
+        {"\x0F\x28\xC1\x74\x10", PLAN_COUNT}, /* movaps */
+        {"\x0F\x29\xC1\x74\x10", PLAN_COUNT},
+        {"\x0F\xB6\xC0\x74\x10", PLAN_COUNT}, /* movzx */
+        {"\x0F\x58\xC1\x74\x10", PLAN_FULL},  /* addps: not among those that are passed over */
+        {"\x87\xC1\x74\x10", PLAN_FULL},      /* xchg, neither */
+        {"\x89\xC1\x89\xC1\x89\xC1\x74\x10", PLAN_COUNT},
+        {"\x89\xC1\x89\xC1\x89\xC1\x89\xC1\x74\x10", PLAN_FULL}, /* too far away */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint8_t code[SECTION_BYTES];
+        struct patch_plan plan;
+
+        memset(code, 0xC3, sizeof(code));
+        put_far(code, 16, "\xE8", WINDOW);
+        memcpy(code + 21, cases[i].behind, strlen(cases[i].behind));
+        plan = check_section(code, sizeof(code));
+        if (plan.mode != cases[i].mode || plan.reason != (plan.mode == PLAN_COUNT ? PLAN_REASON_FLAGS_OUT : 0))
+            fail_msg("case %zu: mode %d, reason %d", i, plan.mode, plan.reason);
+        for (size_t bytes = 21; bytes < 24; bytes++) /* what is read is there: a sanitizer sees the rest */
+            check_section(code, bytes);
+    }
+}
+
+/* Branches of every form into the third byte of the window, up to the last bytes of the section. */
+static void test_branches_at_the_ends(void **state)
+{
+    static const char *const far[] = {"\xE8", "\xE9", "\x0F\x80", "\x0F\x8F"};
+    static const uint8_t near[] = {0x70, 0x7F, 0xEB, 0xE0, 0xE1, 0xE2, 0xE3};
+    static const uint8_t none[] = {0x6F, 0x80, 0xEA, 0xEC, 0xDF, 0xE4};
+    uint8_t code[SECTION_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+        for (int is_last = 0; is_last < 2; is_last++) {
+            size_t length = strlen(far[i]) + 4;
+            size_t bytes = 160;
+            size_t at = is_last ? bytes - length : 0;
+
+            memset(code, 0xC3, sizeof(code));
+            put_far(code, at, far[i], WINDOW + 3);
+            assert_int_equal(check_section(code, bytes).reason, PLAN_REASON_JUMP_INTO_WINDOW);
+            if (is_last)
+                assert_int_equal(check_section(code, bytes - 1).reason, PLAN_REASON_NONE);
+            put_far(code, at, far[i], WINDOW + 7); /* behind the window */
+            assert_int_equal(check_section(code, bytes).reason, PLAN_REASON_NONE);
+            put_far(code, at, far[i], WINDOW + 6);
+            assert_int_equal(check_section(code, bytes).reason, PLAN_REASON_JUMP_INTO_WINDOW);
+            put_far(code, at, far[i], WINDOW); /* its first byte: an ordinary jump or call */
+            assert_int_equal(check_section(code, bytes).reason, PLAN_REASON_NONE);
+        }
+    }
+    for (size_t i = 0; i < sizeof(near); i++) {
+        memset(code, 0xC3, sizeof(code));
+        code[158] = near[i];
+        code[159] = (uint8_t)(WINDOW + 3 - 160);
+        assert_int_equal(check_section(code, 160).reason, PLAN_REASON_JUMP_INTO_WINDOW);
+        assert_int_equal(check_section(code, 159).reason, PLAN_REASON_NONE);
+        code[158] = i < sizeof(none) ? none[i] : 0;
+        assert_int_equal(check_section(code, 160).reason, PLAN_REASON_NONE);
+    }
+}
+
+/* A string that looks like `jo` into the window; with less than 16 characters in a row it is taken for code. */
+static void test_text_between_functions(void **state)
+{
+    static const struct {
+        size_t before; /* characters in front of the branch, and from it on */
+        size_t from;
+        bool is_text;
+    } cases[] = {
+        {14, 2, true},  {13, 2, false}, {0, 16, true},  {0, 15, false},
+        {8, 8, true},   {8, 7, false},  {15, 1, false}, /* the branch ends behind the text */
+        {30, 1, false}, {30, 2, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint8_t code[SECTION_BYTES];
+        size_t at = WINDOW + 3 - 2 - (cases[i].from > 1 ? ' ' : 0x10);
+
+        memset(code, 0xC3, sizeof(code));
+        memset(code + at - cases[i].before, 'P', cases[i].before + cases[i].from);
+        code[at] = 'p';
+        code[at + 1] = cases[i].from > 1 ? ' ' : 0x10;
+        if ((check_section(code, sizeof(code)).reason == PLAN_REASON_NONE) != cases[i].is_text)
+            fail_msg("%zu and %zu characters", cases[i].before, cases[i].from);
+    }
+}
+
 static void check_look(const ZydisDecoder *decoder, const uint8_t *code, size_t bytes)
 {
     struct look quick, slow;
@@ -365,6 +531,9 @@ int main(void)
         cmocka_unit_test(test_nothing_is_refused),
         cmocka_unit_test(test_any_bytes),
         cmocka_unit_test(test_branches_from_elsewhere),
+        cmocka_unit_test(test_answers_in_flags),
+        cmocka_unit_test(test_branches_at_the_ends),
+        cmocka_unit_test(test_text_between_functions),
         cmocka_unit_test(test_quick_decoder),
     };
 
