@@ -317,6 +317,9 @@ static void check_structs(const struct opened *opened)
     expect(opened, "packs", "p", "c", VALUE_INT32, 'c');
     expect(opened, "packs", "a", NULL, VALUE_INT32, 5);
     expect_refused(opened, "packs", "p", "value", VALUE_VOID, "across two");
+    CALL(packs_more, (struct packed_more){'c', 1234567, 'd'}, 5);
+    expect(opened, "packs_more", "p", "d", VALUE_INT32, 'd');
+    expect(opened, "packs_more", "a", NULL, VALUE_INT32, 5);
     CALL(bitses, (struct bits){1, 2, 3}, 4);
     expect(opened, "bitses", "b", "ratio", VALUE_FLOAT, float_bits_of(3));
     expect(opened, "bitses", "a", NULL, VALUE_INT32, 4);
@@ -343,6 +346,12 @@ static void check_large_numbers(const struct opened *opened)
     expect(opened, "x87s", "h", NULL, VALUE_INT32, 10);
     CALL(vectors, (vector4){1}, (struct holder){{1, 2}}, 3);
     expect(opened, "vectors", "a", NULL, VALUE_DOUBLE, bits_of(3));
+    CALL(quads, 1, 2);
+    expect(opened, "quads", "a", NULL, VALUE_DOUBLE, bits_of(2));
+    if (!strstr(opened->name, "clang")) {
+        CALL(decimals, 1.0DL, 2.0DD, 3);
+        expect(opened, "decimals", "a", NULL, VALUE_DOUBLE, bits_of(3));
+    }
     CALL(complexes, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11);
     expect(opened, "complexes", "e", NULL, VALUE_DOUBLE, bits_of(3));
     expect(opened, "complexes", "g", NULL, VALUE_INT32, 5);
@@ -369,6 +378,12 @@ static void check_stack(const struct opened *opened)
         expect(opened, "aligneds", "h", "value", VALUE_INT32, 8);
         expect(opened, "aligneds", "i", NULL, VALUE_INT64, 9);
     }
+    CALL(tails, 1, 2, 3, 4, 5, 6, 7, (struct tail){8, 9}, 10);
+    expect(opened, "tails", "t", "value", VALUE_INT64, 8);
+    expect(opened, "tails", "i", NULL, VALUE_INT64, 10);
+    CALL(odd_wides, 1, 2, 3, 4, 5, 6, 7, 8, 9);
+    expect(opened, "odd_wides", "g", NULL, VALUE_INT64, 7);
+    expect_refused(opened, "odd_wides", "i", NULL, VALUE_VOID, "alignment");
     CALL(pushed, 1, 2, 3, 4, 5, 6, 7, 8, (struct triple){9, 10, 11}, (double[]){12}, NULL);
     expect(opened, "pushed", "f", NULL, VALUE_INT32, 6);
     expect(opened, "pushed", "g", NULL, VALUE_DOUBLE, bits_of(7));
@@ -453,6 +468,8 @@ static void finds_cxx_parameters(void **state)
         {"derived_fields", "derived", "base_value", "argument 1 -> offset 8, int32", NULL},
         {"null_pointers", "data", NULL, NULL, "no number, pointer or string"},
         {"null_pointers", "last", NULL, "argument 5, int32", NULL},
+        {"members_on_stack", "g", NULL, "argument 7 (on the stack), int64", NULL},
+        {"members_on_stack", "last", NULL, "argument 10 (on the stack), int64", NULL},
     };
     static const struct cxx_case by_reference[] = {
         {"_ZN7Derived4copyEi", "this", NULL, "argument 2, pointer", NULL},
@@ -460,11 +477,21 @@ static void finds_cxx_parameters(void **state)
         {"by_value", "text", "length", "argument 2 -> offset 8, int32", NULL},
         {"by_value", "level", NULL, "argument 3, uint8", NULL},
         {"by_value", "last", NULL, "argument 4, int32", NULL},
+        {"by_copied", "copied", "value", "argument 1 -> offset 0, int32", NULL},
+        {"by_copied", "box", "value", "argument 2 -> offset 0, int32", NULL},
+        {"by_copied", "defaulted", "value", "argument 3, int32", NULL},
+        {"by_copied", "last", NULL, "argument 4, int32", NULL},
+        {"by_members", "nested", NULL, NULL, "it is a struct"},
+        {"by_members", "last", NULL, "argument 4, int32", NULL},
+        {"defaulted_alone", "last", NULL, "argument 2, int32", NULL},
     };
     /* DWARF 4 of gcc does not say which objects are passed by reference */
     static const struct cxx_case unsaid[] = {
         {"_ZN7Derived4copyEi", "value", NULL, NULL, "depend on the result"},
         {"by_value", "last", NULL, NULL, "does not say whether it is passed by reference"},
+        {"by_copied", "last", NULL, NULL, "does not say whether it is passed by reference"},
+        {"by_members", "last", NULL, NULL, "does not say whether it is passed by reference"},
+        {"defaulted_alone", "last", NULL, NULL, "does not say whether it is passed by reference"},
     };
 
     (void)state;
@@ -474,6 +501,41 @@ static void finds_cxx_parameters(void **state)
     check_cxx("libparams-cxx-gcc.so", by_reference, sizeof(by_reference) / sizeof(*by_reference));
     check_cxx("libparams-cxx-clang.so", by_reference, sizeof(by_reference) / sizeof(*by_reference));
     check_cxx("libparams-cxx-gcc-4.so", unsaid, sizeof(unsaid) / sizeof(*unsaid));
+}
+
+/* By hand, since compilers of other languages are not at hand. */
+static void keeps_to_the_convention_of_c(void **state)
+{
+    static const struct {
+        const char *function;
+        const char *reason; /* NULL: found */
+    } cases[] = {
+        {"in_c11", NULL},
+        {"in_c17", NULL},
+        {"in_cxx20", NULL},
+        {"in_objc", NULL},
+        {"in_c_by_another_convention", "a calling convention of its own"},
+        {"in_rust", "in C and C++ only"},
+        {"in_ada", "in C and C++ only"},
+        {"in_an_unknown_language", "in C and C++ only"},
+    };
+    struct opened opened;
+
+    (void)state;
+    opened_init(&opened, "liblanguages.so");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct value_location location;
+        struct diag diag = {0};
+        char text[VALUE_TEXT_BYTES];
+
+        if (cases[i].reason)
+            expect_refused(&opened, cases[i].function, "a", NULL, VALUE_VOID, cases[i].reason);
+        else if (locate(&opened, cases[i].function, "a", NULL, VALUE_VOID, &location, &diag) < 0)
+            fail_msg("%s: %s", cases[i].function, diag.text);
+        else
+            assert_string_equal(value_text(&location, text), "argument 1, int32");
+    }
+    opened_finish(&opened);
 }
 
 static void takes_the_type_of_the_manifest_if_it_agrees(void **state)
@@ -600,6 +662,7 @@ int main(int argc, char **argv)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_c_parameters_where_they_are),
         cmocka_unit_test(finds_cxx_parameters),
+        cmocka_unit_test(keeps_to_the_convention_of_c),
         cmocka_unit_test(takes_the_type_of_the_manifest_if_it_agrees),
         cmocka_unit_test(says_what_would_help_where_there_is_no_dwarf),
         cmocka_unit_test(needs_the_file_that_dwz_made),

@@ -493,6 +493,9 @@ static void finds_the_values_of_labels_items_and_gauges(void **state)
                  "", "libparams-gcc.so", "argument 5, bool|result, int32|argument 9 (on the stack), int64", "");
     check_values(LABEL("requests", "a", "\"param\": \"request\", \"field\": \"method\""), "", "libparams-gcc.so",
                  "argument 1 -> offset 6, char[10]", "");
+    check_values("{\"symbol\": \"strings\"}",
+                 ", \"resources\": [{\"name\": \"r\", \"in_use\": {\"function\": \"strings\", \"param\": \"table\"}}]",
+                 "libparams-gcc.so", "none", "resource \"r\": a gauge is no string");
     check_values("{\"symbol\": \"ints\"}", gauges, "libparams-gcc.so", "argument 7 (on the stack), uint64|none",
                  "resource \"r\": parameter \"none\": the function has no parameter of that name");
 }
@@ -506,6 +509,8 @@ static void refuses_targets_whose_values_cannot_be_found(void **state)
                  "no debug information for libparams-stripped.so (build id ");
     check_values("{\"symbol\": \"doubles\", \"kind\": \"worker\", \"items\": {\"param\": \"a\"}}", "",
                  "libparams-gcc.so", "", "items: parameter \"a\" is no integer");
+    check_values("{\"symbol\": \"strings\", \"kind\": \"worker\", \"items\": {\"param\": \"table\"}}", "",
+                 "libparams-gcc.so", "", "items: parameter \"table\" is no integer");
     check_values(LABEL("fixed", "a", "\"param\": \"a\""), "", "libnames.so", "",
                  "the clone fixed.constprop.0 may differ");
     check_values("{\"symbol\": \"setjmp\", \"returns\": \"int\", \"labels\": {\"a\": {\"ret\": true}}}", "",
@@ -530,13 +535,18 @@ static void notes_inlined_copies_if_asked_to(void **state)
         const char *functions;
         size_t bytes_max;
         const char *reason;
+        const char *second; /* of the second target, if there is one */
     } cases[] = {
-        {"{\"symbol\": \"often\"}, {\"symbol\": \"ints\"}", 1 << 20, "inlined at 3 places, which are not counted"},
-        {"{\"symbol\": \"shared\"}", 1 << 20, "inlined at 1 place, which is not counted"},
-        {"{\"symbol\": \"ints\"}", 1 << 20, ""},
-        {"{\"symbol\": \"often*\"}", 1 << 20, ""},
-        {"{\"symbol\": \"often\"}", 0, ""},
-        {"{\"symbol\": \"often\"}", 100, ""},
+        {"{\"symbol\": \"often\"}, {\"symbol\": \"ints\"}", 1 << 20, "inlined at 3 places, which are not counted", ""},
+        {"{\"symbol\": \"ofte*\"}, {\"symbol\": \"shared\"}", 1 << 20, "", "inlined at 1 place, which is not counted"},
+        {"{\"symbol\": \"ints\"}, {\"symbol\": \"shared\"}", 1 << 20, "", "inlined at 1 place, which is not counted"},
+        {"{\"symbol\": \"often\"}, {\"symbol\": \"often\", \"name\": \"n\"}", 1 << 20,
+         "inlined at 3 places, which are not counted", ""},
+        {"{\"symbol\": \"shared\"}", 1 << 20, "inlined at 1 place, which is not counted", ""},
+        {"{\"symbol\": \"ints\"}", 1 << 20, "", ""},
+        {"{\"symbol\": \"often*\"}", 1 << 20, "", ""},
+        {"{\"symbol\": \"often\"}", 0, "", ""},
+        {"{\"symbol\": \"often\"}", 100, "", ""},
     };
 
     (void)state;
@@ -546,6 +556,8 @@ static void notes_inlined_copies_if_asked_to(void **state)
 
         resolved_init(&resolved, cases[i].functions, (const char *const[]){"libparams-gcc.so", NULL}, &options);
         assert_string_equal(resolved.resolution.targets[0].reason, cases[i].reason);
+        if (resolved.resolution.count > 1)
+            assert_string_equal(resolved.resolution.targets[1].reason, cases[i].second);
         resolved_finish(&resolved);
     }
 }

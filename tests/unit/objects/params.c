@@ -176,3 +176,33 @@ KEPT int opaques(struct opaque *o, struct unexplained *u)
     sink = (o != 0) + (u != 0);
     return 0;
 }
+KEPT int packs_more(struct packed_more p, int a)
+{
+    sink = p.c + p.value + p.d + a;
+    return 0;
+}
+KEPT int tails(long a, long b, long c, long d, long e, long f, long g, struct tail t, long i)
+{
+    sink = a + b + c + d + e + f + g + t.value + t.low + i;
+    return 0;
+}
+KEPT int odd_wides(long a, long b, long c, long d, long e, long f, long g, __int128 w, long i)
+{
+    sink = a + b + c + d + e + f + g + (long)w + i;
+    return 0;
+}
+KEPT int quads(__float128 q, double a)
+{
+    sink = (long)a;
+    (void)q;
+    return 0;
+}
+#ifndef __clang__
+KEPT int decimals(_Decimal128 d, _Decimal64 e, double a)
+{
+    sink = (long)a;
+    (void)d;
+    (void)e;
+    return 0;
+}
+#endif

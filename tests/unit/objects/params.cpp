@@ -44,6 +44,42 @@ enum class Level : unsigned char {
     high = 2
 };
 
+class Copied
+{
+  public:
+    Copied();
+    Copied(const Copied &other);
+    int value;
+};
+
+template <typename T> class Box
+{
+  public:
+    Box();
+    Box(const Box &other);
+    T value;
+};
+
+class Defaulted
+{
+  public:
+    Defaulted(int from) : value(from) {}
+    Defaulted(const Defaulted &other) = default;
+    int value;
+};
+
+struct Nested {
+    Text text;
+};
+
+struct Listed {
+    Copied list[2];
+};
+
+struct Heir : Text {
+    using Text::Text;
+};
+
 int Derived::shared;
 KEPT Base::~Base()
 {
@@ -83,6 +119,27 @@ KEPT int by_reference(int &number, const Plain &plain, Text &&text, const char *
 KEPT int by_value(Plain plain, Text text, Level level, int last)
 {
     sink = plain.first + text.length + static_cast<int>(level) + last;
+    return 0;
+}
+KEPT int by_copied(Copied copied, Box<int> box, Defaulted defaulted, int last)
+{
+    sink = copied.value + box.value + defaulted.value + last;
+    return 0;
+}
+KEPT int by_members(Nested nested, Listed listed, Heir heir, int last)
+{
+    sink = nested.text.length + listed.list[0].value + heir.length + last;
+    return 0;
+}
+KEPT int defaulted_alone(Defaulted defaulted, int last)
+{
+    sink = defaulted.value + last;
+    return 0;
+}
+KEPT int members_on_stack(long a, long b, long c, long d, long e, long f, long g, int (Derived::*member)(int),
+                          long last)
+{
+    sink = a + b + c + d + e + f + g + (member != nullptr) + last;
     return 0;
 }
 KEPT int derived_fields(Derived *derived)

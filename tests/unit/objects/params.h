@@ -54,6 +54,15 @@ struct packed {
     char c;
     long value;
 } __attribute__((packed));
+struct packed_more {
+    char c;
+    int32_t value;
+    char d;
+} __attribute__((packed));
+struct tail {
+    long value;
+    unsigned low : 20;
+};
 struct bits {
     unsigned low : 20;
     unsigned high : 30;
@@ -115,6 +124,15 @@ int complexes(_Complex double c, _Complex float d, double e, _Complex long doubl
               int l, int m);
 int packed_field(struct packed *p);
 int variadic(const char *format, int count, ...);
+int packs_more(struct packed_more p, int a);
+int tails(long a, long b, long c, long d, long e, long f, long g, struct tail t, long i);
+int odd_wides(long a, long b, long c, long d, long e, long f, long g, __int128 w, long i);
+int quads(__float128 q, double a);
 int pushed(int a, int b, int c, int d, int e, int f, double g, int h, struct triple t, double i[], int (*j)(int));
+
+/* Not known to clang. */
+#ifndef __clang__
+int decimals(_Decimal128 d, _Decimal64 e, double a);
+#endif
 
 #endif
