@@ -290,16 +290,8 @@ static int debuginfo_place(const struct debuginfo_slot *slot, uint64_t offset, s
         location->number = (uint8_t)slot->integers;
         return 0;
     }
-    if (slot->passing.way != DEBUGINFO_BY_REGISTERS || eightbyte > 1)
+    if (slot->passing.way != DEBUGINFO_BY_REGISTERS || eightbyte > 1 || classes[eightbyte] == DEBUGINFO_CLASS_NONE)
         return diag_refuse(diag, -ENOTSUP, "it is in no register");
-    if (classes[eightbyte] == DEBUGINFO_CLASS_NONE && !(eightbyte == 1 && classes[0] == DEBUGINFO_CLASS_SSE))
-        return diag_refuse(diag, -ENOTSUP, "it is in no register");
-    if (classes[eightbyte] == DEBUGINFO_CLASS_NONE) { /* the second half of a vector */
-        location->place = VALUE_IN_VECTOR;
-        location->number = (uint8_t)slot->vectors;
-        location->offset = (int64_t)offset;
-        return 0;
-    }
     is_integer = classes[eightbyte] == DEBUGINFO_CLASS_INTEGER;
     is_second = eightbyte == 1 && classes[0] == classes[1];
     location->place = is_integer ? VALUE_IN_REGISTER : VALUE_IN_VECTOR;

@@ -69,10 +69,12 @@ static int debuginfo_sort_scalar(struct debuginfo_sorter *sorter, uint64_t offse
 /* A vector of 16 bytes, in one register: its second eightbyte is none of its own, unless something else lies there. */
 static int debuginfo_sort_vector(struct debuginfo_sorter *sorter, uint64_t offset, uint64_t bytes)
 {
+    bool is_alone = sorter->passing->classes[1] == DEBUGINFO_CLASS_NONE;
+
     if (bytes > DEBUGINFO_REGISTER_BYTES_MAX)
         return debuginfo_refuse(sorter, "vectors of more than 16 bytes are passed as the compiler's options say");
     debuginfo_sort_scalar(sorter, offset, bytes, DEBUGINFO_CLASS_SSE);
-    if (bytes == DEBUGINFO_REGISTER_BYTES_MAX && offset == 0 && sorter->passing->classes[1] == DEBUGINFO_CLASS_SSE)
+    if (bytes == DEBUGINFO_REGISTER_BYTES_MAX && offset == 0 && is_alone)
         sorter->passing->classes[1] = DEBUGINFO_CLASS_NONE;
     return 0;
 }

@@ -317,6 +317,13 @@ static void check_structs(const struct opened *opened)
     expect(opened, "packs", "p", "c", VALUE_INT32, 'c');
     expect(opened, "packs", "a", NULL, VALUE_INT32, 5);
     expect_refused(opened, "packs", "p", "value", VALUE_VOID, "across two");
+    CALL(arrays, (struct arrayed){{1, 2}, {3, 4}}, 5, 6);
+    expect(opened, "arrays", "a", NULL, VALUE_INT32, 5);
+    expect(opened, "arrays", "b", NULL, VALUE_DOUBLE, bits_of(6));
+    CALL(nameds, (struct named){"name", 5}, 6);
+    expect(opened, "nameds", "n", "id", VALUE_INT64, 5);
+    expect(opened, "nameds", "a", NULL, VALUE_INT32, 6);
+    expect_refused(opened, "nameds", "n", "name", VALUE_VOID, "a string inside of a struct that is passed by value");
     CALL(packs_more, (struct packed_more){'c', 1234567, 'd'}, 5);
     expect(opened, "packs_more", "p", "d", VALUE_INT32, 'd');
     expect(opened, "packs_more", "a", NULL, VALUE_INT32, 5);
@@ -346,6 +353,12 @@ static void check_large_numbers(const struct opened *opened)
     expect(opened, "x87s", "h", NULL, VALUE_INT32, 10);
     CALL(vectors, (vector4){1}, (struct holder){{1, 2}}, 3);
     expect(opened, "vectors", "a", NULL, VALUE_DOUBLE, bits_of(3));
+    CALL(lanes, (union vector_first){.lanes = {1, 2, 3, 4}}, 5, (union lanes_first){.lanes = {6, 7, 8, 9}}, 10);
+    expect(opened, "lanes", "a", NULL, VALUE_DOUBLE, bits_of(5));
+    expect(opened, "lanes", "b", NULL, VALUE_DOUBLE, bits_of(10));
+    CALL(fours, (union four_first){{1, 2, 3, 4}}, 5);
+    expect(opened, "fours", "a", NULL, VALUE_DOUBLE, bits_of(5));
+    expect_refused(opened, "wide_vectors", "a", NULL, VALUE_VOID, "vectors of more than 16 bytes");
     CALL(quads, 1, 2);
     expect(opened, "quads", "a", NULL, VALUE_DOUBLE, bits_of(2));
     if (!strstr(opened->name, "clang")) {
@@ -378,6 +391,11 @@ static void check_stack(const struct opened *opened)
         expect(opened, "aligneds", "h", "value", VALUE_INT32, 8);
         expect(opened, "aligneds", "i", NULL, VALUE_INT64, 9);
     }
+    expect_refused(opened, "huges", "i", NULL, VALUE_VOID, "too far up the stack");
+    expect_refused(opened, "long_names", "none", NULL, VALUE_VOID,
+                   "it has the_first_parameter_with_a_very_long_name, the_second_parameter_with_a_very_long_name, "
+                   "the_third_parameter_with_a_very_long_name, the_fourth_parameter_with_a_very_long_name...");
+    expect_refused(opened, "open_endeds", "o", "text", VALUE_VOID, "text");
     CALL(tails, 1, 2, 3, 4, 5, 6, 7, (struct tail){8, 9}, 10);
     expect(opened, "tails", "t", "value", VALUE_INT64, 8);
     expect(opened, "tails", "i", NULL, VALUE_INT64, 10);
@@ -466,6 +484,8 @@ static void finds_cxx_parameters(void **state)
         {"by_value", "plain", "second", "argument 1, byte 4, int32", NULL},
         {"by_value", "plain", "first", "argument 1, int32", NULL},
         {"derived_fields", "derived", "base_value", "argument 1 -> offset 8, int32", NULL},
+        {"_ZN7DiamondC1Ei", "value", NULL, "argument 2, int32", NULL},
+        {"_ZN7DiamondC2Ei", "value", NULL, "argument 3, int32", NULL},
         {"null_pointers", "data", NULL, NULL, "no number, pointer or string"},
         {"null_pointers", "last", NULL, "argument 5, int32", NULL},
         {"members_on_stack", "g", NULL, "argument 7 (on the stack), int64", NULL},

@@ -73,6 +73,26 @@ inner:
     .set mine, getcontext
     function getcontext
 
+    .globl early
+    .type early, @function
+    .set early, vfork
+    function vfork
+
+    /* what it does not do, its neighbour does */
+    .p2align 4
+    .globl quiet
+    .type quiet, @function
+quiet:
+    movl $1, %eax
+    ret
+    .size quiet, . - quiet
+    .globl noisy
+    .type noisy, @function
+noisy:
+    movl $1, %ebx
+    ret
+    .size noisy, . - noisy
+
     /* its neighbour jumps into its first bytes */
     .p2align 4
     .globl jumped

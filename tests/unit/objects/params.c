@@ -176,6 +176,50 @@ KEPT int opaques(struct opaque *o, struct unexplained *u)
     sink = (o != 0) + (u != 0);
     return 0;
 }
+KEPT int arrays(struct arrayed v, int a, double b)
+{
+    sink = (long)(v.xy[1] + (float)v.numbers[1] + (float)a + (float)b);
+    return 0;
+}
+KEPT int nameds(struct named n, int a)
+{
+    sink = n.name[0] + n.id + a;
+    return 0;
+}
+KEPT int lanes(union vector_first v, double a, union lanes_first w, double b)
+{
+    sink = (long)(v.vector[0] + w.vector[1] + (float)a + (float)b);
+    return 0;
+}
+KEPT int fours(union four_first v, double a)
+{
+    sink = (long)(v.vector[0] + (float)a);
+    return 0;
+}
+KEPT int huges(long a, long b, long c, long d, long e, long f, struct huge h, long i)
+{
+    sink = a + b + c + d + e + f + h.words[1] + i;
+    return 0;
+}
+KEPT int open_endeds(struct open_ended *o, int a)
+{
+    sink = o->count + o->text[0] + a;
+    return 0;
+}
+KEPT int wide_vectors(vector8 v, int a)
+{
+    sink = (long)v[0] + a;
+    return 0;
+}
+KEPT int long_names(int the_first_parameter_with_a_very_long_name, int the_second_parameter_with_a_very_long_name,
+                    int the_third_parameter_with_a_very_long_name, int the_fourth_parameter_with_a_very_long_name,
+                    int the_fifth_parameter_with_a_very_long_name)
+{
+    sink = the_first_parameter_with_a_very_long_name + the_second_parameter_with_a_very_long_name +
+           the_third_parameter_with_a_very_long_name + the_fourth_parameter_with_a_very_long_name +
+           the_fifth_parameter_with_a_very_long_name;
+    return 0;
+}
 KEPT int packs_more(struct packed_more p, int a)
 {
     sink = p.c + p.value + p.d + a;

@@ -80,6 +80,11 @@ struct Heir : Text {
     using Text::Text;
 };
 
+struct Diamond : virtual Plain {
+    KEPT Diamond(int value);
+    int more;
+};
+
 int Derived::shared;
 KEPT Base::~Base()
 {
@@ -93,6 +98,10 @@ KEPT Text::Text(const Text &other) : text(other.text), length(other.length)
 KEPT Text::~Text()
 {
     sink = 2;
+}
+KEPT Diamond::Diamond(int value) : more(value)
+{
+    sink = value;
 }
 KEPT int Derived::method(int value)
 {

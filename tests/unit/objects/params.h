@@ -92,6 +92,39 @@ union long_or {
     long integer;
 };
 
+struct arrayed {
+    float xy[2];
+    int32_t numbers[2];
+};
+struct named {
+    char name[8];
+    long id;
+};
+/* The same bytes, in either order. */
+union vector_first {
+    vector4 vector;
+    float lanes[4];
+};
+union lanes_first {
+    float lanes[4];
+    vector4 vector;
+};
+struct four {
+    float a, b, c, d;
+};
+union four_first {
+    struct four four;
+    vector4 vector;
+};
+struct huge {
+    long words[300];
+};
+struct open_ended {
+    long count;
+    char text[];
+};
+typedef float vector8 __attribute__((vector_size(32)));
+
 struct opaque;      /* defined in params_more.c */
 struct unexplained; /* defined nowhere */
 
@@ -124,6 +157,16 @@ int complexes(_Complex double c, _Complex float d, double e, _Complex long doubl
               int l, int m);
 int packed_field(struct packed *p);
 int variadic(const char *format, int count, ...);
+int arrays(struct arrayed v, int a, double b);
+int nameds(struct named n, int a);
+int lanes(union vector_first v, double a, union lanes_first w, double b);
+int fours(union four_first v, double a);
+int huges(long a, long b, long c, long d, long e, long f, struct huge h, long i);
+int open_endeds(struct open_ended *o, int a);
+int wide_vectors(vector8 v, int a);
+int long_names(int the_first_parameter_with_a_very_long_name, int the_second_parameter_with_a_very_long_name,
+               int the_third_parameter_with_a_very_long_name, int the_fourth_parameter_with_a_very_long_name,
+               int the_fifth_parameter_with_a_very_long_name);
 int packs_more(struct packed_more p, int a);
 int tails(long a, long b, long c, long d, long e, long f, long g, struct tail t, long i);
 int odd_wides(long a, long b, long c, long d, long e, long f, long g, __int128 w, long i);
