@@ -135,7 +135,7 @@ static void two_series_may_share_a_cell(void **state)
     segment_builder_finish(&builder);
 }
 
-/* Two static functions of one name; a third entry for the first one's address. */
+/* Two static functions of one name; further entries for the address of each. */
 static void equal_labels_become_one_series(void **state)
 {
     struct segment_builder builder;
@@ -155,6 +155,9 @@ static void equal_labels_become_one_series(void **state)
     segment_builder_add_series(&builder, &again);
     again.function = 0;
     again.shared_cell = segment_builder_series(&builder, 0)->cell + 1;
+    segment_builder_add_series(&builder, &again);
+    again.function = 1;
+    again.shared_cell = segment_builder_series(&builder, 1)->cell + 1;
     segment_builder_add_series(&builder, &again);
     for (uint32_t i = 0; i < 3; i++) {
         segment_builder_cell(&builder, 0, i)[CELL_STARTED] = 10;

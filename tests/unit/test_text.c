@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -449,6 +450,109 @@ static void the_process_shows_under_the_standard_names(void **state)
     segment_builder_finish(&builder);
 }
 
+/* A field of a file of one line, counted from 1. */
+static double proc_field(const char *name, int field)
+{
+    char text[1024] = "";
+    FILE *file = fopen(name, "r");
+    char *cursor = text;
+
+    assert_non_null(file);
+    assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
+    fclose(file);
+    for (int i = 1; i < field; i++)
+        cursor = strchr(cursor, ' ') + 1;
+    return strtod(cursor, NULL);
+}
+
+/* Each number by another way to it: the sizes from statm, the start from the time that the system is up. */
+static void the_process_is_measured_in_its_units(void **state)
+{
+    const double page = (double)sysconf(_SC_PAGESIZE);
+    struct rlimit files = {.rlim_cur = 123, .rlim_max = 456};
+    struct rlimit memory;
+    struct process_stats stats = {0};
+    double resident;
+    double up;
+    double now;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_AS, &memory), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+    process_read(&stats);
+    resident = proc_field("/proc/self/statm", 2) * page;
+    up = proc_field("/proc/uptime", 1);
+    now = (double)time(NULL);
+    assert_true(stats.metrics[PROCESS_MAX_FDS].value >= 123 && stats.metrics[PROCESS_MAX_FDS].value <= 123);
+    if (memory.rlim_cur == RLIM_INFINITY)
+        assert_true(stats.metrics[PROCESS_VIRTUAL_MAX_BYTES].value > 0x1.8p63);
+    assert_true(stats.metrics[PROCESS_RESIDENT_BYTES].value > resident / 2);
+    assert_true(stats.metrics[PROCESS_RESIDENT_BYTES].value < resident * 2);
+    assert_true(fabs(stats.metrics[PROCESS_VIRTUAL_BYTES].value - proc_field("/proc/self/statm", 1) * page) < 4e6);
+    assert_true(fabs(stats.metrics[PROCESS_START_TIME].value -
+                     (now - up + proc_field("/proc/self/stat", 22) / (double)sysconf(_SC_CLK_TCK))) < 3);
+    assert_true(stats.metrics[PROCESS_CPU_SECONDS].value <= (double)clock() / CLOCKS_PER_SEC + 0.001);
+    assert_true(stats.metrics[PROCESS_CPU_SECONDS].value > 0);
+}
+
+/* A scrape a second for months: what one leaves behind is found in the size of the process. */
+static void nothing_is_left_behind(void **state)
+{
+    enum {
+        SCRAPES = 200
+    };
+    double before = 0;
+
+    (void)state;
+    for (int i = 0; i < SCRAPES; i++) {
+        struct segment_builder builder;
+
+        build_rich(&builder);
+        free(render(&builder, &plain_endpoint));
+        segment_builder_finish(&builder);
+        if (i == SCRAPES / 10) /* what libc keeps is there */
+            before = proc_field("/proc/self/statm", 1);
+    }
+    assert_true(proc_field("/proc/self/statm", 1) - before < SCRAPES / 2);
+}
+
+/* More bounds than texts of bounds are kept. */
+static void each_bucket_has_its_bound(void **state)
+{
+    enum {
+        BOUNDS = 400
+    };
+    double bounds[BOUNDS];
+    struct segment_builder builder;
+    const char *cursor;
+    char *text;
+
+    (void)state;
+    for (int i = 0; i < BOUNDS; i++)
+        bounds[i] = (i + 1) / 8.0;
+    segment_builder_init(&builder, &(struct segment_builder_options){.block_bytes = 16384});
+    segment_builder_add_function(&builder, "f", "prog");
+    segment_builder_add_series(&builder, &(struct segment_builder_series){.bounds = bounds, .bucket_count = BOUNDS});
+    for (int i = 0; i <= BOUNDS; i++)
+        segment_builder_cell(&builder, 0, 0)[CELL_BUCKETS + i] = 1;
+    text = render(&builder, &plain_endpoint);
+    cursor = text;
+    for (int i = 0; i < BOUNDS; i++) {
+        double bound;
+        long count;
+
+        cursor = strstr(cursor, ",le=\"");
+        assert_non_null(cursor);
+        assert_int_equal(sscanf(cursor, ",le=\"%lf\"} %ld", &bound, &count), 2);
+        assert_int_equal((int)(bound * 8), i + 1);
+        assert_int_equal(count, i + 1);
+        cursor++;
+    }
+    assert_non_null(strstr(cursor, ",le=\"+Inf\"} 401\n"));
+    free(text);
+    segment_builder_finish(&builder);
+}
+
 static void a_full_buffer_is_an_error(void **state)
 {
     struct segment_builder builder;
@@ -517,6 +621,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(labels_come_once),
         cmocka_unit_test(numbers_are_written_whole),
         cmocka_unit_test(the_process_shows_under_the_standard_names),
+        cmocka_unit_test(the_process_is_measured_in_its_units),
+        cmocka_unit_test(nothing_is_left_behind),
+        cmocka_unit_test(each_bucket_has_its_bound),
         cmocka_unit_test(a_full_buffer_is_an_error),
         cmocka_unit_test(promtool_finds_no_fault),
     };
