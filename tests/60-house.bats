@@ -172,6 +172,22 @@ assert_found() {
   assert_found folders 'server/planted has no rule'
 }
 
+@test "what no test runs has its reason for functions that are there" {
+  local copy=$BATS_TEST_TMPDIR/copy
+  assert_equal '' "$(python3 "$root/tests/lib/unrun.py" check "$root")" 'faults of tests/lib/unrun.txt'
+  mkdir -p "$copy/tests/lib" "$copy/server"
+  printf 'static int there(void)\n{\n    return 1;\n}\n' >"$copy/server/a.c"
+  printf '%s\n' 'server/a.c there for a reason' 'server/a.c gone for a reason' 'server/a.c there' 'server/b.c there for a reason' \
+    >"$copy/tests/lib/unrun.txt"
+  assert_equal "tests/lib/unrun.txt is not sorted
+server/a.c has no function gone
+server/a.c there: expected FILE FUNCTION REASON
+server/b.c is not there" "$(python3 "$root/tests/lib/unrun.py" check "$copy")" 'faults that were planted'
+  printf '{"files": [{"file": "server/a.c", "lines": [{"line_number": 3, "count": 0}, {"line_number": 4, "count": 1}]}]}' >"$copy/json"
+  printf 'server/a.c there for a reason\n' >"$copy/tests/lib/unrun.txt"
+  assert_equal 'server/a.c:3 there: for a reason' "$(python3 "$root/tests/lib/unrun.py" runs "$copy" "$copy/json")" 'runs of lines'
+}
+
 @test "clang-format would change nothing" {
   command -v clang-format >/dev/null || skip 'clang-format is not installed'
   (cd "$root" && find preload symbols server tests -name '*.[ch]' -o -name '*.cpp' | xargs clang-format --dry-run -Werror)
