@@ -20,17 +20,17 @@ enum {
     LIBRARIES_DYNAMIC_BYTES_MAX = 65536, /* of a dynamic section; real ones have some hundred */
 };
 
-static int libraries_append(char ***list, size_t *count, const char *text, size_t length)
+static int libraries_append(struct libraries *libraries, const char *path)
 {
-    char **grown = reallocarray(*list, *count + 1, sizeof(*grown));
+    char **grown = reallocarray(libraries->paths, libraries->count + 1, sizeof(*grown));
 
     if (!grown)
         return -ENOMEM;
-    *list = grown;
-    grown[*count] = strndup(text, length);
-    if (!grown[*count])
+    libraries->paths = grown;
+    grown[libraries->count] = strdup(path);
+    if (!grown[libraries->count])
         return -ENOMEM;
-    ++*count;
+    libraries->count++;
     return 0;
 }
 
@@ -71,7 +71,7 @@ static bool libraries_has_audit(const char *elf_path)
     return is_audited;
 }
 
-/* One line of the loader's: `NAME => PATH (0x...)`, `PATH (0x...)`, `NAME => not found`, or what has no file. */
+/* One line of the loader's: `NAME => PATH (0x...)`, `PATH (0x...)`, or what has no file. */
 static int libraries_take_line(struct libraries *libraries, char *line)
 {
     static const char arrow[] = " => ";
@@ -81,8 +81,6 @@ static int libraries_take_line(struct libraries *libraries, char *line)
     char *end;
 
     line[strcspn(line, "\n")] = '\0';
-    if (found && strcmp(path, "not found") == 0)
-        return libraries_append(&libraries->missing, &libraries->missing_count, name, (size_t)(found - name));
     end = strrchr(path, '(');
     if (!end || end == path || end[-1] != ' ' || path[0] != '/')
         return 0; /* linux-vdso.so.1, or a message */
@@ -90,7 +88,7 @@ static int libraries_take_line(struct libraries *libraries, char *line)
     end = strrchr(path, '/');
     if (strcmp(end + 1, "libcallmeter.so") == 0)
         return 0;
-    return libraries_append(&libraries->paths, &libraries->count, path, strlen(path));
+    return libraries_append(libraries, path);
 }
 
 /* The environment without what makes the loader do anything else, run audit modules above all. */
@@ -198,16 +196,10 @@ int libraries_init(struct libraries *libraries, const char *elf_path, struct dia
     return result;
 }
 
-static void libraries_free(char **list, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        free(list[i]);
-    free(list);
-}
-
 void libraries_finish(struct libraries *libraries)
 {
-    libraries_free(libraries->paths, libraries->count);
-    libraries_free(libraries->missing, libraries->missing_count);
+    for (size_t i = 0; i < libraries->count; i++)
+        free(libraries->paths[i]);
+    free(libraries->paths);
     memset(libraries, 0, sizeof(*libraries));
 }

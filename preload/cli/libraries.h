@@ -10,13 +10,11 @@ struct diag;
 struct libraries {
     char **paths;
     size_t count;
-    char **missing; /* names that the loader did not find */
-    size_t missing_count;
 };
 
 /* Asks the system's loader (ld.so --list), which honours RUNPATH, LD_LIBRARY_PATH, LD_PRELOAD and its cache. The loader
- * that the program names is not run, since that may be any file. -errno, with the reason in the diag; what was found so
- * far remains. */
+ * that the program names is not run, since that may be any file. It lists all or none: where it does not find one, it
+ * says so itself. -errno, with the reason in the diag; what was found so far remains. */
 int libraries_init(struct libraries *libraries, const char *elf_path, struct diag *diag);
 
 void libraries_finish(struct libraries *libraries);

@@ -282,8 +282,6 @@ static int check_program(const struct cli_options *options, const struct manifes
 
     if (libraries_init(&libraries, program->elf_path, &diag) < 0)
         say_error("warning: no libraries are looked at: %s", diag.text);
-    for (size_t i = 0; i < libraries.missing_count; i++)
-        say_error("warning: the loader does not find %s", libraries.missing[i]);
     result = check_open_objects(&objects, program->elf_path, &libraries);
     if (result == 0)
         result = check_report(options, manifest, &objects);
