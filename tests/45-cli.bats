@@ -188,3 +188,119 @@ unsigned la_version(unsigned version) { write(2, "the module runs\n", 16); retur
   run -1 --separate-stderr "$callmeter" check --json -m "$manifest" "$(target greeter)"
   assert_equal 'refused count' "$(jq -r '[.functions[].mode] | join(" ")' <<<"$output")" 'modes'
 }
+
+# says_usage WORD...: the command line is wrong, and nothing but that is said.
+says_usage() {
+  run -64 --separate-stderr "$callmeter" "$@"
+  assert_equal '' "$output" "output of callmeter $*"
+  assert_match 'Try `callmeter ' "$stderr"
+}
+
+@test "help and the version are printed, and words that mean nothing are said" {
+  local command
+  for command in run check panics presets schema; do
+    run -0 --separate-stderr "$callmeter" "$command" --help
+    assert_match "^Usage: callmeter $command" "$output"
+    assert_equal "$output" "$("$callmeter" help "$command")" "help of $command"
+    assert_match "(^|"$'\n'")  $command +[a-z]" "$("$callmeter" --help)"
+  done
+  assert_match '^callmeter [0-9]+\.[0-9]+' "$("$callmeter" --version)"
+  says_usage
+  says_usage nonsense
+  says_usage help nonsense
+  says_usage presets one two
+  says_usage schema one
+  says_usage panics one two
+  says_usage panics --nonsense
+}
+
+@test "what a program is told of --help is its own" {
+  manifest_json '{"version": 1, "listen": "none", "functions": []}'
+  run -0 "$callmeter" run -m "$manifest" echo --help
+  assert_match 'Usage: .*echo' "$output"
+  [[ $output != *callmeter* ]] || fail "$output"
+}
+
+@test "run: options reach the program as variables, and what is preloaded already stays" {
+  manifest_json '{"version": 1, "listen": "none", "functions": []}'
+  run -0 env LD_PRELOAD=libm.so.6 "$callmeter" run -m "$manifest" -m "$manifest" -l none --strict --exe 'nobody*' -- env
+  assert_lines 1 <(printf '%s\n' "$output") "^LD_PRELOAD=$shim:libm\.so\.6\$"
+  assert_lines 1 <(printf '%s\n' "$output") "^CALLMETER_MANIFEST=$manifest:$manifest\$"
+  assert_lines 1 <(printf '%s\n' "$output") '^CALLMETER_LISTEN=none$'
+  assert_lines 1 <(printf '%s\n' "$output") '^CALLMETER_STRICT=1$'
+  assert_lines 1 <(printf '%s\n' "$output") '^CALLMETER_EXE=nobody\*$'
+  run -0 env -u LD_PRELOAD "$callmeter" run -m "$manifest" --exe 'nobody*' -- env
+  assert_lines 1 <(printf '%s\n' "$output") "^LD_PRELOAD=$shim\$"
+  assert_lines 0 <(printf '%s\n' "$output") '^CALLMETER_(LISTEN|STRICT)='
+}
+
+@test "a program that the pattern does not mean is warned of, by each of its paths" {
+  local glob
+  cd "$BATS_TEST_TMPDIR"
+  cp "$(target greeter)" program
+  ln -s program link
+  manifest_json '{"version": 1, "functions": [{"symbol": "greet"}]}'
+  for glob in link program "$PWD/link" "$PWD/program" 'pro*' ./link; do
+    run -0 --separate-stderr env CALLMETER_EXE="$glob" "$callmeter" check -m "$manifest" ./link
+    assert_equal '' "$stderr" "what is said of $glob"
+  done
+  run -0 --separate-stderr env CALLMETER_EXE="$PWD/link" "$callmeter" check -m "$manifest" .//link
+  assert_equal '' "$stderr" 'what is said of a path with more slashes'
+  for glob in other "$PWD" "$PWD/lin" "/link" 'x*'; do
+    run -0 --separate-stderr env CALLMETER_EXE="$glob" "$callmeter" check -m "$manifest" ./link
+    assert_match "warning: \./link does not match" "$stderr"
+  done
+  manifest_json '{"version": 1, "executables": ["one", "two"], "functions": [{"symbol": "greet"}]}'
+  run -0 --separate-stderr "$callmeter" check -m "$manifest" ./link
+  assert_match 'warning: \./link matches none of .*\(one, \.\.\.\)' "$stderr"
+}
+
+@test "manifests that cannot be named in a list are said" {
+  local folder=$BATS_TEST_TMPDIR/with:colon
+  mkdir "$folder"
+  cp "$manifest" "$folder/m.json"
+  run -78 "$callmeter" check -m "$folder/m.json" "$(target greeter)"
+  assert_match 'no colon' "$output"
+  run -78 "$callmeter" check -m "$BATS_TEST_TMPDIR/nowhere.json" "$(target greeter)"
+  assert_match 'nowhere.json: No such file' "$output"
+  run -0 env CALLMETER_MANIFEST="$manifest" "$callmeter" check "$(target greeter)"
+  assert_match 'greet .* full' "$output"
+}
+
+@test "a tree that is not whole, or lies where nothing can be preloaded from, says so" {
+  local tree=$BATS_TEST_TMPDIR/tree moved="$BATS_TEST_TMPDIR/with blank" command share
+  DESTDIR=$tree meson install -C "$build" --no-rebuild --quiet >/dev/null
+  mv "$tree" "$moved"
+  command=$(find "$moved" -path '*/bin/callmeter')
+  share=$(find "$moved" -path '*/share/callmeter')
+  run -70 "$command" run -m "$manifest" -- true
+  assert_match 'with a blank, a colon or a dollar' "$output"
+  printf '{' >"$share/presets/broken.json"
+  run -0 --separate-stderr "$command" presets "$(target greeter)"
+  assert_match 'warning: .*broken.json' "$stderr"
+  assert_match '^libc-io' "$output"
+  rm "$share/presets/libc-io.json"
+  run -78 "$command" presets "$(target greeter)"
+  assert_match 'no preset fits' "$output"
+  rm -r "$share"
+  run -70 "$command" schema
+  assert_match 'manifest.schema.json is not there' "$output"
+  run -70 "$command" presets
+  assert_match 'shipped manifests are not there' "$output"
+  run -70 "$command" check -p redis "$(target greeter)"
+  assert_match 'shipped manifests are not there' "$output"
+  find "$moved" -name libcallmeter.so -delete
+  run -70 "$command" run -m "$manifest" -- true
+  assert_match 'libcallmeter.so is not there' "$output"
+}
+
+@test "check: a library that the loader does not find is said, and the rest is looked at" {
+  cd "$BATS_TEST_TMPDIR"
+  gcc -shared -fPIC -x c -o libgone.so - <<<'int gone;'
+  gcc -x c -o program - -L. -Wl,--no-as-needed -lgone <<<'int greet(int a) { return a * 5 + 4; } int main(void) { return greet(1); }'
+  rm libgone.so
+  run -0 --separate-stderr "$callmeter" check -m "$manifest" ./program
+  assert_match 'libgone.so: cannot open' "$stderr"
+  assert_match 'callmeter: warning: no libraries are looked at: .* failed' "$stderr"
+  assert_match 'greet .* full' "$output"
+}
