@@ -238,6 +238,26 @@ static void tables_that_lie_elsewhere_are_not_read(void **state)
     segment_builder_finish(&builder);
 }
 
+/* Where each row of the table is a function's, the next one is that of none. */
+static void panics_of_none_stay_theirs_in_a_full_table(void **state)
+{
+    struct segment_builder builder;
+    struct snapshot snapshot;
+
+    (void)state;
+    segment_builder_init(
+        &builder, &(struct segment_builder_options){.functions = 2, .signals = (const int[]){SIGSEGV, SIGABRT, 0}});
+    segment_builder_add_function(&builder, "first", "prog");
+    segment_builder_add_function(&builder, "second", "prog");
+    segment_builder_panics(&builder, 1)[1] = 5;
+    segment_builder_panics(&builder, 2)[0] = 3;
+    take(&builder, &snapshot);
+    assert_int_equal(snapshot.panics_count, 2);
+    assert_row(&snapshot, 0, "", 3, 0);
+    assert_row(&snapshot, 1, "second", 0, 5);
+    end(&builder, &snapshot);
+}
+
 static void state_errors_have_their_reasons(void **state)
 {
     static const char *const names[] = {"damaged", "version", "manifest", "unsafe", "busy", "io"};
@@ -268,6 +288,7 @@ int main(void)
         cmocka_unit_test(a_second_name_of_one_place_has_no_panics),
         cmocka_unit_test(recoveries_count_from_zero_where_there_may_be_some),
         cmocka_unit_test(tables_that_lie_elsewhere_are_not_read),
+        cmocka_unit_test(panics_of_none_stay_theirs_in_a_full_table),
         cmocka_unit_test(state_errors_have_their_reasons),
     };
 

@@ -553,6 +553,32 @@ static void each_bucket_has_its_bound(void **state)
     segment_builder_finish(&builder);
 }
 
+/* Each has its own labels, also where the table of them fills its pages. */
+static void many_series_have_their_labels(void **state)
+{
+    enum {
+        SERIES = 512
+    };
+    struct segment_builder builder;
+    char line[128];
+
+    (void)state;
+    segment_builder_init(&builder, &(struct segment_builder_options){
+                                       .functions = SERIES, .series = SERIES, .block_bytes = SERIES * 128 + 4096});
+    for (uint32_t i = 0; i < SERIES; i++) {
+        snprintf(line, sizeof(line), "f%u", i);
+        segment_builder_add_function(&builder, line, "prog");
+        segment_builder_add_series(&builder, &(struct segment_builder_series){.function = i});
+        segment_builder_cell(&builder, 0, i)[CELL_STARTED] = i;
+    }
+    for (uint32_t i = 0; i < SERIES; i += SERIES - 1) {
+        snprintf(line, sizeof(line), "callmeter_calls_active{function=\"f%u\",module=\"prog\",kind=\"function\"} %u\n",
+                 i, i);
+        assert_shows(&builder, line);
+    }
+    segment_builder_finish(&builder);
+}
+
 static void a_full_buffer_is_an_error(void **state)
 {
     struct segment_builder builder;
@@ -624,6 +650,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_process_is_measured_in_its_units),
         cmocka_unit_test(nothing_is_left_behind),
         cmocka_unit_test(each_bucket_has_its_bound),
+        cmocka_unit_test(many_series_have_their_labels),
         cmocka_unit_test(a_full_buffer_is_an_error),
         cmocka_unit_test(promtool_finds_no_fault),
     };

@@ -7,9 +7,13 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "server/snapshot/snapshot.h"
 #include "tests/unit/segment_builder.h"
@@ -500,6 +504,39 @@ static void places_that_are_not_in_use_make_no_pages(void **state)
     end(&builder, &snapshot);
 }
 
+/* A process maps what another one has claimed without any right; blocks that nobody claimed stay so. */
+static void claimed_blocks_are_opened(void **state)
+{
+    struct segment_builder builder;
+    struct snapshot snapshot;
+    struct rlimit no_core = {0};
+    char *blocks;
+    pid_t child;
+    int status;
+
+    (void)state;
+    segment_builder_init(&builder, &(struct segment_builder_options){.blocks = 3});
+    segment_builder_add_function(&builder, "query", "prog");
+    segment_builder_add_series(&builder, &(struct segment_builder_series){0});
+    segment_builder_cell(&builder, 0, 0)[CELL_SUCCESS] = 1;
+    segment_builder_cell(&builder, 1, 0)[CELL_SUCCESS] = 2;
+    segment_builder_cell(&builder, 2, 0)[CELL_SUCCESS] = 4;
+    builder.segment->block_count = 2;
+    blocks = (char *)builder.segment + builder.segment->blocks;
+    assert_int_equal(mprotect(blocks, 3 * builder.segment->block_bytes, PROT_NONE), 0);
+    take(&builder, &snapshot);
+    assert_int_equal(snapshot.series[0].outcomes[OUTCOME_SUCCESS], 3);
+    child = fork();
+    if (child == 0) {
+        setrlimit(RLIMIT_CORE, &no_core);
+        signal(SIGSEGV, SIG_DFL);
+        _exit(*(volatile char *)(blocks + 2 * builder.segment->block_bytes));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+    end(&builder, &snapshot);
+}
+
 static void more_places_than_can_be_shown_are_refused(void **state)
 {
     enum {
@@ -530,6 +567,7 @@ int main(void)
         cmocka_unit_test(tables_of_values_that_reach_outside_are_left_out),
         cmocka_unit_test(half_written_tables_are_read_as_far_as_they_go),
         cmocka_unit_test(places_that_are_not_in_use_make_no_pages),
+        cmocka_unit_test(claimed_blocks_are_opened),
         cmocka_unit_test(more_places_than_can_be_shown_are_refused),
     };
 
