@@ -40,6 +40,7 @@ static struct shared {
     uint64_t lock;
     _Atomic int is_held;
     _Atomic int is_done;
+    _Atomic uint64_t mark;
     struct segment_values values;
     _Atomic uint32_t slots[8];
     uint64_t keys[4];
@@ -302,6 +303,50 @@ static void a_block_is_balanced_again_if_who_did_it_died(void **state)
     }
 }
 
+/* Marks ------------------------------------------------------------------------------------------------------------ */
+
+static void leave_mark(void)
+{
+    atomic_store(&shared->mark, image_mark());
+    syscall(SYS_exit_group, 0);
+}
+
+static void leave_mark_and_wait(void)
+{
+    atomic_store(&shared->mark, image_mark());
+    atomic_store(&shared->is_held, 1);
+    while (!atomic_load(&shared->is_done))
+        usleep(1000);
+}
+
+static uint64_t index_of(uint64_t mark)
+{
+    return mark >> 44; /* process and thread have 22 bits each */
+}
+
+/* The mark's process was the first one of its namespace, and such a process there is here as well. */
+static void the_mark_of_a_process_whose_image_another_has_is_over(void **state)
+{
+    uint64_t mark;
+    pid_t heir;
+
+    (void)state;
+    finish(start(true, leave_mark));
+    mark = atomic_load(&shared->mark);
+    assert_true(image_mark_is_over(mark));
+    reclaim();
+    assert_true(image_mark_is_over(mark));
+    heir = start(false, leave_mark_and_wait);
+    while (!atomic_load(&shared->is_held) && is_running(heir))
+        usleep(1000);
+    assert_int_equal(index_of(mark), index_of(atomic_load(&shared->mark)));
+    assert_false(image_mark_is_over(atomic_load(&shared->mark)));
+    assert_true(image_mark_is_over(mark));
+    atomic_store(&shared->is_done, 1);
+    finish(heir);
+    assert_true(image_mark_is_over(atomic_load(&shared->mark)));
+}
+
 static void make_segment(void)
 {
     const struct writer_size size = {.functions = 1, .series = 1, .text_bytes = 4096, .cell_bytes = 256};
@@ -324,6 +369,7 @@ int main(void)
         cmocka_unit_test_setup(is_taken_over_from_who_executes_another_program, begin),
         cmocka_unit_test_setup(a_block_that_another_balances_is_left_to_it, begin),
         cmocka_unit_test_setup(a_block_is_balanced_again_if_who_did_it_died, begin),
+        cmocka_unit_test_setup(the_mark_of_a_process_whose_image_another_has_is_over, begin),
     };
 
     shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
