@@ -50,6 +50,19 @@ name_of() {
   meter_samples labels-values stack
 }
 
+# each_label PLACE TYPE: labels a to h of the first eight arguments.
+each_label() {
+  local name list='' number=0
+  for name in a b c d e f g h; do list+="${list:+, }\"$name\": {\"$1\": $((++number)), \"type\": \"$2\"}"; done
+  printf '{%s}' "$list"
+}
+
+@test "each register that holds an argument" {
+  entries "{\"symbol\": \"by_eight\", \"labels\": $(each_label arg int)}" \
+    "{\"symbol\": \"by_eight_doubles\", \"labels\": $(each_label farg double)}"
+  meter_samples labels-values registers
+}
+
 @test "results of every kind" {
   entries "$(value_of by_int '{"ret": true}' '"returns": "int"')" \
     "$(value_of answer_double '{"ret": true}' '"returns": "double"')" \

@@ -219,6 +219,35 @@ static void stack(void)
     SAY(by_sixth, int_texts);
 }
 
+/* All arguments that lie in registers, and the first two behind them. */
+TRACKED int by_eight(int a, int b, int c, int d, int e, int f, int g, int h)
+{
+    TOUCH();
+    return a + b + c + d + e + f + g + h;
+}
+
+TRACKED double by_eight_doubles(double a, double b, double c, double d, double e, double f, double g, double h)
+{
+    TOUCH();
+    return a + b + c + d + e + f + g + h;
+}
+
+static void registers(void)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        CHECK(by_eight(11, 12, 13, 14, 15, 16, 17, 18) == 116);
+        CHECK(is_same(by_eight_doubles(1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5), 40));
+    }
+    say_sample("calls_total",
+               "function=\"by_eight\",a=\"11\",b=\"12\",c=\"13\",d=\"14\",e=\"15\",f=\"16\",g=\"17\",h=\"18\","
+               "outcome=\"success\"",
+               ROUNDS);
+    say_sample("calls_total",
+               "function=\"by_eight_doubles\",a=\"1.5\",b=\"2.5\",c=\"3.5\",d=\"4.5\",e=\"5.5\",f=\"6.5\",g=\"7.5\","
+               "h=\"8.5\",outcome=\"success\"",
+               ROUNDS);
+}
+
 TRACKED double answer_double(double value)
 {
     TOUCH();
@@ -322,10 +351,17 @@ static void very_many(void)
 
 int main(int argc, char **argv)
 {
-    static const struct victim_mode modes[] = {
-        {"integers", integers},   {"rubbish", rubbish}, {"pointers", pointers}, {"floats", floats},
-        {"stack", stack},         {"results", results}, {"combined", combined}, {"many", many},
-        {"very_many", very_many}, {NULL, NULL}};
+    static const struct victim_mode modes[] = {{"integers", integers},
+                                               {"rubbish", rubbish},
+                                               {"pointers", pointers},
+                                               {"floats", floats},
+                                               {"registers", registers},
+                                               {"stack", stack},
+                                               {"results", results},
+                                               {"combined", combined},
+                                               {"many", many},
+                                               {"very_many", very_many},
+                                               {NULL, NULL}};
 
     return victim_main(argc, argv, modes);
 }
