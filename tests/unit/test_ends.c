@@ -139,8 +139,10 @@ static void test_doubt(void **state)
     struct record *record = begin_call(&stack[20]);
     struct chunk *first = lane.chunk;
 
-    (void)state;
-    chain_passed_over(&lane, record);
+    if (*state)
+        record->state = RECORD_PANICKED; /* in a panic that the program survived by a jump */
+    else
+        chain_passed_over(&lane, record);
     lane.current = &lane_bottom;
     stack[20] = NULL;
     fill(first);
@@ -157,6 +159,12 @@ static void test_doubt(void **state)
     assert_true(chain_find_chunk(&lane));
     assert_ptr_equal(lane.chunk, first);
     assert_true(first->free == UINT64_C(1) << (record - record_of(first, 0)));
+}
+
+static void test_doubt_of_a_panic(void **state)
+{
+    *state = &lane;
+    test_doubt(state);
 }
 
 static void test_an_end_unlinks_and_counts_nothing(void **state)
@@ -401,6 +409,22 @@ static void test_what_was_counted_is_taken_back(void **state)
     }
 }
 
+/* It was left by mistake, and says nothing of what is in progress. */
+static void test_who_comes_back_leaves_nobody(void **state)
+{
+    struct record *record = begin_call(&stack[40]);
+    struct record *other;
+
+    (void)state;
+    chain_abandon(&lane, record, ABANDONED_LONGJMP);
+    lane.current = &lane_bottom;
+    other = begin_call(&stack[30]);
+    chain_finish(&lane, record);
+    assert_int_equal(other->state, RECORD_LIVE);
+    assert_ptr_equal(lane.current, other);
+    assert_int_equal(abandoned(), 0);
+}
+
 static void test_so_is_a_panic(void **state)
 {
     struct record *record = begin_call(&stack[20]);
@@ -465,6 +489,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_a_call_is_abandoned_once, setup),
         cmocka_unit_test_setup(test_doubt, setup),
+        cmocka_unit_test_setup(test_doubt_of_a_panic, setup),
         cmocka_unit_test_setup(test_an_end_unlinks_and_counts_nothing, setup),
         cmocka_unit_test_setup(test_an_end_leaves_what_is_further_in, setup),
         cmocka_unit_test_setup(test_an_end_on_another_thread, setup),
@@ -476,6 +501,7 @@ int main(void)
         cmocka_unit_test_setup(test_thread_gone_without_calls, setup),
         cmocka_unit_test_setup(test_what_was_counted_is_taken_back, setup),
         cmocka_unit_test_setup(test_so_is_a_panic, setup),
+        cmocka_unit_test_setup(test_who_comes_back_leaves_nobody, setup),
         cmocka_unit_test_setup(test_no_doubt_is_given_up_then, setup),
         cmocka_unit_test_setup(test_stacks_that_are_copied, setup),
     };
