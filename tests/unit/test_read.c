@@ -187,7 +187,7 @@ static void check_field(const char *what, const struct value_location *location,
     uint64_t expected[FIELD_WORDS + READ_FIELD_WORDS_OVER] = {expected_length(text, length)};
     uint32_t words = 1 + ((uint32_t)expected[0] + 7) / 8;
 
-    memset(field, 0xee, sizeof(field));
+    memset(field, 0x80, sizeof(field)); /* what was there might go on a character */
     memcpy(expected + 1, text, expected[0]);
     if (read_field(&call, location, field) != words || memcmp(field, expected, words * 8UL) != 0)
         fail_msg("%s of %zu bytes (%.70s): expected %lu bytes, found %lu", what, length, text, expected[0], field[0]);
@@ -277,6 +277,29 @@ static void strings_that_cannot_be_read_are_invalid(void **state)
     check_invalid((uintptr_t)pages + 3 * PAGE - 1);
 }
 
+/* Nobody answers a fault here. */
+static void strings_on_the_stack_end_with_it(void **state)
+{
+    struct value_location location = string(0);
+
+    (void)state;
+    lane.stack_low = (uintptr_t)pages;
+    lane.stack_high = (uintptr_t)(pages + 2 * PAGE);
+    call.stack = (const uint64_t *)(pages + PAGE);
+    memset(pages, 'z', 2 * PAGE);
+    for (size_t length = 1; length <= SEGMENT_STRING_BYTES; length++)
+        check_invalid((uintptr_t)pages + 2 * PAGE - length);
+    check_invalid((uintptr_t)pages + 2 * PAGE);
+    for (size_t at = PAGE - 100; at < PAGE + 100; at += 10) {
+        memset(pages, 'z', 2 * PAGE);
+        memcpy(pages + at, "value", 6);
+        registers[5] = (uintptr_t)pages + at;
+        check_field("on the stack", &location, "value", 5);
+    }
+    lane.stack_low = lane.stack_high = 1;
+    call.stack = stack;
+}
+
 /* Pages that ranges promise, and the program has forbidden. */
 static void go_on(int signal, siginfo_t *info, void *context)
 {
@@ -342,6 +365,7 @@ int main(void)
         cmocka_unit_test(strings_of_each_length),
         cmocka_unit_test(strings_are_cut_between_characters),
         cmocka_unit_test(strings_that_cannot_be_read_are_invalid),
+        cmocka_unit_test(strings_on_the_stack_end_with_it),
         cmocka_unit_test(loads_that_fault_go_on),
         cmocka_unit_test(ranges_are_searched),
     };
