@@ -112,6 +112,42 @@ scraped() {
   assert_equal 139 "$exit_status" 'exit status'
 }
 
+@test "a lingering program does not end for a signal that it ignores" {
+  local i
+  linger_seconds=30
+  manifest_hazards
+  start_metered "$(target crash-hazards)" one-deaf
+  wait_until scraped 1 fatal_signals_total signal=SIGSEGV
+  kill -INT "$pid"
+  for i in {1..20}; do scraped 1 fatal_signals_total signal=SIGSEGV; done
+  kill -TERM "$pid"
+  wait_exit
+  assert_equal 139 "$exit_status" 'exit status'
+}
+
+@test "while a thread lingers, another one changes the user of all" {
+  linger_seconds=30 deadline_seconds=20
+  manifest_hazards
+  start_metered "$(target crash-hazards)" set-id
+  wait_until scraped 1 fatal_signals_total signal=SIGSEGV
+  exec {input_fd}>&-
+  unset 'input_fds[-1]'
+  wait_until said changed
+  kill -KILL "$pid"
+  wait_exit
+}
+
+@test "a child of fork does not linger: nobody could ask it" {
+  linger_seconds=30 deadline_seconds=20
+  manifest_hazards
+  start_metered "$(target crash-hazards)" forked
+  wait_done
+  scrape
+  assert_truths
+  release
+  assert_equal 0 "$exit_status" 'exit status'
+}
+
 @test "64 threads that crash at once are 64 panics, and one report" {
   linger_seconds=30
   manifest_hazards

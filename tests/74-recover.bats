@@ -102,6 +102,16 @@ has_more_lines() {
   assert_equal 0 "$exit_status" 'failed checks'
 }
 
+@test "a signal that was pending before a recovery is so behind it" {
+  manifest_recover 1
+  start_metered "$(target crash-recover)" pending
+  wait_done
+  scrape
+  assert_truths
+  release
+  assert_equal 0 "$exit_status" 'failed checks'
+}
+
 @test "after a recovery the program is tainted, and says so" {
   manifest_recover 7 reports
   start_metered "$(target crash-recover)" few
@@ -126,6 +136,8 @@ has_more_lines() {
     refused "$variant" library 'the fault is in the C library, the loader or callmeter'
     refused "$variant" callback 'the C library or the loader is on the way'
     refused "$variant" handler "the fault is in a signal's handler"
+    refused "$variant" overwritten "the call's return address has been overwritten"
+    refused "$variant" deep 'there are too many calls on the way'
     refused "$variant" frail 'the function has no recover'
     refused "$variant" untracked 'no tracked call was in progress'
     refused "$variant" exit 'the program is starting or ending'

@@ -101,6 +101,7 @@ meter_masks() {
 
 @test "a signal for the process that comes to a thread in whose handler it is blocked waits for its end" {
   meter_masks crash-masks sent 0 0
+  meter_masks crash-masks sent-by-another 0 0
 }
 
 @test "calls that a handler makes are counted" {

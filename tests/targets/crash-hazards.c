@@ -197,6 +197,32 @@ static void run_one(void)
     crash_here();
 }
 
+static void run_one_deaf(void)
+{
+    signal(SIGINT, SIG_IGN);
+    run_one();
+}
+
+/* All threads change their user, also the one that has crashed. */
+static void *crash(void *context)
+{
+    crash_here();
+    return context;
+}
+
+static void run_set_id(void)
+{
+    pthread_t thread;
+
+    pthread_create(&thread, NULL, crash, NULL);
+    while (getchar() != EOF)
+        ;
+    CHECK(setuid(getuid()) == 0);
+    puts("changed");
+    fflush(stdout);
+    pthread_join(thread, NULL);
+}
+
 /* Children. */
 static void expect_crash(pid_t child)
 {
@@ -428,6 +454,8 @@ static const struct victim_mode modes[] = {
     {"left-behind", run_left_behind},
     {"many", run_many},
     {"one", run_one},
+    {"one-deaf", run_one_deaf},
+    {"set-id", run_set_id},
     {"forked", run_forked},
     {"forked-inside", run_forked_inside},
     {"vforked", run_vforked},

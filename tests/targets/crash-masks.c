@@ -446,6 +446,25 @@ static void send_to_process(int number, siginfo_t *info, void *context)
     printf("code %d from %d\n", info->si_code, info->si_pid == getpid());
 }
 
+/* The same by another process, of whom the handler hears. */
+static pid_t sender;
+
+static void have_it_sent(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (info->si_code > 0) {
+        sender = fork();
+        if (sender == 0) {
+            kill(getppid(), number);
+            _exit(0);
+        }
+        waitpid(sender, NULL, 0);
+        printf("sent\n");
+        siglongjmp(escape, 1);
+    }
+    printf("code %d from %d\n", info->si_code, info->si_pid == sender);
+}
+
 static void *send_in_handler(void *context)
 {
     sigset_t set;
@@ -453,11 +472,11 @@ static void *send_in_handler(void *context)
     sigemptyset(&set);
     sigaddset(&set, SIGSEGV);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-    run_once(send_to_process, 0);
-    return context;
+    run_once(context ? have_it_sent : send_to_process, 0);
+    return NULL;
 }
 
-static void run_sent(void)
+static void send_to_second(void *context)
 {
     pthread_t thread;
     sigset_t set;
@@ -465,14 +484,29 @@ static void run_sent(void)
     sigemptyset(&set);
     sigaddset(&set, SIGSEGV);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    pthread_create(&thread, NULL, send_in_handler, NULL);
+    pthread_create(&thread, NULL, send_in_handler, context);
     pthread_join(thread, NULL);
-    printf("truth crash_here abandoned=1\n");
+    printf("truth crash_here abandoned=%d\n", context ? 2 : 1); /* the sender's is one as well */
+}
+
+static void run_sent(void)
+{
+    send_to_second(NULL);
+}
+
+static void run_sent_by_another(void)
+{
+    send_to_second(&sender);
 }
 
 static const struct victim_mode modes[] = {
-    {"asks", run_asks},     {"raises", run_raises}, {"pending", run_pending},
-    {"others", run_others}, {"queued", run_queued}, {"sent", run_sent},
+    {"asks", run_asks},
+    {"raises", run_raises},
+    {"pending", run_pending},
+    {"others", run_others},
+    {"queued", run_queued},
+    {"sent", run_sent},
+    {"sent-by-another", run_sent_by_another},
     {NULL, NULL},
 };
 

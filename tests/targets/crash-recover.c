@@ -106,6 +106,14 @@ static void on_signal(int number)
     answer = *(volatile int *)null_address;
 }
 
+/* Writes over its caller's frame, and what lies above it. */
+static void __attribute__((noinline)) smash(volatile int *words)
+{
+    for (int i = 0; i < 64; i++)
+        words[i] = 0;
+    answer = *(volatile int *)null_address;
+}
+
 /* The child has its parent's memory, but the call in progress is not its own to leave. What ends it. */
 static int __attribute__((noinline)) crash_in_vfork(void)
 {
@@ -131,6 +139,8 @@ enum {
     HANDLER,
     CALL_NULL,
     VFORKED,
+    OVERWRITTEN,
+    DEEP,
 };
 
 TRACKED int parse(int request)
@@ -164,6 +174,12 @@ TRACKED int parse(int request)
         break;
     case VFORKED:
         answer = crash_in_vfork();
+        break;
+    case OVERWRITTEN:
+        smash(numbers);
+        break;
+    case DEEP:
+        answer = fail_deep(100);
         break;
     case CALL_NULL:
         ((void (*)(void))null_address)();
@@ -280,6 +296,24 @@ WAY(overflow, OVERFLOW)
 WAY(library, LIBRARY)
 WAY(callback, CALLBACK)
 WAY(handler, HANDLER)
+WAY(overwritten, OVERWRITTEN)
+WAY(deep, DEEP)
+
+/* What is pending stays so. */
+static void run_pending(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    raise(SIGPIPE);
+    CHECK(outer(BAD) == -2);
+    sigpending(&set);
+    CHECK(sigismember(&set, SIGPIPE));
+    printf("truth parse panic=1\n");
+    printf("truth outer success=1\n");
+}
 
 static void run_frail(void)
 {
@@ -371,6 +405,9 @@ static const struct victim_mode modes[] = {
     {"library", run_library},
     {"callback", run_callback},
     {"handler", run_handler},
+    {"overwritten", run_overwritten},
+    {"deep", run_deep},
+    {"pending", run_pending},
     {"frail", run_frail},
     {"meanwhile", run_meanwhile},
     {"vforked", run_vforked},
