@@ -29,6 +29,7 @@ with_each_variant() {
 @test "jumps within a coroutine's stack, over tracked calls" {
   meter_victim coroutine-jumps on-heap
   meter_victim coroutine-jumps in-frame
+  meter_victim coroutine-jumps beside-a-sleeper
 }
 
 @test "coroutines whose threads are gone are carried on by others" {

@@ -112,6 +112,16 @@ has_more_lines() {
   assert_equal 0 "$exit_status" 'failed checks'
 }
 
+@test "a child of vfork that ends does not end recovery in its parent" {
+  manifest_recover 1
+  start_metered "$(target crash-recover)" vforked-exit
+  wait_done
+  scrape
+  assert_truths
+  release
+  assert_equal 0 "$exit_status" 'failed checks'
+}
+
 @test "after a recovery the program is tainted, and says so" {
   manifest_recover 7 reports
   start_metered "$(target crash-recover)" few

@@ -44,6 +44,7 @@ setup() {
 @test "threads on other stacks than those that had their lanes before have their jumps judged by their own" {
   meter_victim lane-heirs jumps
   meter_victim lane-heirs jumps-in-child
+  meter_victim lane-heirs ends-in-child
 }
 
 @test "what is suspended where a stack was is no part of the stack of the lane's next thread" {

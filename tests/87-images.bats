@@ -5,6 +5,7 @@ load lib/trees
 
 @test "a process that was killed is gone before its parent asks for it" {
   meter_tree process-images zombie
+  meter_tree process-images dies-after-vfork
 }
 
 @test "a process that execs has left its calls, whatever becomes of it then" {

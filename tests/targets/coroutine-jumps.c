@@ -87,11 +87,33 @@ static void in_frame(void)
     run_on(stack);
 }
 
+/* Another coroutine, whose stack lies below in the same memory, sleeps within a tracked call for good. */
+TRACKED void sleep_there(void)
+{
+    TOUCH();
+    swapcontext(&coroutine, &main_context);
+    TOUCH();
+}
+
+static void beside_a_sleeper(void)
+{
+    char *stacks = malloc((size_t)2 * STACK_BYTES);
+
+    CHECK(stacks && getcontext(&coroutine) == 0);
+    coroutine.uc_stack.ss_sp = stacks;
+    coroutine.uc_stack.ss_size = STACK_BYTES;
+    makecontext(&coroutine, sleep_there, 0);
+    CHECK(swapcontext(&main_context, &coroutine) == 0);
+    run_on(stacks + STACK_BYTES);
+    printf("truth sleep_there active=1\n");
+}
+
 int main(int argc, char **argv)
 {
     static const struct victim_mode modes[] = {
         {"on-heap", on_heap},
         {"in-frame", in_frame},
+        {"beside-a-sleeper", beside_a_sleeper},
         {NULL, NULL},
     };
 

@@ -347,6 +347,20 @@ static void run_vforked(void)
     printf("truth outer success=3\n");
 }
 
+/* What ends is a child of vfork, not the program. */
+static void run_vforked_exit(void)
+{
+    pid_t child = vfork();
+    int status = 0;
+
+    if (child == 0)
+        quick_exit(5);
+    CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 5);
+    CHECK(outer(BAD) == -2);
+    printf("truth parse panic=1\n");
+    printf("truth outer success=1\n");
+}
+
 static void run_untracked(void)
 {
     answer = *(volatile int *)null_address;
@@ -411,6 +425,7 @@ static const struct victim_mode modes[] = {
     {"frail", run_frail},
     {"meanwhile", run_meanwhile},
     {"vforked", run_vforked},
+    {"vforked-exit", run_vforked_exit},
     {"untracked", run_untracked},
     {"twice", run_twice},
     {"exit", run_exit},

@@ -9,16 +9,31 @@
 #include "victim.h"
 
 enum {
-    THREADS = 2000
+    THREADS = 2000,
+    DEPTH = 100, /* calls in progress at the end: one that ended too often would be missing */
 };
 
 static int cleaned;
 static volatile int is_looping;
 
+static void finish_deep(long value);
+
 TRACKED long leaf(long value)
 {
+    if (value < 0)
+        finish_deep(value);
     TOUCH();
     return value + 1;
+}
+
+static int status;
+
+static __attribute__((noinline)) void finish_deep(long value)
+{
+    if (value < -1)
+        leaf(value + 1);
+    else
+        status = victim_finish();
 }
 
 static void clean(void *unused)
@@ -57,6 +72,7 @@ int main(void)
         pthread_join(thread, NULL);
     }
     CHECK(cleaned == THREADS);
-    printf("truth leaf success=* abandoned=*\n");
-    return victim_finish();
+    printf("truth leaf success=* abandoned=* active=%d\n", DEPTH);
+    leaf(-DEPTH);
+    return status;
 }

@@ -154,6 +154,43 @@ static void jumps_in_child(void)
     say(2 * STAYING);
 }
 
+TRACKED int stay(int value)
+{
+    sem_post(&is_done);
+    while (!is_stopped)
+        pause();
+    return value;
+}
+
+static void *stay_in_thread(void *argument)
+{
+    stay(1);
+    return argument;
+}
+
+/* Threads of the parent are within calls, which are none of those that have their lanes in the child, end there, and
+ * are found to be gone. */
+static void ends_in_child(void)
+{
+    int ready[2];
+    char byte;
+
+    for (int i = 0; i < STAYING; i++)
+        run_on(make_stack(NULL, SMALL_BYTES), SMALL_BYTES, stay_in_thread, NULL);
+    CHECK(pipe(ready) == 0);
+    fflush(stdout);
+    if (fork() == 0) {
+        run_threads(GONE, false);
+        CHECK(write(ready[1], "x", 1) == 1);
+        while (read(STDIN_FILENO, &byte, 1) > 0)
+            ;
+        _exit(victim_failures);
+    }
+    CHECK(read(ready[0], &byte, 1) == 1);
+    say(GONE);
+    printf("truth stay active=%d\n", STAYING);
+}
+
 /* An alternate stack above that of the thread ---------------------------------------------------------------------- */
 
 static void handle(int number)
@@ -259,11 +296,9 @@ static void coroutines(void)
 
 int main(int argc, char **argv)
 {
-    static const struct victim_mode modes[] = {{"jumps", jumps},
-                                               {"jumps-in-child", jumps_in_child},
-                                               {"coroutines", coroutines},
-                                               {"alternate-above", alternate_above},
-                                               {NULL, NULL}};
+    static const struct victim_mode modes[] = {
+        {"jumps", jumps},           {"jumps-in-child", jumps_in_child},   {"ends-in-child", ends_in_child},
+        {"coroutines", coroutines}, {"alternate-above", alternate_above}, {NULL, NULL}};
 
     sem_init(&is_done, 0, 0);
     return victim_main(argc, argv, modes);

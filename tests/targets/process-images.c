@@ -124,6 +124,31 @@ static void zombie(void)
     puts("processes 1");
 }
 
+/* What a child of vfork does to end is none of its parent's ending. */
+static void spawn_and_die(void)
+{
+    pid_t child = vfork();
+
+    if (child == 0) {
+        execl("/bin/true", "true", (char *)NULL);
+        _exit(1);
+    }
+    CHECK(waitpid(child, NULL, 0) == child);
+    child = vfork();
+    if (child == 0)
+        _exit(0);
+    CHECK(waitpid(child, NULL, 0) == child);
+    die();
+}
+
+static void dies_after_vfork(void)
+{
+    wait_dead(fork_into(spawn_and_die));
+    puts("truth inside abandoned=1");
+    puts("reason inside process_death 1");
+    puts("processes 1");
+}
+
 static char program[] = "cat";
 static char *arguments[] = {program, NULL};
 
@@ -506,6 +531,7 @@ int main(int argc, char **argv)
 {
     static const struct victim_mode modes[] = {
         {"zombie", zombie},
+        {"dies-after-vfork", dies_after_vfork},
         {"exec-lives", exec_lives},
         {"exec-unseen", exec_unseen},
         {"exec-by-thread", exec_by_thread},

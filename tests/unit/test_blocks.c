@@ -165,6 +165,8 @@ static uint64_t cell_at(unsigned number)
 static void fill(uint8_t *block)
 {
     for (unsigned number = 0; number < CELLS; number++) {
+        for (unsigned word = CELL_BUCKETS; word < CELL_WORDS; word++)
+            *word_of(block, cell_at(number), word) = 500; /* no outcome */
         for (unsigned word = CELL_SUCCESS; word < CELL_BUCKETS; word++)
             *word_of(block, cell_at(number), word) = word == CELL_SUM_TICKS ? 1000000 : 3 + word;
         *word_of(block, cell_at(number), CELL_STARTED) = number;

@@ -347,6 +347,54 @@ static void the_mark_of_a_process_whose_image_another_has_is_over(void **state)
     assert_true(image_mark_is_over(atomic_load(&shared->mark)));
 }
 
+/* It forks by a system call alone, and is no image of its own. */
+static void the_mark_of_a_child_that_is_no_image_ends_with_it(void **state)
+{
+    uint64_t mark;
+    pid_t child = (pid_t)syscall(SYS_fork);
+
+    (void)state;
+    if (child == 0) {
+        leave_mark_and_wait();
+        syscall(SYS_exit_group, 0);
+    }
+    while (!atomic_load(&shared->is_held) && is_running(child))
+        usleep(1000);
+    mark = atomic_load(&shared->mark);
+    assert_int_equal(index_of(mark), index_of(image_mark()));
+    assert_false(image_mark_is_over(mark));
+    atomic_store(&shared->is_done, 1);
+    finish(child);
+    assert_true(image_mark_is_over(mark));
+    assert_false(image_mark_is_over(image_mark()));
+}
+
+/* What a process that was killed in the middle has left may be anything. */
+static void a_mark_that_is_none_is_never_over(void **state)
+{
+    (void)state;
+    assert_false(image_mark_is_over(0));
+    assert_false(image_mark_is_over(UINT64_MAX));
+    assert_false(image_mark_is_over(UINT64_C(1000) << 44));
+}
+
+/* Without an image its id has to do. */
+static void an_owner_without_image_lives_as_its_id_does(void **state)
+{
+    pid_t child = fork();
+
+    (void)state;
+    if (child == 0) {
+        leave_mark_and_wait();
+        _exit(0);
+    }
+    assert_false(image_is_over((uint64_t)getpid() << 32));
+    assert_false(image_is_over((uint64_t)child << 32));
+    atomic_store(&shared->is_done, 1);
+    finish(child);
+    assert_true(image_is_over((uint64_t)child << 32));
+}
+
 static void make_segment(void)
 {
     const struct writer_size size = {.functions = 1, .series = 1, .text_bytes = 4096, .cell_bytes = 256};
@@ -370,6 +418,9 @@ int main(void)
         cmocka_unit_test_setup(a_block_that_another_balances_is_left_to_it, begin),
         cmocka_unit_test_setup(a_block_is_balanced_again_if_who_did_it_died, begin),
         cmocka_unit_test_setup(the_mark_of_a_process_whose_image_another_has_is_over, begin),
+        cmocka_unit_test_setup(the_mark_of_a_child_that_is_no_image_ends_with_it, begin),
+        cmocka_unit_test_setup(a_mark_that_is_none_is_never_over, begin),
+        cmocka_unit_test_setup(an_owner_without_image_lives_as_its_id_does, begin),
     };
 
     shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
