@@ -40,6 +40,8 @@ void planted_original(void);
 
 /* As a stub that the patcher writes (control/patching/x86_64/stub.c). */
 __asm__(".text\n"
+        ".globl planted_stub\n"
+        ".hidden planted_stub\n"
         ".type planted_stub, @function\n"
         "planted_stub:\n"
         "push %rbx\n"
