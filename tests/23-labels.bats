@@ -116,6 +116,17 @@ each_label() {
   release
 }
 
+@test "each register that holds an argument of a function that is only counted" {
+  entries "{\"symbol\": \"by_eight\", \"mode\": \"count\", \"labels\": $(each_label arg int)}" \
+    "{\"symbol\": \"by_eight_doubles\", \"mode\": \"count\", \"labels\": $(each_label farg double)}"
+  start_metered "$(target labels-values)" registers
+  wait_done
+  scrape
+  assert_metric 2 manifest_functions state=count
+  assert_said '^sample calls_total'
+  release
+}
+
 @test "functions that a glob matches have the labels each for itself" {
   entries "$(value_of 'by_*int64' '{"arg": 1, "type": "uint64"}')"
   start_metered "$(target labels-values)" integers

@@ -148,6 +148,7 @@ has_more_lines() {
     refused "$variant" handler "the fault is in a signal's handler"
     refused "$variant" overwritten "the call's return address has been overwritten"
     refused "$variant" deep 'there are too many calls on the way'
+    refused "$variant" blocked 'the program has the signal blocked'
     refused "$variant" frail 'the function has no recover'
     refused "$variant" untracked 'no tracked call was in progress'
     refused "$variant" exit 'the program is starting or ending'

@@ -1,6 +1,7 @@
 /* A toy service, whose manifest says that a fault in `parse` is an answer of -1. */
 #include <errno.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -315,6 +316,24 @@ static void run_pending(void)
     printf("truth outer success=1\n");
 }
 
+/* Left by a jump that puts no mask back, the handler leaves its signal blocked. */
+static jmp_buf escape;
+
+static void leave_blocked(int number)
+{
+    (void)number;
+    siglongjmp(escape, 1);
+}
+
+static void run_blocked(void)
+{
+    signal(SIGSEGV, leave_blocked);
+    if (sigsetjmp(escape, 0) == 0)
+        answer = *(volatile int *)null_address;
+    signal(SIGSEGV, SIG_DFL);
+    printf("%d\n", parse(BAD));
+}
+
 static void run_frail(void)
 {
     printf("%d\n", frail(1));
@@ -422,6 +441,7 @@ static const struct victim_mode modes[] = {
     {"overwritten", run_overwritten},
     {"deep", run_deep},
     {"pending", run_pending},
+    {"blocked", run_blocked},
     {"frail", run_frail},
     {"meanwhile", run_meanwhile},
     {"vforked", run_vforked},

@@ -44,9 +44,16 @@ static void lose_pending(void)
         change(SIG_BLOCK, numbers[i]);
         raise(numbers[i]);
         signal(numbers[i], SIG_IGN);
+        kill(getpid(), numbers[i]);
         signal(numbers[i], handle);
         change(SIG_UNBLOCK, numbers[i]);
         raise(numbers[i]);
+    }
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) { /* whoever sends it, and however */
+        signal(numbers[i], SIG_IGN);
+        raise(numbers[i]);
+        kill(getpid(), numbers[i]);
+        sigqueue(getpid(), numbers[i], (union sigval){.sival_int = 1});
     }
     printf("handled %d\n", (int)handled);
     printf("truth work success=%d\n", (int)handled);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -17,6 +18,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum {
+    PAGE = 4096,
     PARTS_MAX = 10,
     AROUND = 6, /* instructions before and behind the parts */
     REFUSED = 254,
@@ -174,11 +176,40 @@ static void test_ends(void **state)
     assert_int_equal(SECCOMP_RET_ALLOW, filter_run(code, COUNT(code), SYS_getpid));
 }
 
+/* A program may give anything for a filter. */
+static void test_length(void **state)
+{
+    char *pages = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *end = pages + 2 * PAGE;
+    struct sock_fprog program = {.len = 5, .filter = (struct sock_filter *)end - 5};
+    struct sock_fprog *at_end = (struct sock_fprog *)end - 1;
+
+    (void)state;
+    assert_true(pages != MAP_FAILED && mprotect(end, PAGE, PROT_NONE) == 0);
+    assert_int_equal(filter_length(&program), 5);
+    program.len = 6;
+    assert_int_equal(filter_length(&program), 0);
+    program.len = 2 * PAGE / sizeof(struct sock_filter);
+    program.filter = (struct sock_filter *)pages;
+    assert_int_equal(filter_length(&program), 2 * PAGE / sizeof(struct sock_filter));
+    program.len++;
+    assert_int_equal(filter_length(&program), 0);
+    program.filter = (struct sock_filter *)end;
+    program.len = 1;
+    assert_int_equal(filter_length(&program), 0);
+    *at_end = (struct sock_fprog){.len = 1, .filter = (struct sock_filter *)pages};
+    assert_int_equal(filter_length(at_end), 1);
+    assert_int_equal(filter_length((struct sock_fprog *)(end - 8)), 0);
+    assert_int_equal(filter_length((struct sock_fprog *)end), 0);
+    assert_int_equal(filter_length(NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_length),
     };
 
     return cmocka_run_group_tests_name("filter", tests, NULL, NULL);
