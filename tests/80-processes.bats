@@ -48,8 +48,10 @@ load lib/trees
 @test "descendants that only system calls know of" {
   meter_victim raw-descendants grandchild
   meter_victim raw-descendants vforked
+  assert_reasons
   meter_victim raw-descendants namespace
   meter_victim raw-descendants zeroed-storage
+  assert_reasons
 }
 
 @test "a signal handler forks, and the child returns into what it interrupted" {

@@ -152,12 +152,45 @@ static void a_clock_that_goes_backwards_is_no_time(void **state)
     check_counted(&tables[0], "by counters.c", 0, 0);
 }
 
+/* A thread that has no block counts in everybody's. */
+static void without_a_block_it_is_the_shared_one(void **state)
+{
+    static struct {
+        struct segment_header header;
+        uint64_t words[64];
+    } shared;
+    static uint8_t *none;
+    struct clock clock = {.seconds_per_tick = 1e-09};
+    const struct hook *hook = make_hook(&tables[0], &clock);
+    struct lane lane = {.block_ref = &none};
+    uint64_t *cell = shared.words + PLANTED_CELL / 8;
+
+    (void)state;
+    shared.header.blocks = (uint64_t)((uint8_t *)shared.words - (uint8_t *)&shared);
+    counters_init(&shared.header, 0);
+    counters_add_untimed(&lane, hook);
+    counters_add_untimed(&lane, hook);
+    assert_int_equal(cell[CELL_STARTED], 2);
+    assert_int_equal(cell[CELL_SUCCESS], 2);
+    counters_add_duration_at(&lane, hook, PLANTED_CELL, 251, 3);
+    assert_int_equal(cell[CELL_SUM_TICKS], 753);
+    assert_int_equal(cell[CELL_BUCKETS + 1], 3);
+    counters_add_interval(&lane, hook, 256, 1001);
+    counters_add_interval(&lane, hook, 256, 1);
+    counters_add_interval(&lane, hook, 256, UINT64_MAX); /* backwards */
+    assert_int_equal(cell[32], 1002);
+    assert_int_equal(cell[33], 2);
+    assert_int_equal(cell[35], 1);
+    assert_int_equal(cell[CELL_ERROR], 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buckets_are_those_of_a_linear_search),
         cmocka_unit_test(random_bounds_too),
         cmocka_unit_test(a_clock_that_goes_backwards_is_no_time),
+        cmocka_unit_test(without_a_block_it_is_the_shared_one),
     };
 
     return cmocka_run_group_tests(tests, planted_setup, NULL);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "preload/calls/tuples.h"
+#include "preload/threads/process_image.h"
 
 enum {
     CAPACITY = 40,
@@ -66,6 +67,7 @@ static void each_key_has_a_place(void **state)
     assert_int_equal(values.count, CAPACITY);
     for (uint32_t j = 0; j < WORDS; j++)
         assert_int_equal(keys[CAPACITY][j], 0);
+    assert_int_not_equal(image_mark(), 0);
     assert_int_equal(values.lock, 0);
 }
 
@@ -109,6 +111,12 @@ static void hashes_differ(void **state)
             assert_true(hash != before);
             key[i] = 0;
         }
+    key[0] = 1; /* words that are eight apart have the same factor */
+    before = tuples_hash(key, 9);
+    key[0] = 0;
+    key[8] = 1;
+    assert_true(tuples_hash(key, 9) != before);
+    key[8] = 0;
     key[0] = 1;
     before = tuples_hash(key, 2);
     key[0] = 0;
@@ -181,5 +189,8 @@ int main(void)
         cmocka_unit_test_setup(a_slot_may_hold_anything, setup),
     };
 
+    if (images_init(8) != 0)
+        return 1;
+    image_begin();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
