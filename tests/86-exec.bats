@@ -144,6 +144,27 @@ ways='execv execve main-environment first-environment execl execle execlp execvp
   assert_equal 0 "$status" 'exit status' || fail "$output"
 }
 
+# leaves_nothing MODE [PATH]: bare and instrumented, with a manifest by which all of them get the shim, and by which none does.
+leaves_nothing() {
+  local others
+  run "$(target exec-others)" "$@" 3>&-
+  assert_equal 0 "$status" 'exit status of the bare program' || fail "$output"
+  for others in '"not-to-run", "true", "sh"' '"nobody"'; do
+    manifest_json '{"version": 1, "executables": ["exec-others", '"$others"'], "functions": [{"symbol": "greet"}]}'
+    run env LD_PRELOAD="$shim" CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=none "$(target exec-others)" "$@" 3>&-
+    assert_equal 0 "$status" 'exit status' || fail "$output"
+  done
+}
+
+@test "an exec that fails leaves errno, memory and signals as they were, by whatever way" {
+  touch "$BATS_TEST_TMPDIR/not-to-run"
+  leaves_nothing fail-often "$BATS_TEST_TMPDIR/not-to-run"
+}
+
+@test "children that are made in libc leave memory and signals as they were" {
+  leaves_nothing spawn-often
+}
+
 ### Itself
 
 # executes_itself WAY [VARIABLE=VALUE]...: and counts on in the new image, which alone is served afterwards.

@@ -1,9 +1,10 @@
 /* Runs /usr/bin/env, or what the second argument says, by the way that is the mode, so that it shows the environment
- * that it was given. */
+ * that it was given. Or fails to, or makes many children, and looks at what is left of that. */
 #include "victim.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -50,9 +51,11 @@ static char **own_settings(void)
     return variables;
 }
 
-static void execute(const char *way, const char *path, char **variables)
+/* By name: as the path's last part. Returns where that fails. */
+static void become(const char *way, const char *path, char **variables)
 {
     char *arguments[] = {(char *)path, NULL};
+    const char *name = strrchr(path, '/') + 1;
 
     if (!strcmp(way, "execv"))
         execv(path, arguments);
@@ -64,17 +67,29 @@ static void execute(const char *way, const char *path, char **variables)
     if (!strcmp(way, "execle"))
         execle(path, path, (char *)NULL, variables);
     if (!strcmp(way, "execlp"))
-        execlp("env", "env", (char *)NULL);
+        execlp(name, name, (char *)NULL);
     if (!strcmp(way, "execvp"))
-        execvp("env", arguments);
+        execvp(name, arguments);
     if (!strcmp(way, "execvpe"))
-        execvpe("env", arguments, variables);
-    if (!strcmp(way, "fexecve"))
-        fexecve(open(path, O_RDONLY | O_CLOEXEC), arguments, variables);
+        execvpe(name, arguments, variables);
+    if (!strcmp(way, "fexecve")) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        int error;
+
+        fexecve(fd, arguments, variables);
+        error = errno;
+        close(fd);
+        errno = error;
+    }
     if (!strcmp(way, "execveat"))
         execveat(AT_FDCWD, path, arguments, variables, 0);
     if (!strcmp(way, "raw"))
         syscall(SYS_execve, path, arguments, variables);
+}
+
+static void execute(const char *way, const char *path, char **variables)
+{
+    become(way, path, variables);
     perror(way);
     _exit(2);
 }
@@ -93,7 +108,7 @@ static int run(const char *way, const char *path, char **variables)
     if (!strcmp(way, "spawn")) {
         CHECK(posix_spawn(&child, path, NULL, NULL, arguments, variables) == 0);
     } else if (!strcmp(way, "spawnp")) {
-        CHECK(posix_spawnp(&child, "env", NULL, NULL, arguments, variables) == 0);
+        CHECK(posix_spawnp(&child, strrchr(path, '/') + 1, NULL, NULL, arguments, variables) == 0);
     } else {
         child = !strcmp(way, "raw") ? fork() : vfork();
         if (child == 0)
@@ -129,6 +144,68 @@ static void run_often(const char *path)
     CHECK(count_pages() < first + 100);
 }
 
+/* What /proc says of the signals that are ignored and caught. */
+static void show_signals(char *text, size_t bytes)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+
+    text[0] = '\0';
+    while (file && fgets(line, sizeof(line), file))
+        if (!strncmp(line, "SigIgn", 6) || !strncmp(line, "SigCgt", 6))
+            strncat(text, line, bytes - strlen(text) - 1);
+    if (file)
+        fclose(file);
+    CHECK(strlen(text) > 40);
+}
+
+/* Fails to exec a file that is there and has no right to be run, and is as before. */
+static void fail_often(const char *path)
+{
+    static const char *const ways[] = {"execv",  "execve",  "execl",   "execle",  "execlp",
+                                       "execvp", "execvpe", "fexecve", "execveat"};
+    char before[512];
+    char after[512];
+    char **variables = own_settings();
+    long first = 0;
+
+    signal(SIGSEGV, SIG_IGN);
+    show_signals(before, sizeof(before));
+    for (int i = 0; i < 100; i++) {
+        for (size_t way = 0; way < sizeof(ways) / sizeof(*ways); way++) {
+            errno = 0;
+            become(ways[way], path, variables);
+            CHECK(errno == (strchr(ways[way], 'p') ? ENOENT : EACCES));
+        }
+        first = i == 0 ? count_pages() : first;
+    }
+    CHECK(count_pages() < first + 50);
+    show_signals(after, sizeof(after));
+    CHECK(!strcmp(before, after));
+    CHECK(greet(1) == 1);
+}
+
+/* Makes children in libc, and is as before. */
+static void spawn_often(void)
+{
+    static const char *const ways[] = {"spawn", "spawnp", "system", "popen"};
+    char before[512];
+    char after[512];
+    char **variables = own_settings();
+    long first = 0;
+
+    show_signals(before, sizeof(before));
+    for (int i = 0; i < 20; i++) {
+        for (size_t way = 0; way < sizeof(ways) / sizeof(*ways); way++) {
+            CHECK(run(ways[way], "/usr/bin/true", variables) == 0);
+            show_signals(after, sizeof(after));
+            CHECK(!strcmp(before, after));
+        }
+        first = i == 0 ? count_pages() : first;
+    }
+    CHECK(count_pages() < first + 20);
+}
+
 int main(int argc, char **argv, char **variables)
 {
     const char *path = argc > 2 ? argv[2] : "/usr/bin/env";
@@ -144,6 +221,10 @@ int main(int argc, char **argv, char **variables)
     CHECK(greet(1) == 1);
     if (!strcmp(argv[1], "often"))
         run_often(path);
+    else if (!strcmp(argv[1], "fail-often"))
+        fail_often(path);
+    else if (!strcmp(argv[1], "spawn-often"))
+        spawn_often();
     else
         CHECK(run(argv[1], path, variables) == 0);
     return victim_failures;
