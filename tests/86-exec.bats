@@ -127,14 +127,27 @@ ways='execv execve main-environment first-environment execl execle execlp execvp
 }
 
 @test "what a program sets itself goes before what it was started with, for one that executables names" {
-  local found
+  local found way
   manifest_json '{"version": 1, "executables": ["exec-others", "env"], "functions": [{"symbol": "greet", "optional": true}]}'
-  found=$(env LD_PRELOAD="$shim" CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=none \
-    "$(target exec-others)" own-settings 2>&1 3>&-)
-  assert_match 'CALLMETER_DISABLE=1' "$found"
-  assert_equal CALLMETER_LISTEN=127.0.0.1:1 "$(grep LISTEN <<<"$found")" 'listen'
-  assert_match "CALLMETER_MANIFEST=$manifest" "$found"
-  assert_match "LD_PRELOAD=$shim:$targets/empty.so" "$found"
+  for way in execve execle execvpe fexecve execveat spawn spawnp; do
+    found=$(env LD_PRELOAD="$shim" CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=none \
+      "$(target exec-others)" own-settings /usr/bin/env "$way" 2>&1 3>&-)
+    assert_match 'CALLMETER_DISABLE=1' "$found"
+    assert_equal CALLMETER_LISTEN=127.0.0.1:1 "$(grep LISTEN <<<"$found")" "listen, by $way"
+    assert_match "CALLMETER_MANIFEST=$manifest" "$found"
+    assert_match "LD_PRELOAD=$shim:$targets/empty.so" "$found"
+  done
+}
+
+@test "an environment that a program makes is handed over by every way, to one that nothing names" {
+  local found way
+  manifest_of greet
+  for way in execve execle execvpe fexecve execveat raw spawn spawnp; do
+    found=$(env LD_PRELOAD="$shim" CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN=none \
+      "$(target exec-others)" own-settings /usr/bin/env "$way" 2>&1 3>&-)
+    assert_equal "LD_PRELOAD=$targets/empty.so CALLMETER_DISABLE=1 CALLMETER_LISTEN=127.0.0.1:1" "${found//$'\n'/ }" \
+      "found by $way"
+  done
 }
 
 @test "children of vfork that exec one that executables names leave no memory behind" {

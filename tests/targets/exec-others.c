@@ -1,5 +1,5 @@
-/* Runs /usr/bin/env, or what the second argument says, by the way that is the mode, so that it shows the environment
- * that it was given. Or fails to, or makes many children, and looks at what is left of that. */
+/* Runs /usr/bin/env, or what the second argument says, by the way that is the mode, or the third argument, so that it
+ * shows the environment that it was given. Or fails to, or makes many children, and looks at what is left of that. */
 #include "victim.h"
 
 #include <errno.h>
@@ -59,8 +59,7 @@ static void become(const char *way, const char *path, char **variables)
 
     if (!strcmp(way, "execv"))
         execv(path, arguments);
-    if (!strcmp(way, "execve") || !strcmp(way, "main-environment") || !strcmp(way, "first-environment") ||
-        !strcmp(way, "own-settings"))
+    if (!strcmp(way, "execve") || !strcmp(way, "main-environment") || !strcmp(way, "first-environment"))
         execve(path, arguments, variables);
     if (!strcmp(way, "execl"))
         execl(path, path, (char *)NULL);
@@ -194,6 +193,7 @@ static void spawn_often(void)
     char **variables = own_settings();
     long first = 0;
 
+    signal(SIGSEGV, SIG_IGN);
     show_signals(before, sizeof(before));
     for (int i = 0; i < 20; i++) {
         for (size_t way = 0; way < sizeof(ways) / sizeof(*ways); way++) {
@@ -209,6 +209,7 @@ static void spawn_often(void)
 int main(int argc, char **argv, char **variables)
 {
     const char *path = argc > 2 ? argv[2] : "/usr/bin/env";
+    const char *way = argc > 3 ? argv[3] : argv[1];
 
     if (argc < 2)
         return 64;
@@ -226,6 +227,6 @@ int main(int argc, char **argv, char **variables)
     else if (!strcmp(argv[1], "spawn-often"))
         spawn_often();
     else
-        CHECK(run(argv[1], path, variables) == 0);
+        CHECK(run(way, path, variables) == 0);
     return victim_failures;
 }
