@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -278,7 +279,7 @@ static void test_memory(void **state)
     child = vfork();
     if (child == 0) {
         environment_begin(&inner, first, ENVIRONMENT_FOR_OTHERS);
-        is_kept = is_mapped(outer.mapping);
+        is_kept = is_mapped(outer.mapping) && inner.mapping != outer.mapping;
         left = inner.mapping;
         _exit(0);
     }
@@ -290,6 +291,62 @@ static void test_memory(void **state)
     assert_true(outer.mapping == left || !is_mapped(left));
     environment_end(&outer);
     assert_false(is_mapped(left));
+}
+
+/* Whose grandparent has given back what is not its own: there may be something else at that place. */
+static void test_memory_of_grandparent(void **state)
+{
+    struct environment environment;
+    void *place;
+    pid_t child;
+    int status;
+
+    (void)state;
+    begun(&environment, first, ENVIRONMENT_FOR_OTHERS);
+    place = environment.mapping;
+    environment_end(&environment);
+    assert_ptr_equal(mmap(place, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), place);
+    child = fork();
+    if (child == 0) {
+        child = fork();
+        if (child == 0) {
+            environment_begin(&environment, first, ENVIRONMENT_FOR_OTHERS);
+            _exit(!is_mapped(place) || environment.mapping == place);
+        }
+        _exit(waitpid(child, &status, 0) != child || status != 0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    munmap(place, 4096);
+}
+
+/* Then each is given what there is. */
+static void test_no_memory(void **state)
+{
+    char *const nothing[] = {NULL};
+    char *variables[] = {"LD_PRELOAD=a.so:./libcallmeter.so", NULL};
+    struct rlimit none = {0, 0};
+    struct environment environment;
+    pid_t child;
+    int status;
+
+    (void)state;
+    child = fork();
+    if (child == 0) {
+        bool is_same;
+
+        setrlimit(RLIMIT_AS, &none);
+        environment_begin(&environment, first, ENVIRONMENT_FOR_OTHERS);
+        is_same = environment.variables == first && !environment.mapping;
+        environment_end(&environment);
+        environment_begin(&environment, nothing, ENVIRONMENT_FOR_SUCCESSOR);
+        is_same = is_same && environment.variables == nothing && !environment.mapping;
+        environ = variables;
+        environment_clean(OBJECT, variables);
+        _exit(!is_same || environ != variables || !text_is(variables[0], "LD_PRELOAD=a.so:./libcallmeter.so"));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
 }
 
 /* Cleaning --------------------------------------------------------------------------------------------------------- */
@@ -383,6 +440,8 @@ int main(void)
         cmocka_unit_test(test_child),
         cmocka_unit_test(test_address),
         cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_memory_of_grandparent),
+        cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, enter_folder, leave_folder);

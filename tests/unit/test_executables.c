@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,7 +17,25 @@
 
 #include "preload/host/executables.h"
 
+enum {
+    PAGE = 4096
+};
+
 static char folder[64] = "/tmp/test_executables.XXXXXX";
+
+/* Behind the text lies nothing that could be read. */
+void *__real_mmap64(void *address, size_t bytes, int protection, int flags, int fd, off_t offset);
+void *__wrap_mmap64(void *address, size_t bytes, int protection, int flags, int fd, off_t offset);
+
+void *__wrap_mmap64(void *address, size_t bytes, int protection, int flags, int fd, off_t offset)
+{
+    size_t pages = (bytes + PAGE - 1) / PAGE * PAGE;
+    char *memory = __real_mmap64(address, pages + PAGE, protection, flags, fd, offset);
+
+    if (memory != MAP_FAILED)
+        assert_int_equal(mprotect(memory + pages, PAGE, PROT_NONE), 0);
+    return memory;
+}
 
 static const char *in_folder(const char *name)
 {
@@ -99,6 +118,20 @@ static void test_documents(void **state)
         if (executables_are_followed(path) != cases[i].is_followed)
             fail_msg("followed: %s", cases[i].text);
     }
+}
+
+static void test_list(void **state)
+{
+    static const char *const names[] = {"other", "as-argument", "third"};
+
+    (void)state;
+    executables_init("./some/as-argument");
+    assert_false(executables_match(names, 0));
+    assert_false(executables_match(names, 1));
+    assert_true(executables_match(names, 3));
+    assert_false(executables_match(names + 2, 1));
+    executables_init(NULL);
+    assert_false(executables_match(names, 3));
 }
 
 /* A NUL is no end, and no delimiter. */
@@ -188,6 +221,38 @@ static void test_size(void **state)
     free(spaces);
 }
 
+/* A document that fills its page, and is cut off anywhere: nothing is read behind it. */
+static void test_cut_off(void **state)
+{
+    static const char *const ends[] = {"{",
+                                       "{\"a\"",
+                                       "{\"a\":",
+                                       "{\"a\": 1",
+                                       "{\"a\": [",
+                                       "{\"a\": \"x",
+                                       "{\"a\": \"\\",
+                                       "{\"a\": 1,",
+                                       "{\"executables\":",
+                                       "{\"executables\": [",
+                                       "{\"executables\": [\"other",
+                                       "{\"executables\": [\"other\"",
+                                       "{\"executables\": [\"other\","};
+    char text[PAGE];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        bool is_whole = strcmp(ends[i], "{\"executables\": [\"other\"") == 0;
+
+        memset(text, ' ', sizeof(text));
+        memcpy(text + sizeof(text) - strlen(ends[i]), ends[i], strlen(ends[i]));
+        assert_int_equal(executables_match_manifests(file_of("cut", text, sizeof(text))), !is_whole);
+        memset(text, ' ', sizeof(text));
+        memcpy(text, ends[i], strlen(ends[i]));
+        executables_match_manifests(file_of("cut", text, sizeof(text)));
+        executables_are_followed(in_folder("cut"));
+    }
+}
+
 /* Names: of the path, of its last part, made absolute where the pattern has a slash. */
 static void test_names(void **state)
 {
@@ -237,8 +302,9 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_documents), cmocka_unit_test(test_nul),  cmocka_unit_test(test_several),
-        cmocka_unit_test(test_no_files),  cmocka_unit_test(test_size), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_documents), cmocka_unit_test(test_list),     cmocka_unit_test(test_nul),
+        cmocka_unit_test(test_several),   cmocka_unit_test(test_no_files), cmocka_unit_test(test_size),
+        cmocka_unit_test(test_cut_off),   cmocka_unit_test(test_names),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
