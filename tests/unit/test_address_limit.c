@@ -1,6 +1,7 @@
 /* Limits of address space and data, of which the program sees what it asked for, and the kernel ours beside it. Each
  * case runs in a child, whose limits are its own. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -186,6 +187,46 @@ static void run_exec(void)
     EXPECT(is(kernel(RLIMIT_AS), LIMIT - MIB, LIMIT + ours));
 }
 
+/* The one that was set is put back, though the other was not. */
+static void run_exec_with_data(void)
+{
+    EXPECT(change(RLIMIT_DATA, LIMIT, ALL) == 0);
+    address_limit_exec_begin();
+    EXPECT(is(kernel(RLIMIT_DATA), LIMIT, ALL));
+    address_limit_exec_failed();
+    EXPECT(kernel(RLIMIT_DATA).rlim_cur > LIMIT + OURS);
+}
+
+static int count_descriptors(void)
+{
+    int count = 0;
+
+    for (int fd = 0; fd < 256; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+/* Page by page, so that numbers with every digit are read; where the lowest descriptor is free, and none is left open.
+ */
+static void run_measured(void)
+{
+    enum {
+        ROUNDS = 120
+    };
+    int before;
+
+    close(STDIN_FILENO);
+    before = count_descriptors();
+    for (int i = 0; i < ROUNDS; i++) {
+        address_limit_ours_begin();
+        EXPECT(mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
+        address_limit_ours_end();
+    }
+    EXPECT(count_descriptors() == before);
+    EXPECT(change(RLIMIT_AS, LIMIT, ALL) == 0);
+    EXPECT(is(kernel(RLIMIT_AS), LIMIT + ours + ROUNDS * 4096, ALL));
+}
+
 static void run_other_resources(void)
 {
     EXPECT(address_limit_is_hidden(RLIMIT_AS) && address_limit_is_hidden(RLIMIT_DATA));
@@ -219,6 +260,8 @@ TEST(raised)
 TEST(wrong)
 TEST(of_others)
 TEST(exec)
+TEST(exec_with_data)
+TEST(measured)
 TEST(other_resources)
 
 /* Before anything of ours is there, nothing is hidden. */
@@ -242,9 +285,17 @@ static void test_ours(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ours),      cmocka_unit_test(test_soft),   cmocka_unit_test(test_hard),
-        cmocka_unit_test(test_inherited), cmocka_unit_test(test_raised), cmocka_unit_test(test_wrong),
-        cmocka_unit_test(test_of_others), cmocka_unit_test(test_exec),   cmocka_unit_test(test_other_resources),
+        cmocka_unit_test(test_ours),
+        cmocka_unit_test(test_soft),
+        cmocka_unit_test(test_hard),
+        cmocka_unit_test(test_inherited),
+        cmocka_unit_test(test_raised),
+        cmocka_unit_test(test_wrong),
+        cmocka_unit_test(test_of_others),
+        cmocka_unit_test(test_exec),
+        cmocka_unit_test(test_exec_with_data),
+        cmocka_unit_test(test_measured),
+        cmocka_unit_test(test_other_resources),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
