@@ -31,6 +31,7 @@ enum {
 };
 
 static char folder[64];
+static int lowest; /* descriptor that is free */
 
 /* Text ------------------------------------------------------------------------------------------------------------- */
 
@@ -158,6 +159,8 @@ static void test_signals(void **state)
 static int setup(void **state)
 {
     (void)state;
+    lowest = dup(STDERR_FILENO);
+    close(lowest);
     strcpy(folder, "/tmp/callmeter-report.XXXXXX");
     return mkdtemp(folder) ? 0 : -1;
 }
@@ -165,10 +168,12 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     char command[128];
+    int next = dup(STDERR_FILENO);
 
     (void)state;
+    close(next);
     snprintf(command, sizeof(command), "rm -rf '%s'", folder);
-    return system(command);
+    return system(command) != 0 || next != lowest || fcntl(lowest + 1, F_GETFD) >= 0;
 }
 
 static char *path_of(const char *name)
@@ -287,6 +292,69 @@ static void test_prune(void **state)
     assert_false(is_there(NAME("03")));
     assert_true(is_there(NAME("04")));
     assert_true(is_there("panic-notes.json"));
+}
+
+/* What has such a name and is none of ours stays, and does not count. */
+static void test_prune_spares(void **state)
+{
+    char target[256];
+
+    (void)state;
+    strcpy(target, path_of("panic-notes.json"));
+    assert_int_equal(0, report_file_write(folder, "panic-notes.json", "text", 4));
+    assert_int_equal(0, symlink(target, path_of(NAME("01"))));
+    assert_int_equal(0, mkdir(path_of(NAME("02")), 0700));
+    assert_int_equal(0, report_file_write(folder, NAME("03"), "text", 4));
+    if (geteuid() == 0)
+        assert_int_equal(0, chown(path_of(NAME("03")), 1000, 1000));
+    assert_int_equal(0, report_file_write(folder, NAME("10"), "text", 4));
+    assert_int_equal(0, report_file_write(folder, NAME("11"), "text", 4));
+    report_file_prune(folder, NAME("11"), geteuid() == 0 ? 2 : 3, NO_DEADLINE);
+    assert_true(is_there(NAME("10")));
+    report_file_prune(folder, NAME("11"), 0, NO_DEADLINE);
+    assert_false(is_there(NAME("10")));
+    assert_true(is_there(NAME("11")));
+    assert_true(is_there(NAME("01")) && is_there(NAME("02")));
+    assert_int_equal(geteuid() == 0, is_there(NAME("03")));
+}
+
+/* Every digit in every place, and what lies beside the digits in none. */
+static void test_report_names(void **state)
+{
+    static const char pattern[] = "panic-00000000T000000.000Z-0-0.json";
+    char name[sizeof(pattern)];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(pattern) - 1; i++) {
+        strcpy(name, pattern);
+        for (name[i] = '0'; pattern[i] == '0' && name[i] <= '9'; name[i]++)
+            assert_true(report_file_is_name(name));
+        name[i] = '0' - 1;
+        assert_int_equal(pattern[i] == name[i], report_file_is_name(name));
+        name[i] = '9' + 1;
+        assert_false(report_file_is_name(name));
+        name[i] = '\0';
+        assert_false(report_file_is_name(name));
+    }
+    assert_true(report_file_is_name("panic-19870605T091827.364Z-1029384756-9081726354.json"));
+    assert_false(report_file_is_name("panic-19870605T091827.364Z-1-2.jsonx"));
+    assert_false(report_file_is_name("panic-19870605T091827.364Z--2.json"));
+}
+
+/* The deadline is a moment of the monotonic clock, in nanoseconds. */
+static void test_deadline(void **state)
+{
+    struct timespec now;
+    uint64_t now_ns;
+
+    (void)state;
+    assert_int_equal(0, report_file_write(folder, NAME("00"), "text", 4));
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    report_file_prune(folder, NAME("04"), 0, now_ns - 1);
+    assert_true(is_there(NAME("00")));
+    report_file_prune(folder, NAME("04"), 0, now_ns + UINT64_C(3600000000000));
+    assert_false(is_there(NAME("00")));
 }
 
 /* Names ------------------------------------------------------------------------------------------------------------ */
@@ -419,6 +487,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_unsafe_folders, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full, setup, teardown),
         cmocka_unit_test_setup_teardown(test_prune, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_prune_spares, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_deadline, setup, teardown),
+        cmocka_unit_test(test_report_names),
         cmocka_unit_test(test_own_name),
         cmocka_unit_test_setup_teardown(test_damaged_files, setup, teardown),
         cmocka_unit_test(test_safe_read),
