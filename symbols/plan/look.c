@@ -308,6 +308,10 @@ static bool read_immediate(struct opcode *opcode, struct look *look)
         look->relative = (int8_t)*opcode->next;
     else if (opcode->form & REL32)
         memcpy(&look->relative, opcode->next, 4);
+    else if (bytes >= 4) {
+        look->has_immediate = true;
+        memcpy(&look->immediate, opcode->next, bytes);
+    }
     opcode->next += bytes;
     return true;
 }
@@ -465,6 +469,10 @@ bool look_at_any(const ZydisDecoder *decoder, const uint8_t *code, size_t bytes,
     look.kind = (uint8_t)kind_of(&instruction);
     if (instruction.raw.imm[0].is_relative)
         look.relative = (int32_t)instruction.raw.imm[0].value.s;
+    look.has_immediate = !instruction.raw.imm[0].is_relative && instruction.raw.imm[0].size >= 32;
+    if (look.has_immediate)
+        look.immediate = instruction.raw.imm[0].size == 32 ? (uint32_t)instruction.raw.imm[0].value.u
+                                                           : instruction.raw.imm[0].value.u;
     for (size_t i = 0; i < instruction.operand_count; i++)
         note_operand(&instruction, &operands[i], &look);
     look.registers |= look.operands;

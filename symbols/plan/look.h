@@ -39,8 +39,10 @@ struct look {
     uint8_t base;       /* of the memory operand; LOOK_RIP, LOOK_NO_REGISTER */
     bool has_index;     /* the memory operand has an index register */
     bool is_address;    /* lea: the memory operand is not accessed */
+    bool has_immediate; /* of 4 or 8 bytes, so that it may be an address */
     int32_t disp;       /* of the memory operand */
     int32_t relative;   /* of a relative branch: target - end of the instruction */
+    uint64_t immediate; /* one of 4 bytes is not sign-extended */
     uint32_t registers; /* bit n: general register n may be an operand or part of an address. Never misses one */
     uint32_t operands;  /* the same, without those that are only part of an address. Implicit uses of rsp included, but
                            not that of a call or return */

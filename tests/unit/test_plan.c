@@ -472,6 +472,8 @@ static void check_look(const ZydisDecoder *decoder, const uint8_t *code, size_t 
     assert_int_equal(quick.relative, slow.relative);
     assert_int_equal(quick.base, slow.base);
     assert_int_equal(quick.disp, slow.disp);
+    assert_int_equal(quick.has_immediate, slow.has_immediate);
+    assert_int_equal(quick.immediate, slow.immediate);
     assert_int_equal(quick.has_index, slow.has_index);
     assert_int_equal(quick.is_address, slow.is_address);
     assert_int_equal(slow.registers & ~quick.registers, 0);
