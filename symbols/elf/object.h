@@ -59,6 +59,10 @@ bool object_has_function_code(const struct object *object, uint64_t address);
  * Read when it is first asked for: not for two threads at once. False: nothing is known. Context: startup. */
 bool object_frame(const struct object *object, uint64_t address, uint64_t *ret_start, uint64_t *ret_bytes);
 
+/* What the planner may ask of the object; read when it is first asked for, and kept: not for two threads at once.
+ * -ENOMEM. Context: startup. */
+int object_plan(const struct object *object, const struct plan_object **ret_plan_object);
+
 /* The first symbol at exactly that address (the others follow it in symbols[]), or NULL. */
 const struct symbol *object_symbol_at(const struct object *object, uint64_t address);
 

@@ -9,9 +9,10 @@
 #include "symbols/common/bulk.h"
 #include "symbols/elf/frames.h"
 #include "symbols/elf/image.h"
+#include "symbols/elf/links.h"
 #include "symbols/elf/symtab.h"
 
-/* An executable PT_LOAD, the part of it that is in the file. */
+/* A PT_LOAD, the part of it that is in the file. */
 struct object_segment {
     uint64_t address;
     uint64_t offset;
@@ -28,13 +29,17 @@ struct object_section {
 struct object_files {
     struct image image;
     struct image debug;
-    struct object_segment *segments;
+    struct object_segment *segments; /* executable ones */
     size_t segment_count;
+    struct object_segment *loads; /* all of them */
+    size_t load_count;
     struct object_section *sections;
     size_t section_count;
     struct symtab symtab;
     struct frames frames;
     bool has_frames; /* they were read */
+    struct links links;
+    struct plan_object plan_object; /* object_plan's; until it was asked for it is empty */
     struct bulk_text demangled;
 };
 

@@ -17,13 +17,14 @@ static int object_read_segments(struct object_files *files)
     if (elf_getphdrnum(files->image.elf, &count) < 0 || count == 0 || count > UINT16_MAX)
         return 0;
     files->segments = calloc(count, sizeof(*files->segments));
-    if (!files->segments)
+    files->loads = calloc(count, sizeof(*files->loads));
+    if (!files->segments || !files->loads)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
         GElf_Phdr header;
         uint64_t bytes;
 
-        if (!gelf_getphdr(files->image.elf, (int)i, &header) || header.p_type != PT_LOAD || !(header.p_flags & PF_X))
+        if (!gelf_getphdr(files->image.elf, (int)i, &header) || header.p_type != PT_LOAD)
             continue;
         if (header.p_offset >= files->image.length)
             continue;
@@ -31,8 +32,10 @@ static int object_read_segments(struct object_files *files)
         bytes = header.p_filesz < bytes ? header.p_filesz : bytes;
         if (bytes > UINT64_MAX - header.p_vaddr)
             continue;
-        files->segments[files->segment_count++] =
+        files->loads[files->load_count++] =
             (struct object_segment){.address = header.p_vaddr, .offset = header.p_offset, .bytes = bytes};
+        if (header.p_flags & PF_X)
+            files->segments[files->segment_count++] = files->loads[files->load_count - 1];
     }
     return 0;
 }
@@ -194,9 +197,12 @@ void object_close(struct object *object)
         bulk_text_finish(&object->files->demangled);
         symtab_finish(&object->files->symtab);
         frames_finish(&object->files->frames);
+        plan_memo_destroy(object->files->plan_object.memo);
+        links_finish(&object->files->links);
         image_finish(&object->files->debug);
         image_finish(&object->files->image);
         free(object->files->segments);
+        free(object->files->loads);
         free(object->files->sections);
     }
     free(object->files);

@@ -47,7 +47,50 @@ enum plan_reason {
     PLAN_REASON_FLAGS_IN,    /* refused: reads the processor's flags before it sets them */
     PLAN_REASON_MEMORY_TEST, /* refused: writes over all memory, ours too, and puts it back */
     PLAN_REASON_FLAGS_OUT,   /* count: somebody reads the flags behind a call of it */
+    PLAN_REASON_TABLE_INTO_WINDOW, /* refused: data or a table of jumps hold an address in the bytes to be replaced */
+    PLAN_REASON_TABLE_TO_ENTRY,    /* refused: a table of jumps leads back to the entry: rounds would count as calls */
+    PLAN_REASON_UNKNOWN_TABLE,     /* refused: it jumps by a table that is not found */
+    PLAN_REASON_TAIL_CALLER_SENSITIVE, /* count: it ends in a jump to one that looks at its return address */
+    PLAN_REASON_TAIL_RETURNS_TWICE,    /* count: it ends in a jump to one that returns twice */
+    PLAN_REASON_PROFILED,              /* count: it calls mcount or __fentry__, which look at its return address */
     PLAN_REASON_COUNT_,
+};
+
+/* A place in the object's data and the address in its code that stands there, both the object's own (without bias). */
+struct plan_pointer {
+    uint64_t place;
+    uint64_t value;
+};
+
+/* A place (of the global offset table, or any other) where the loader writes the address of a function of this name. */
+struct plan_import {
+    uint64_t place;
+    const char *name;
+};
+
+struct plan_memo;
+
+/* What the planner may ask of the object that a function is of. All addresses are the object's own: `bias` less than
+ * those of requests and plans. */
+struct plan_object {
+    const void *context; /* for the three questions */
+    uint64_t bias;
+    uint64_t code_start; /* all its code lies from here */
+    uint64_t code_end;
+    bool is_fixed;                       /* linked to one address: any number in its data or code may be an address */
+    const struct plan_pointer *pointers; /* by place; all words of its data that may lead into code */
+    size_t pointer_count;
+    const struct plan_import *imports; /* by place; those of which plan_is_special says so */
+    size_t import_count;
+
+    /* The bytes of the file that lie there when it is loaded, code or data; NULL: none. */
+    const uint8_t *(*bytes_at)(const void *context, uint64_t address, size_t *ret_bytes);
+    /* The function around an address, as far as symbols and unwind information tell. */
+    bool (*function_at)(const void *context, uint64_t address, uint64_t *ret_start, uint64_t *ret_bytes);
+    /* The name of a function that begins there, or NULL. */
+    const char *(*name_at)(const void *context, uint64_t address);
+
+    struct plan_memo *memo; /* plan_memo_create's */
 };
 
 /* What the planner is shown. All memory is the caller's and only read. */
@@ -62,8 +105,9 @@ struct plan_request {
     const uint8_t *cold;   /* the `.cold` part of the function, or NULL */
     size_t cold_bytes;
     uint64_t cold_address;
-    bool is_haskell;       /* the object has code that GHC made */
-    bool has_shadow_stack; /* the processor keeps a shadow stack for this process */
+    bool is_haskell;                  /* the object has code that GHC made */
+    bool has_shadow_stack;            /* the processor keeps a shadow stack for this process */
+    const struct plan_object *object; /* NULL: only the function's own bytes are looked at */
 };
 
 /* One instruction of the window, before and after; for mapping a program counter back. */
@@ -82,6 +126,11 @@ struct patch_plan {
     struct plan_instruction instructions[PLAN_WINDOW_INSTRUCTIONS_MAX];
     uint8_t original[PLAN_WINDOW_BYTES_MAX]; /* the window as it was */
     uint64_t address;                        /* of the window's first byte */
+    uint64_t function_bytes;                 /* from the entry on; 0: unknown */
+    uint64_t body;         /* it is but a test and a jump there, to code without a name of its own; 0: it is not */
+    uint64_t body_bytes;   /* of that code */
+    uint32_t body_callers; /* calls and jumps to there from elsewhere (plan_check_branches): none of them is counted */
+    bool is_cover;         /* it hands arguments of its own to the body, which is something more general, then */
 };
 
 /* The window rewritten to run at another address. */
@@ -91,15 +140,31 @@ struct plan_relocated {
     uint8_t offsets[PLAN_WINDOW_INSTRUCTIONS_MAX]; /* where each instruction of the window went */
 };
 
-/* Fills *ret_plan in any case; the answer is its mode. Never fails, allocates nothing. Context: startup. */
+/* Fills *ret_plan in any case; the answer is its mode. Never fails; allocates nothing but within request->object->memo.
+ * Context: startup. */
 void plan_function(const struct plan_request *request, struct patch_plan *ret_plan);
 
 /* Refuses those of `plans`, which are all of the object that `code` (one whole executable section) belongs to, into
  * whose window a branch leads from anywhere in `code`: from another function. Hand-written assembly does it: glibc's
  * mempcpy jumps to memmove+3. And leaves PLAN_COUNT of those that answer by the processor's flags: x264 does `call f;
- * je`. Sorts `plans` by address. One pass, some nanoseconds a byte. Context: startup. */
+ * je`. Sorts `plans` by address. One pass, some nanoseconds a
+ * byte. Context: startup. */
 void plan_check_branches(struct patch_plan **plans, size_t plan_count, const uint8_t *code, size_t code_bytes,
                          uint64_t address);
+
+/* Refuses those of `plans` (sorted by address, as plan_check_branches leaves them) into whose window a pointer of the
+ * object's data leads, and those to whose entry a table of labels does: pointers to a function's inside and to its
+ * entry side by side. Else a pointer to an entry is one for calls. Context: startup. */
+void plan_check_pointers(struct patch_plan **plans, size_t plan_count, const struct plan_object *object);
+
+/* True for names of functions that the planner treats by name, other than those of start-up code, so that it matters
+ * who jumps to them. */
+bool plan_is_special(const char *symbol);
+
+/* What the planner keeps of one object from function to function. NULL: no memory. The second takes NULL. Context:
+ * startup. */
+struct plan_memo *plan_memo_create(void);
+void plan_memo_destroy(struct plan_memo *memo);
 
 /* Rewrites the window to run at `address`, which lies within 2 GiB of the window. -ERANGE: some operand is out of reach
  * from there; -ENOTSUP: some instruction cannot be rewritten (never after plan_function said count or full); the diag

@@ -132,18 +132,22 @@ static enum plan_reason refusal_of(const struct scan_result *result)
         return PLAN_REASON_UNDECODABLE;
     if (result->jumps_into_window)
         return PLAN_REASON_JUMP_INTO_WINDOW;
-    return result->loops_to_window ? PLAN_REASON_JUMP_TO_ENTRY : PLAN_REASON_NONE;
+    if (result->loops_to_window)
+        return PLAN_REASON_JUMP_TO_ENTRY;
+    return result->table;
 }
 
 static enum plan_reason doubt_of(const struct scan_result *result, const struct plan_request *request)
 {
     if (result->touches_return_address)
         return PLAN_REASON_CALLER_SENSITIVE;
+    if (result->is_profiled)
+        return PLAN_REASON_PROFILED;
     if (result->uses_rbx && !result->saves_rbx)
         return PLAN_REASON_UNSAVED_RBX;
     if (!result->has_return && special_is_haskell(request->symbol, request->is_haskell || result->jumps_through_rbp))
         return PLAN_REASON_UNSAVED_RBX;
-    return result->jumps_to_entry ? PLAN_REASON_JUMP_TO_ENTRY : PLAN_REASON_NONE;
+    return result->jumps_to_entry ? PLAN_REASON_JUMP_TO_ENTRY : result->tail;
 }
 
 static void set_answer(struct patch_plan *plan, enum plan_mode mode, enum plan_reason reason)
@@ -167,6 +171,10 @@ void plan_function(const struct plan_request *request, struct patch_plan *ret_pl
     if (reason == PLAN_REASON_NONE) {
         scan_function(&decoder, request, ret_plan, &result);
         ret_plan->has_return = result.has_return;
+        ret_plan->function_bytes = request->function_bytes;
+        ret_plan->body = result.body;
+        ret_plan->body_bytes = result.body_bytes;
+        ret_plan->is_cover = result.is_cover;
         reason = refusal_of(&result);
     }
     if (reason == PLAN_REASON_NONE && !is_movable(ret_plan))
@@ -203,6 +211,19 @@ const char *plan_reason_text(enum plan_reason reason)
         [PLAN_REASON_FLAGS_IN] = "the function takes an argument in the processor's flags",
         [PLAN_REASON_MEMORY_TEST] = "the function tests memory by writing over it, callmeter's own too",
         [PLAN_REASON_FLAGS_OUT] = "a caller reads the processor's flags behind the call, so its calls are only counted",
+        [PLAN_REASON_TABLE_INTO_WINDOW] =
+            "an address in the program's data leads into the bytes that would be replaced",
+        [PLAN_REASON_TABLE_TO_ENTRY] =
+            "a table of jumps leads back to the function's entry, so rounds of a loop would count as calls",
+        [PLAN_REASON_UNKNOWN_TABLE] =
+            "the function jumps by a table that is not found, and may jump into the bytes that "
+            "would be replaced",
+        [PLAN_REASON_TAIL_CALLER_SENSITIVE] = "the function ends in a jump to one that looks at its return address or "
+                                              "caller, so its calls are only counted",
+        [PLAN_REASON_TAIL_RETURNS_TWICE] = "the function ends in a jump to one that may return more than once, so its "
+                                           "calls are only counted",
+        [PLAN_REASON_PROFILED] = "the function calls a profiler that looks at its caller (mcount, __fentry__), so its "
+                                 "calls are only counted",
     };
 
     return (size_t)reason < PLAN_REASON_COUNT_ && texts[reason] ? texts[reason] : "unknown reason";

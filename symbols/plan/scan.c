@@ -3,8 +3,12 @@
 #include <limits.h>
 #include <string.h>
 
+#include "symbols/plan/exits.h"
 #include "symbols/plan/look.h"
+#include "symbols/plan/own.h"
 #include "symbols/plan/plan.h"
+#include "symbols/plan/tables.h"
+#include "symbols/plan/tails.h"
 
 enum {
     LABELS_MAX = 64,
@@ -38,6 +42,8 @@ struct scan {
     bool may_go_on;        /* there is a jump or call by which control may get anywhere in the function */
     int depth;             /* the return address lies at [rsp + depth] */
     int frame;             /* the return address lies at [rbp + frame] */
+    struct tables *tables; /* NULL: the object is not known */
+    struct exits *exits;   /* the same */
     struct scan_result result;
 };
 
@@ -325,6 +331,13 @@ static void examine(struct scan *scan, const uint8_t *code, size_t bytes, uint64
     uint64_t next = here + look->length;
 
     examine_memory(scan, look, next);
+    if (scan->tables)
+        tables_note(scan->tables, look, code, here);
+    if (scan->exits)
+        exits_note(scan->exits, look, code, here,
+                   scan->depth == 0               ? EXITS_AT_CALL
+                   : scan->depth == DEPTH_UNKNOWN ? EXITS_UNKNOWN
+                                                  : EXITS_IN_FRAME);
     if ((look->registers & (1U << LOOK_RBX)) && !scan->result.saves_rbx)
         examine_rbx(scan, code, bytes);
     examine_stack(scan, code, bytes, look);
@@ -366,11 +379,42 @@ static void scan_range(struct scan *scan, const uint8_t *code, size_t bytes, siz
     }
 }
 
+static void scan_all(struct scan *scan, const struct plan_request *request, size_t skip_bytes)
+{
+    size_t bytes = own_bytes(request);
+
+    if (skip_bytes < bytes)
+        scan_range(scan, request->code + skip_bytes, bytes - skip_bytes, request->code_bytes - skip_bytes,
+                   request->address + skip_bytes);
+    if (request->cold) {
+        scan->is_certain = true;
+        scan->is_dirty = false;
+        scan->is_after_call = false;
+        scan->is_within = true;
+        scan->has_size = true;
+        scan->label_count = 0;
+        scan->depth = DEPTH_UNKNOWN;
+        scan_range(scan, request->cold, request->cold_bytes, request->cold_bytes, request->cold_address);
+    }
+    scan->result.uses_rbx |= scan->may_use_rbx && scan->may_go_on;
+    if (scan->exits) {
+        exits_finish(scan->exits);
+        scan->result.tail = scan->exits->tail;
+        scan->result.is_profiled = scan->exits->is_profiled;
+        scan->result.body = scan->exits->body;
+        scan->result.body_bytes = scan->exits->body_bytes;
+        scan->result.is_cover = scan->exits->adds_argument;
+    }
+}
+
 void scan_function(const ZydisDecoder *decoder, const struct plan_request *request, const struct patch_plan *plan,
                    struct scan_result *ret_result)
 {
-    size_t bytes = request->function_bytes && request->function_bytes < request->code_bytes ? request->function_bytes
-                                                                                            : request->code_bytes;
+    const struct plan_object *object = request->object;
+    struct tails tails = {.object = object, .decoder = decoder, .root = request->address};
+    struct exits exits = {.tails = &tails, .request = request};
+    struct tables tables = {
+        .request = request, .window = plan->address, .window_end = plan->address + plan->window_bytes};
     struct scan scan = {
         .decoder = decoder,
         .entry = request->address,
@@ -383,21 +427,32 @@ void scan_function(const ZydisDecoder *decoder, const struct plan_request *reque
         .begins_with_push =
             (plan->original[0] & 0xF8) == 0x50 || (plan->original[0] == 0x41 && (plan->original[1] & 0xF8) == 0x50),
         .frame = DEPTH_UNKNOWN,
+        .tables = object ? &tables : NULL,
+        .exits = object ? &exits : NULL,
     };
 
-    if (plan->skip_bytes < bytes)
-        scan_range(&scan, request->code + plan->skip_bytes, bytes - plan->skip_bytes,
-                   request->code_bytes - plan->skip_bytes, plan->address);
-    if (request->cold) {
-        scan.is_certain = true;
-        scan.is_dirty = false;
-        scan.is_after_call = false;
-        scan.is_within = true;
-        scan.has_size = true;
-        scan.label_count = 0;
-        scan.depth = DEPTH_UNKNOWN;
-        scan_range(&scan, request->cold, request->cold_bytes, request->cold_bytes, request->cold_address);
-    }
-    scan.result.uses_rbx |= scan.may_use_rbx && scan.may_go_on;
+    scan_all(&scan, request, plan->skip_bytes);
+    *ret_result = scan.result;
+    if (!object)
+        return;
+    ret_result->table = tables_reason(&tables, decoder);
+    tails_know(&tails, ret_result);
+}
+
+void scan_callee(const struct tails *tails, const struct plan_request *request, struct scan_result *ret_result)
+{
+    struct exits exits = {.tails = tails, .request = request};
+    struct scan scan = {
+        .decoder = tails->decoder,
+        .entry = request->address,
+        .next_label = UINT64_MAX,
+        .is_certain = true,
+        .is_within = true,
+        .has_size = true,
+        .frame = DEPTH_UNKNOWN,
+        .exits = &exits,
+    };
+
+    scan_all(&scan, request, 0);
     *ret_result = scan.result;
 }

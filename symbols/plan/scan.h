@@ -4,11 +4,13 @@
 #define CALLMETER_SYMBOLS_PLAN_SCAN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <Zydis/Zydis.h>
 
-struct patch_plan;
-struct plan_request;
+#include "symbols/plan/plan.h"
+
+struct tails;
 
 struct scan_result {
     bool is_undecodable;         /* control reaches bytes that are no instruction */
@@ -19,6 +21,12 @@ struct scan_result {
     bool saves_rbx;              /* stores all of it, before any use */
     bool touches_return_address; /* reads, writes or pops it; or pops arguments at its return */
     bool has_return;
+    enum plan_reason table; /* what its tables of jumps mean (tables.h) */
+    enum plan_reason tail;  /* what those mean that it ends in a jump to (tails.h) */
+    bool is_profiled;       /* it calls mcount or __fentry__ */
+    uint64_t body;          /* see patch_plan */
+    uint64_t body_bytes;
+    bool is_cover;
     bool jumps_through_rbp; /* or rbx or r13: `jmp [rbp]` is how Haskell code returns */
 };
 
@@ -27,5 +35,8 @@ struct scan_result {
  */
 void scan_function(const ZydisDecoder *decoder, const struct plan_request *request, const struct patch_plan *plan,
                    struct scan_result *ret_result);
+
+/* Of a function that another ends in a jump to: only touches_return_address, is_profiled and tail. Context: startup. */
+void scan_callee(const struct tails *tails, const struct plan_request *request, struct scan_result *ret_result);
 
 #endif

@@ -261,7 +261,7 @@ enum plan_reason special_reason(const char *symbol)
     if (has_prefix(symbol, "__GI_")) /* glibc's local names of its own functions */
         symbol += 5;
     for (size_t i = 0; i < sizeof(specials) / sizeof(specials[0]); i++)
-        if (is_match(symbol, specials[i].name))
+        if (symbol[0] == specials[i].name[0] && is_match(symbol, specials[i].name))
             return specials[i].reason;
     if (is_go(symbol) || is_fragment(symbol))
         return PLAN_REASON_SPECIAL_ABI;

@@ -61,6 +61,8 @@ static int resolve_plan_code(const struct resolve_target *target, struct lookup 
     request.next_symbol = room < request.code_bytes ? room : 0;
     request.function_bytes = size;
     request.address = target->address + object->load_bias;
+    if (object_plan(object, &request.object) < 0)
+        return -ENOMEM;
     plan_function(&request, plan);
     for (; alias && alias < end && alias->address == target->address; alias++) {
         struct patch_plan other;
@@ -266,15 +268,20 @@ static int resolve_plan_firsts(const struct resolve_options *options, struct res
     return result;
 }
 
-/* Holds the `count` plans of one object against all its code. */
-static void resolve_check_object(const struct object *object, struct patch_plan **plans, size_t count)
+/* Holds the `count` plans of one object against all its code and data. */
+static int resolve_check_object(const struct object *object, struct patch_plan **plans, size_t count)
 {
+    const struct plan_object *known;
     uint64_t address;
     size_t bytes;
     const uint8_t *code;
+    int result = object_plan(object, &known);
 
-    for (size_t n = 0; (code = object_section(object, n, &address, &bytes)); n++)
+    for (size_t n = 0; result == 0 && (code = object_section(object, n, &address, &bytes)); n++)
         plan_check_branches(plans, count, code, bytes, address + object->load_bias);
+    if (result == 0)
+        plan_check_pointers(plans, count, known);
+    return result;
 }
 
 /* Refuses what is branched into from other functions, object by object. */
@@ -295,7 +302,7 @@ static int resolve_check_branches(struct resolve_shared *shared, size_t count)
                 is_done[j] = true;
             }
         }
-        resolve_check_object(shared[i].object, plans, used);
+        result = resolve_check_object(shared[i].object, plans, used);
     }
     bulk_free(plans);
     bulk_free(is_done);

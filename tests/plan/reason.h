@@ -23,6 +23,12 @@ static const char *const reason_names[PLAN_REASON_COUNT_] = {
     [PLAN_REASON_BREAKPOINT] = "breakpoint",
     [PLAN_REASON_FLAGS_IN] = "flags in",
     [PLAN_REASON_FLAGS_OUT] = "flags out",
+    [PLAN_REASON_TABLE_INTO_WINDOW] = "table into window",
+    [PLAN_REASON_TABLE_TO_ENTRY] = "table to entry",
+    [PLAN_REASON_UNKNOWN_TABLE] = "unknown table",
+    [PLAN_REASON_TAIL_CALLER_SENSITIVE] = "tail caller-sensitive",
+    [PLAN_REASON_TAIL_RETURNS_TWICE] = "tail returns twice",
+    [PLAN_REASON_PROFILED] = "profiled",
 };
 
 #endif

@@ -62,6 +62,8 @@ static void plan_one(struct survey *survey, const struct symbol *symbol)
     request.function_bytes = symbol->size < available ? symbol->size : available;
     request.code_bytes = request.function_bytes > room ? request.function_bytes : room;
     request.next_symbol = room;
+    if (object_plan(survey->object, &request.object) < 0)
+        return;
     plan_function(&request, &survey->plans[survey->count]);
     survey->bytes += request.function_bytes;
     survey->symbols[survey->count++] = symbol;
@@ -126,6 +128,7 @@ static bool copy_is_right(const struct survey *survey, size_t index)
 static void check_branches(struct survey *survey)
 {
     struct patch_plan **plans = calloc(survey->count, sizeof(struct patch_plan *));
+    const struct plan_object *known;
     const uint8_t *code;
     uint64_t address;
     size_t bytes;
@@ -139,6 +142,11 @@ static void check_branches(struct survey *survey)
         total += bytes;
     }
     printf("  %zu KiB searched for branches in %.1f ms\n", total / 1024, (now() - start) * 1e3);
+    start = now();
+    if (plans && object_plan(survey->object, &known) == 0) {
+        plan_check_pointers(plans, survey->count, known);
+        printf("  %zu pointers checked in %.1f ms\n", known->pointer_count, (now() - start) * 1e3);
+    }
     free(plans);
 }
 
