@@ -1,5 +1,5 @@
 # Where control comes to a function's first bytes by data: tables of jumps and of labels. What looks at its caller through
-# a jump.
+# a jump. Bodies that were split off.
 
 load lib/helper
 
@@ -154,4 +154,29 @@ profile() {
   profile -pg -pie -fPIE
   profile -pg -mfentry -no-pie -fno-pie
   assert_match '^count: the function calls a profiler that looks at its caller' "$(verdict_of by_two_switches)"
+}
+
+@test "a function whose body was split off, and is gone to by others directly" {
+  local name
+  compile split-body gcc -O2 -rdynamic
+  check_all
+  assert_equal 1 "$check_status" 'exit status of check'
+  assert_match '^full: calls that were inlined and go on to sync_log.part.0 are not counted$' "$(verdict_of sync_log)"
+  strip "$program"
+  check_all
+  assert_equal 1 "$check_status" 'exit status of check'
+  assert_match '^full: it only tests and jumps to its body at 0x[0-9a-f]+, where 3 other places of the object go directly: those calls are not counted$' \
+    "$(verdict_of sync_log)"
+  for name in by_ones by_twos work call_twice; do
+    assert_equal 'full: ' "$(verdict_of "$name")" || fail "in: $name"
+  done
+}
+
+@test "so it is in the stripped postgres" {
+  program=/usr/lib/postgresql/15/bin/postgres
+  [[ -x $program ]] || skip 'PostgreSQL 15 is not installed'
+  manifest_of issue_xlog_fsync
+  run "$callmeter" check -m "$manifest" "$program"
+  assert_equal 1 "$status" 'exit status'
+  assert_match 'issue_xlog_fsync +postgres +0x[0-9a-f]+ +full +it only tests and jumps to its body' "$output"
 }

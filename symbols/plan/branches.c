@@ -1,4 +1,5 @@
-/* What other functions of the same object do to one: branches into its window, and answers read from the flags.
+/* What other functions of the same object do to one: branches into its window, answers read from the flags, and calls
+ * past it, of the body that it is but a jump to.
  *
  * Nothing is known of those functions, so every byte may be the start of a branch. One that would lead into a window is
  * then looked at again: is it where an instruction begins? Decoding from any true start before it gets there, and of
@@ -31,7 +32,9 @@ struct section {
 struct search {
     struct patch_plan **plans; /* sorted by address */
     size_t count;
-    uint64_t filter[FILTER_WORDS]; /* a bit for each 8 addresses that a window touches, folded */
+    struct patch_plan **bodies; /* those that are a jump to a body of their own (plan->body), sorted by it; or NULL */
+    size_t body_count;
+    uint64_t filter[FILTER_WORDS]; /* a bit for each 8 addresses that a window touches, or a body, folded */
 };
 
 static size_t filter_bit(uint64_t address)
@@ -47,6 +50,14 @@ static int compare_plans(const void *left, const void *right)
     return ((*first)->address > (*second)->address) - ((*first)->address < (*second)->address);
 }
 
+static int compare_bodies(const void *left, const void *right)
+{
+    const struct patch_plan *const *first = left;
+    const struct patch_plan *const *second = right;
+
+    return ((*first)->body > (*second)->body) - ((*first)->body < (*second)->body);
+}
+
 /* Where calls lead to: before the window, if an endbr64 is. */
 static uint64_t entry_of(const struct patch_plan *plan)
 {
@@ -60,6 +71,21 @@ static void search_filter(struct search *search, uint64_t address)
     search->filter[bit / 64] |= UINT64_C(1) << bit % 64;
 }
 
+/* Without memory nobody's other callers are counted. */
+static void search_bodies(struct search *search)
+{
+    search->body_count = 0;
+    search->bodies = calloc(search->count + 1, sizeof(*search->bodies));
+    for (size_t i = 0; search->bodies && i < search->count; i++) {
+        if (!search->plans[i]->body)
+            continue;
+        search->bodies[search->body_count++] = search->plans[i];
+        search_filter(search, search->plans[i]->body);
+    }
+    if (search->body_count > 1)
+        qsort(search->bodies, search->body_count, sizeof(*search->bodies), compare_bodies);
+}
+
 static void search_init(struct search *search, struct patch_plan **plans, size_t count)
 {
     memset(search->filter, 0, sizeof(search->filter));
@@ -71,9 +97,10 @@ static void search_init(struct search *search, struct patch_plan **plans, size_t
             search_filter(search, plans[i]->address + at);
         search_filter(search, entry_of(plans[i]));
     }
+    search_bodies(search);
 }
 
-static bool may_be_in_window(const struct search *search, uint64_t address)
+static bool may_matter(const struct search *search, uint64_t address)
 {
     size_t bit = filter_bit(address);
 
@@ -229,6 +256,49 @@ static void note_call(const struct search *search, uint64_t target)
     }
 }
 
+static bool is_in_function(const struct patch_plan *plan, uint64_t address)
+{
+    return address - entry_of(plan) < plan->function_bytes;
+}
+
+/* A call or jump at offset `at` leads to the body of some functions, `plans`: it is a caller, unless it is in one of
+ * them (several that lead to one body are thin covers of it, and each call is of one of them), or in the body. */
+static void note_caller(struct patch_plan *const *plans, size_t count, const struct section *section, size_t at)
+{
+    uint64_t from = section->address + at;
+
+    if (from - plans[0]->body < plans[0]->body_bytes)
+        return;
+    for (size_t i = 0; i < count; i++)
+        if (is_in_function(plans[i], from))
+            return;
+    if (!is_instruction(section, at))
+        return;
+    for (size_t i = 0; i < count; i++)
+        plans[i]->body_callers += !plans[i]->is_cover;
+}
+
+/* Finds the functions whose body is at `target`. */
+static void note_body_branch(const struct search *search, const struct section *section, size_t at, uint64_t target)
+{
+    size_t low = 0;
+    size_t high = search->body_count;
+    size_t count = 0;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (search->bodies[middle]->body < target)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    while (low + count < search->body_count && search->bodies[low + count]->body == target)
+        count++;
+    if (count)
+        note_caller(search->bodies + low, count, section, at);
+}
+
 /* call, jmp and jcc with 4 bytes of displacement. */
 static void search_far(const struct search *search, const struct section *section)
 {
@@ -245,9 +315,10 @@ static void search_far(const struct search *search, const struct section *sectio
             return;
         memcpy(&relative, code + opcode + 1, sizeof(relative));
         target = section->address + opcode + 5 + (uint64_t)(int64_t)relative;
-        if (!may_be_in_window(search, target))
+        if (!may_matter(search, target))
             continue;
         note_far_branch(search, section, at, target);
+        note_body_branch(search, section, at, target);
         if (code[at] == 0xE8 && is_answered_by_flags(section, at))
             note_call(search, target);
     }
@@ -284,4 +355,5 @@ void plan_check_branches(struct patch_plan **plans, size_t plan_count, const uin
     for (size_t i = 0; i < plan_count; i++)
         if (plans[i]->address >= address && plans[i]->address - address < code_bytes)
             search_near(&section, plans[i]);
+    free(search.bodies);
 }

@@ -147,7 +147,7 @@ void plan_function(const struct plan_request *request, struct patch_plan *ret_pl
 /* Refuses those of `plans`, which are all of the object that `code` (one whole executable section) belongs to, into
  * whose window a branch leads from anywhere in `code`: from another function. Hand-written assembly does it: glibc's
  * mempcpy jumps to memmove+3. And leaves PLAN_COUNT of those that answer by the processor's flags: x264 does `call f;
- * je`. Sorts `plans` by address. One pass, some nanoseconds a
+ * je`. Counts the callers of bodies (patch_plan.body_callers). Sorts `plans` by address. One pass, some nanoseconds a
  * byte. Context: startup. */
 void plan_check_branches(struct patch_plan **plans, size_t plan_count, const uint8_t *code, size_t code_bytes,
                          uint64_t address);

@@ -1,6 +1,7 @@
 #include "symbols/resolve/plan_targets.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,10 +217,26 @@ static void resolve_note_clones(struct resolve_target *target, const struct look
     if (position == HASH_END)
         return;
     other = target->object->symbols[position].name;
-    if (name_split_clone(other, &base) == NAME_CLONE_PART)
+    target->is_partial = name_split_clone(other, &base) == NAME_CLONE_PART;
+    if (target->is_partial)
         resolve_add_reason(target, "calls that were inlined and go on to %s are not counted", other);
     else
         resolve_add_reason(target, "calls to its clone %s are not counted", other);
+}
+
+/* A function whose body was split off, where others go to the body directly. It may have been told by the body's name.
+ */
+static void resolve_note_body(struct resolve_target *target)
+{
+    const struct patch_plan *plan = &target->plan;
+
+    if (!plan->body_callers || target->is_partial)
+        return;
+    target->is_partial = true;
+    resolve_add_reason(target,
+                       "it only tests and jumps to its body at 0x%" PRIx64 ", where %" PRIu32
+                       " other places of the object go directly: those calls are not counted",
+                       plan->body - target->object->load_bias, plan->body_callers);
 }
 
 static void resolve_note_twin(const struct manifest *manifest, const struct resolve_target *targets, size_t twin,
@@ -249,6 +266,7 @@ static int resolve_settle_target(const struct manifest *manifest, struct resolve
     else
         target->same_as = shared->hook;
     resolve_note_clones(target, notes->lookup);
+    resolve_note_body(target);
     return 0;
 }
 

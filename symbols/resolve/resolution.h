@@ -60,6 +60,7 @@ struct resolve_target {
     size_t same_as;         /* index of an earlier target at the same address whose hook this one shares, or SIZE_MAX */
     struct patch_plan plan; /* of a found one; mode and reason are final except for memory checks. One that is same_as
                                another has a copy of that one's */
+    bool is_partial;        /* found and tracked, but calls of it are known to go past it: the reason says how */
     struct value_location *values; /* where the values are that the manifest asks for: of each dynamic label, in the
                                       manifest's order; of `items`, if it is given; of each gauge of a resource that is
                                       fed by calls of this function, in the order of `resources`, `in_use` before

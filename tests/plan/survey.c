@@ -154,6 +154,7 @@ static void check_branches(struct survey *survey)
 static double report(const struct survey *survey)
 {
     size_t counts[PLAN_REASON_COUNT_] = {0};
+    size_t partial = 0;
     bool is_right = true;
 
     for (size_t i = 0; i < survey->count; i++) {
@@ -165,7 +166,12 @@ static double report(const struct survey *survey)
                    reason_names[plan->reason], survey->symbols[i]->address, survey->symbols[i]->name);
         if (plan->mode != PLAN_REFUSED && !copy_is_right(survey, i))
             is_right = false;
+        partial += plan->body_callers != 0;
+        if (survey->is_verbose && plan->body_callers)
+            printf("  partial %u callers of its body at %" PRIx64 " %" PRIx64 " %s\n", plan->body_callers, plan->body,
+                   survey->symbols[i]->address, survey->symbols[i]->name);
     }
+    printf("  %6zu %6.2f %%  partial\n", partial, 100.0 * (double)partial / (double)survey->count);
     for (size_t i = 0; i < PLAN_REASON_COUNT_; i++)
         if (counts[i])
             printf("  %6zu %6.2f %%  %s\n", counts[i], 100.0 * (double)counts[i] / (double)survey->count,

@@ -211,7 +211,7 @@ static bool check_is_well(const struct manifest *manifest, const struct resoluti
         bool is_untracked =
             target->state == RESOLVE_MISSING || (target->state == RESOLVE_FOUND && target->plan.mode == PLAN_REFUSED);
 
-        if (is_untracked && !manifest->functions[target->function].is_optional)
+        if ((is_untracked || target->is_partial) && !manifest->functions[target->function].is_optional)
             return false;
     }
     return true;
