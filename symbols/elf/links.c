@@ -151,28 +151,20 @@ static int links_read_relr(struct links *links, const struct image *image, Elf_S
     return result;
 }
 
-/* Every aligned word of a section, of 8 bytes or of 4. In code only whole ones of 8. */
+/* Every aligned word of a section. */
 static int links_read_words(struct links *links, const struct image *image, const GElf_Shdr *header)
 {
-    bool is_code = header->sh_flags & SHF_EXECINSTR;
     const uint8_t *bytes = image->bytes + header->sh_offset;
-    size_t step = is_code ? 8 : 4;
+    size_t first = (size_t)(-header->sh_addr % sizeof(uint64_t));
     int result = 0;
 
-    if (header->sh_offset > image->length || header->sh_size > image->length - header->sh_offset ||
-        header->sh_addr % step != 0)
+    if (header->sh_offset > image->length || header->sh_size > image->length - header->sh_offset)
         return 0;
-    for (size_t at = 0; result == 0 && at + step <= header->sh_size; at += step) {
-        uint32_t low;
-        uint32_t high = 0;
+    for (size_t at = first; result == 0 && at + sizeof(uint64_t) <= header->sh_size; at += sizeof(uint64_t)) {
+        uint64_t value;
 
-        memcpy(&low, bytes + at, sizeof(low));
-        if ((header->sh_addr + at) % 8 == 0 && at + 8 <= header->sh_size)
-            memcpy(&high, bytes + at + 4, sizeof(high));
-        if (links_is_code(links, low) && (!is_code || high == 0))
-            result = links_add_pointer(links, header->sh_addr + at, low);
-        else if (high && links_is_code(links, (uint64_t)high << 32 | low))
-            result = links_add_pointer(links, header->sh_addr + at, (uint64_t)high << 32 | low);
+        memcpy(&value, bytes + at, sizeof(value));
+        result = links_add_pointer(links, header->sh_addr + at, value);
     }
     return result;
 }

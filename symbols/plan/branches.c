@@ -324,6 +324,66 @@ static void search_far(const struct search *search, const struct section *sectio
     }
 }
 
+/* lea of an address relative to rip. Behind the first byte of a window only a label can be, and who takes its address
+ * jumps there; the function's own are looked at where it is planned. */
+static void search_addresses(const struct search *search, const struct section *section)
+{
+    const uint8_t *code = section->code;
+
+    for (size_t at = 1; at + 6 <= section->bytes; at++) {
+        int32_t relative;
+        uint64_t target;
+
+        if (code[at] != 0x8D || (code[at + 1] & 0xC7) != 0x05 || (code[at - 1] & 0xF8) != 0x48)
+            continue;
+        memcpy(&relative, code + at + 2, sizeof(relative));
+        target = section->address + at + 6 + (uint64_t)(int64_t)relative;
+        if (may_matter(search, target))
+            note_far_branch(search, section, at - 1, target);
+    }
+}
+
+/* The four bytes at offset `at` are the last of an instruction that names them as an address. */
+static bool is_number(const struct section *section, size_t at, uint64_t number)
+{
+    size_t end = at + sizeof(uint32_t);
+    struct look look;
+
+    for (size_t first = at - 1; first < at && at - first < STARTS; first--) {
+        bool is_named = look_at(&section->decoder, section->code + first, section->bytes - first, &look) &&
+                        first + look.length == end &&
+                        ((look.has_immediate && look.immediate == number) ||
+                         (look.base != LOOK_RIP && (uint32_t)look.disp == number));
+
+        if (is_named && is_instruction(section, first))
+            return true;
+    }
+    return false;
+}
+
+/* Where the object is linked to one place, a number may be the address of a label. */
+static void search_numbers(const struct search *search, const struct section *section)
+{
+    for (size_t at = 1; at + sizeof(uint32_t) <= section->bytes; at++) {
+        uint32_t number;
+
+        memcpy(&number, section->code + at, sizeof(number));
+        if (!may_matter(search, number))
+            continue;
+        for (size_t i = first_above(search, number); i > 0; i--) {
+            struct patch_plan *plan = search->plans[i - 1];
+
+            if (number - plan->address >= PLAN_WINDOW_BYTES_MAX)
+                break;
+            if (plan->mode != PLAN_REFUSED && number != plan->address && is_in_window(plan, number) &&
+                is_number(section, at, number)) {
+                plan->mode = PLAN_REFUSED;
+                plan->reason = PLAN_REASON_JUMP_INTO_WINDOW;
+            }
+        }
+    }
+}
+
 static bool is_near_branch(uint8_t opcode)
 {
     return (opcode & 0xF0) == 0x70 || opcode == 0xEB || (opcode & 0xFC) == 0xE0; /* jcc, jmp, loop and jrcxz */
@@ -344,7 +404,7 @@ static void search_near(const struct section *section, struct patch_plan *plan)
 }
 
 void plan_check_branches(struct patch_plan **plans, size_t plan_count, const uint8_t *code, size_t code_bytes,
-                         uint64_t address)
+                         uint64_t address, bool is_fixed)
 {
     struct section section = {.code = code, .bytes = code_bytes, .address = address};
     struct search search;
@@ -352,6 +412,9 @@ void plan_check_branches(struct patch_plan **plans, size_t plan_count, const uin
     ZydisDecoderInit(&section.decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
     search_init(&search, plans, plan_count);
     search_far(&search, &section);
+    search_addresses(&search, &section);
+    if (is_fixed)
+        search_numbers(&search, &section);
     for (size_t i = 0; i < plan_count; i++)
         if (plans[i]->address >= address && plans[i]->address - address < code_bytes)
             search_near(&section, plans[i]);

@@ -146,15 +146,17 @@ void plan_function(const struct plan_request *request, struct patch_plan *ret_pl
 
 /* Refuses those of `plans`, which are all of the object that `code` (one whole executable section) belongs to, into
  * whose window a branch leads from anywhere in `code`: from another function. Hand-written assembly does it: glibc's
- * mempcpy jumps to memmove+3. And leaves PLAN_COUNT of those that answer by the processor's flags: x264 does `call f;
+ * mempcpy jumps to memmove+3. Or whose address is taken there, by a number where the object is linked to one place. And
+ * leaves PLAN_COUNT of those that answer by the processor's flags: x264 does `call f;
  * je`. Counts the callers of bodies (patch_plan.body_callers). Sorts `plans` by address. One pass, some nanoseconds a
  * byte. Context: startup. */
 void plan_check_branches(struct patch_plan **plans, size_t plan_count, const uint8_t *code, size_t code_bytes,
-                         uint64_t address);
+                         uint64_t address, bool is_fixed);
 
 /* Refuses those of `plans` (sorted by address, as plan_check_branches leaves them) into whose window a pointer of the
- * object's data leads, and those to whose entry a table of labels does: pointers to a function's inside and to its
- * entry side by side. Else a pointer to an entry is one for calls. Context: startup. */
+ * object's data leads, and those to whose entry a table of
+ * labels does: pointers to a function's inside and to its entry side by side. Else a pointer to an entry is one for
+ * calls. Context: startup. */
 void plan_check_pointers(struct patch_plan **plans, size_t plan_count, const struct plan_object *object);
 
 /* True for names of functions that the planner treats by name, other than those of start-up code, so that it matters

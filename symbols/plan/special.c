@@ -53,6 +53,7 @@ static const struct special specials[] = {
     {"__libc_dlopen*", PLAN_REASON_CALLER_SENSITIVE},
     {"__libc_dlsym*", PLAN_REASON_CALLER_SENSITIVE},
     {"__libc_dlvsym*", PLAN_REASON_CALLER_SENSITIVE},
+    {"dl_iterate_phdr", PLAN_REASON_CALLER_SENSITIVE},
     {"mcount", PLAN_REASON_CALLER_SENSITIVE},
     {"_mcount", PLAN_REASON_CALLER_SENSITIVE},
     {"__mcount", PLAN_REASON_CALLER_SENSITIVE},

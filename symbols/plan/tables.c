@@ -102,20 +102,47 @@ static size_t named_addresses(const struct plan_object *object, const struct loo
     return count;
 }
 
-static void note_named(struct tables *tables, uint64_t address)
+/* Where the object is linked to one place, half a word may be an address. One alone is the half of a whole word. */
+static void read_halves(struct tables *tables, uint64_t place)
 {
-    if (address > tables->window && address < tables->window_end)
-        tables->leads_into_window = true;
-    else if (own_holds(tables->request, address))
-        add_label(tables, address);
-    else
-        read_table(tables, address, &(struct table_form){address, 4});
+    const struct plan_object *object = tables->request->object;
+    size_t bytes = 0;
+    const uint8_t *table = object->is_fixed ? object->bytes_at(object->context, place - object->bias, &bytes) : NULL;
+    uint32_t second;
+
+    if (!table || bytes < 2 * sizeof(second))
+        return;
+    memcpy(&second, table + sizeof(second), sizeof(second));
+    if (is_code(object, second + object->bias))
+        read_table(tables, place, &(struct table_form){object->bias, sizeof(second)});
 }
 
-/* `add` of two registers of 8 bytes. */
+static void note_named(struct tables *tables, uint64_t address)
+{
+    if (address > tables->window && address < tables->window_end) {
+        tables->leads_into_window = true;
+    } else if (own_holds(tables->request, address)) {
+        add_label(tables, address);
+    } else {
+        read_table(tables, address, &(struct table_form){address, 4});
+        read_halves(tables, address);
+    }
+}
+
+/* add or sub of two registers of 8 bytes, or lea of a base and an index. */
 static bool is_sum(const uint8_t *code, const struct look *look)
 {
-    return look->length == 3 && (code[0] & 0xF8) == 0x48 && (code[1] & 0xFD) == 0x01 && code[2] >= 0xC0;
+    if (look->is_address)
+        return look->has_index && look->base < LOOK_RIP;
+    return look->length == 3 && (code[0] & 0xF8) == 0x48 && (code[1] & 0xD5) == 0x01 && code[2] >= 0xC0;
+}
+
+static void note_jump(struct tables *tables, const struct look *look)
+{
+    bool is_register = look->base == LOOK_NO_REGISTER && !look->has_index && !look->disp;
+
+    tables->jumps |= look->base != LOOK_RIP;
+    tables->jumps_by_sum |= is_register && (look->operands & tables->sum);
 }
 
 void tables_note(struct tables *tables, const struct look *look, const uint8_t *code, uint64_t here)
@@ -129,12 +156,12 @@ void tables_note(struct tables *tables, const struct look *look, const uint8_t *
         for (size_t i = 0; i < count; i++)
             note_named(tables, named[i]);
     }
-    if (look->kind == LOOK_JUMP_INDIRECT && look->base != LOOK_RIP) {
-        tables->jumps = true;
-        tables->jumps_by_sum |= look->base == LOOK_NO_REGISTER && !look->has_index && tables->sum_end == here;
-    }
+    if (look->kind == LOOK_JUMP_INDIRECT)
+        note_jump(tables, look);
     if (is_sum(code, look))
-        tables->sum_end = next;
+        tables->sum = look->operands;
+    else
+        tables->sum &= ~look->operands;
 }
 
 /* A second pass, now that the labels are known. Where bytes are no instruction it goes on with the next one. */

@@ -35,7 +35,7 @@ struct tables {
     bool has_own;           /* a table of differences leads into the function */
     bool leads_into_window; /* behind its first byte */
     bool leads_to_entry;
-    uint64_t sum_end; /* behind an addition of two registers */
+    uint32_t sum; /* the registers of the last addition or subtraction, while nothing else has used them */
 };
 
 /* Takes note of what an instruction at `here` names, and of how it jumps. Context: startup. */

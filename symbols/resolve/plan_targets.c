@@ -296,7 +296,7 @@ static int resolve_check_object(const struct object *object, struct patch_plan *
     int result = object_plan(object, &known);
 
     for (size_t n = 0; result == 0 && (code = object_section(object, n, &address, &bytes)); n++)
-        plan_check_branches(plans, count, code, bytes, address + object->load_bias);
+        plan_check_branches(plans, count, code, bytes, address + object->load_bias, known->is_fixed);
     if (result == 0)
         plan_check_pointers(plans, count, known);
     return result;

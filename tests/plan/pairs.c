@@ -222,7 +222,7 @@ static void plan_pair(struct output *output, const struct pair *pair)
     }
     plan_function(&request, &plan);
     if (pair->has_section)
-        plan_check_branches(plans, 1, pair->text, pair->text_bytes, BASE);
+        plan_check_branches(plans, 1, pair->text, pair->text_bytes, BASE, false);
     print_plan(output, pair, &plan);
 }
 

@@ -137,16 +137,16 @@ static void check_branches(struct survey *survey)
 
     for (size_t i = 0; plans && i < survey->count; i++)
         plans[i] = &survey->plans[i];
-    for (size_t n = 0; plans && (code = object_section(survey->object, n, &address, &bytes)); n++) {
-        plan_check_branches(plans, survey->count, code, bytes, address);
+    if (!plans || object_plan(survey->object, &known) < 0)
+        return;
+    for (size_t n = 0; (code = object_section(survey->object, n, &address, &bytes)); n++) {
+        plan_check_branches(plans, survey->count, code, bytes, address, known->is_fixed);
         total += bytes;
     }
     printf("  %zu KiB searched for branches in %.1f ms\n", total / 1024, (now() - start) * 1e3);
     start = now();
-    if (plans && object_plan(survey->object, &known) == 0) {
-        plan_check_pointers(plans, survey->count, known);
-        printf("  %zu pointers checked in %.1f ms\n", known->pointer_count, (now() - start) * 1e3);
-    }
+    plan_check_pointers(plans, survey->count, known);
+    printf("  %zu pointers checked in %.1f ms\n", known->pointer_count, (now() - start) * 1e3);
     free(plans);
 }
 

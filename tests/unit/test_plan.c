@@ -278,7 +278,7 @@ static void test_branches_from_elsewhere(void **state)
 
     (void)state;
     fill_section(code, sizeof(code), COUNT, plans, order);
-    plan_check_branches(order, COUNT, code, sizeof(code), ADDRESS);
+    plan_check_branches(order, COUNT, code, sizeof(code), ADDRESS, false);
     for (size_t i = 0; i < COUNT; i++) {
         assert_int_equal(plans[i].mode, PLAN_FULL);
         assert_ptr_equal(order[i], &plans[i]);
@@ -288,7 +288,7 @@ static void test_branches_from_elsewhere(void **state)
     memcpy(code + 20 * 64 + 16, "\x0F\x84\x2A\x00\x00\x00", 6); /* je to function 21 itself */
     memcpy(code + 40 * 64 + 16, "\x0F\x8F\x2D\x00\x00\x00", 6); /* jg to function 41, + 3 */
     memcpy(code + 30 * 64 + 16, "\xEB\x32", 2);                 /* jmp to function 31, + 4: inside of cmp */
-    plan_check_branches(order, COUNT, code, sizeof(code), ADDRESS);
+    plan_check_branches(order, COUNT, code, sizeof(code), ADDRESS, false);
     for (size_t i = 0; i < COUNT; i++)
         assert_int_equal(plans[i].reason,
                          i == 65 || i == 11 || i == 31 || i == 41 ? PLAN_REASON_JUMP_INTO_WINDOW : PLAN_REASON_NONE);
