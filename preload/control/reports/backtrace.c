@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libunwind.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/single_threaded.h>
 #include <sys/stat.h>
@@ -45,8 +46,8 @@ struct walk {
 
 static struct backtrace_config config;
 static unw_addr_space_t space;
-static struct walk walk; /* too large for a small stack; one thread at a time */
-static bool is_walking;  /* libunwind has a lock, which it keeps for ever if it is left by a jump */
+static struct walk walk;       /* too large for a small stack; one thread at a time */
+static atomic_bool is_walking; /* libunwind has a lock, which it keeps for ever if it is left by a jump */
 
 /* Of this thread's work: a walk waits for nothing, and a program that is stopped meanwhile, or gets no processor, is no
  * reason to end it. */
@@ -343,14 +344,13 @@ void backtrace_take(const ucontext_t *context, size_t depth, uint64_t limit_ns, 
     ret_backtrace->count = 0;
     if (depth > BACKTRACE_FRAMES_MAX)
         depth = BACKTRACE_FRAMES_MAX;
-    if (is_walking) {
+    if (atomic_exchange(&is_walking, true)) {
         ret_backtrace->frames[0] = (struct backtrace_frame){(uintptr_t)context->uc_mcontext.gregs[REG_RIP], true};
         ret_backtrace->count = 1;
         return;
     }
-    is_walking = true;
     take(context, depth, limit_ns, ret_backtrace);
-    is_walking = false;
+    atomic_store(&is_walking, false);
 }
 
 /* The cursor is where the tracked function returns to: does the rest agree? */
@@ -402,12 +402,57 @@ int backtrace_to_record(const ucontext_t *context, const struct record *record, 
     struct backtrace_registers registers = {0};
     int result;
 
-    if (is_walking)
+    if (atomic_exchange(&is_walking, true))
         return -EBUSY;
-    is_walking = true;
     result = find_record(context, record, &registers);
-    is_walking = false;
+    atomic_store(&is_walking, false);
     if (result == 0)
         *ret = registers;
+    return result;
+}
+
+static bool has_tables(uintptr_t pc, unw_proc_info_t *ret_info)
+{
+    return find_proc_info(space, pc, ret_info, 0, &walk) == 0;
+}
+
+/* Returns to where a function begins, behind no call: nobody has called, the stack was made so (makecontext). */
+static bool is_beginning(void)
+{
+    unw_proc_info_t info;
+
+    return !walk.is_exact && has_tables(walk_pc(&walk), &info) && info.start_ip == walk_pc(&walk);
+}
+
+static int find_signal_frame(const ucontext_t *context, uint64_t limit_ns)
+{
+    unw_proc_info_t info;
+    int step;
+
+    if (!walk_begin(&walk, context, limit_ns))
+        return -ENOENT;
+    do {
+        if (is_restorer(walk_pc(&walk)))
+            return 1;
+        /* Where there are no tables libunwind guesses, by rbp: it may jump over a handler's frame. */
+        if (!has_tables(walk_pc(&walk) - !walk.is_exact, &info))
+            return is_beginning() ? 0 : -ENOENT;
+        step = unw_step(&walk.cursor);
+        if (step < 0 || walk.is_late)
+            return -ENOENT;
+        walk.is_moved = false;
+        walk.is_exact = false;
+    } while (step > 0 && walk_pc(&walk) != 0 && walk_unpatch(&walk));
+    return step > 0 && walk_pc(&walk) != 0 ? -ENOENT : 0;
+}
+
+int backtrace_meets_signal_frame(const ucontext_t *context, uint64_t limit_ns)
+{
+    int result;
+
+    if (atomic_exchange(&is_walking, true))
+        return -EBUSY;
+    result = find_signal_frame(context, limit_ns);
+    atomic_store(&is_walking, false);
     return result;
 }

@@ -45,4 +45,9 @@ void backtrace_take(const ucontext_t *context, size_t depth, uint64_t limit_ns, 
  * was left by a jump. Context: as above. */
 int backtrace_to_record(const ucontext_t *context, const struct record *record, struct backtrace_registers *ret);
 
+/* Unwinds to the end of the stack, by tables alone, and looks for a handler's frame. 1: there is one; 0: there is none;
+ * -ENOENT: there is no way to the end, or it takes longer than `limit_ns`; -EBUSY as above. Context: any, one thread at
+ * a time, with signals blocked. */
+int backtrace_meets_signal_frame(const ucontext_t *context, uint64_t limit_ns);
+
 #endif

@@ -16,6 +16,7 @@ const struct panic_module *SHIM_NAME(callmeter_panic_open)(const struct panic_mo
 static const struct panic_module module = {
     .report = report_write,
     .unwind_to_record = backtrace_to_record,
+    .meets_signal_frame = backtrace_meets_signal_frame,
 };
 
 /* What is wrong with the folder. */

@@ -1,5 +1,5 @@
-/* The panic module: unwinding and reports, with libunwind. Loaded only where a manifest asks for reports or recovery.
- */
+/* The panic module: unwinding and reports, with libunwind. Loaded only where a manifest asks for reports or recovery,
+ * or for an endpoint, whose thread cannot be ended and made anywhere. */
 #ifndef CALLMETER_PRELOAD_CONTROL_REPORTS_PANIC_MODULE_H
 #define CALLMETER_PRELOAD_CONTROL_REPORTS_PANIC_MODULE_H
 
@@ -17,10 +17,11 @@ struct panic_module_config {
     struct report_config report;
 };
 
-/* What the handler calls. Context of both: signal, one thread at a time. */
+/* What the handler calls. Context of both: signal, one thread at a time. And what is asked beside panics. */
 struct panic_module {
     void (*report)(const struct panic_event *event);
     int (*unwind_to_record)(const ucontext_t *context, const struct record *record, struct backtrace_registers *ret);
+    int (*meets_signal_frame)(const ucontext_t *context, uint64_t limit_ns); /* interrupted.h */
 };
 
 /* The module's one entry. The text says what is wrong with the folder, "" if nothing is: reports are tried all the
