@@ -184,6 +184,7 @@ static const struct shim_panics panics = {
 
 static const struct shim_program program = {
     .companion_init = companion_init,
+    .interrupted_unwind = interrupted_unwind,
     .loader_init = loader_init,
     .before_main = &interpose_before_main,
 };

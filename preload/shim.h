@@ -19,6 +19,7 @@
 #include "preload/panic/panic.h"
 #include "preload/panic/state_repair.h"
 #include "preload/processes/companion.h"
+#include "preload/processes/interrupted.h"
 #include "preload/records/lane.h"
 #include "preload/records/own_work.h"
 #include "preload/signals/actions.h"
@@ -121,6 +122,7 @@ struct shim_panics {
 /* processes/ and interpose/ */
 struct shim_program {
     void (*companion_init)(const struct companion_calls *); /* companion.h */
+    void (*interrupted_unwind)(interrupted_unwinder);       /* interrupted.h */
     void (*loader_init)(const struct loader_calls *);       /* loader.h */
     void (**before_main)(void); /* called when the program's constructors have run; NULL: nothing to do */
 };

@@ -101,3 +101,47 @@ meter_scraped() {
   chmod 755 "$BATS_TEST_TMPDIR"
   meter_victim keeps-capabilities
 }
+
+# Handlers, and what is taken for them.
+
+@test "a stack of half a MiB" {
+  meter_victim handler-or-not deep
+}
+
+@test "frames of handlers that are over, one by a jump, and calls above them" {
+  meter_victim handler-or-not over-dead-frame
+  meter_victim handler-or-not over-left-frame
+  meter_victim handler-or-not recursion
+}
+
+@test "coroutines on stacks of 2 MiB and of 16 KiB" {
+  meter_victim handler-or-not on-allocated-stack
+  meter_victim handler-or-not on-mapped-stack
+  meter_victim handler-or-not on-small-stack
+}
+
+@test "a handler that gives up a capability, and is then left" {
+  meter_victim handler-or-not in-handler
+}
+
+@test "handlers that need a process of one thread, while memory is being allocated" {
+  meter_scraped handler-or-not while-memory-is-allocated
+}
+
+# The process that was started is gone soon.
+daemon_serves() {
+  manifest_of work
+  start_metered "$(target handler-or-not)" "$1"
+  wait_until said 'done'
+  wait_until scrape && assert_truths || return 1
+  exec {input_fd}>&-
+  unset 'input_fds[-1]'
+}
+
+@test "a daemon whose stack is deep, above the frame of a handler that is over, goes on serving" {
+  daemon_serves deep-daemon
+}
+
+@test "a daemon that a handler has made serves, once it has left the handler" {
+  daemon_serves handler-daemon
+}

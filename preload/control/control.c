@@ -250,12 +250,15 @@ static int start_panics(struct start *start)
     const struct manifest *manifest = start->manifest;
     struct segment_header *segment = start->track.segment;
     const struct object *program = start->loaded.count > 0 ? start->loaded.objects[0] : NULL;
-    const struct panic_module *module = panic_load(start->shim, manifest, program, segment, track_stubs());
+    bool is_wanted = panic_is_wanted(manifest);
+    const struct panic_module *module = is_wanted || serve_is_wanted(start->shim, manifest)
+                                            ? panic_load(start->shim, manifest, program, segment, track_stubs())
+                                            : NULL;
     struct panic_config config = {
         .segment = segment,
         .linger_seconds = manifest->panics.linger_seconds,
         .recover = {.count = segment->function_capacity, .max_recoveries = manifest->panics.max_recoveries},
-        .report = module ? module->report : NULL,
+        .report = module && is_wanted ? module->report : NULL,
     };
 
     start->recover = recover_values(manifest, &start->resolution, segment);
@@ -263,6 +266,8 @@ static int start_panics(struct start *start)
         config.recover.values = start->recover;
         config.recover.unwind = module->unwind_to_record;
     }
+    if (module)
+        start->shim->program->interrupted_unwind(module->meets_signal_frame);
     start->shim->panics->relocated_init(&(struct relocated_map){.back = place_back, .forth = place_forth});
     start->shim->panics->init(&config);
     return 0;

@@ -36,23 +36,24 @@ int capset(void *header, const void *data);
 
 INTERPOSE(int, capset)(void *header, const void *data)
 {
-    bool is_aside = companion_step_aside();
     int result;
 
+    companion_step_aside(false);
     resolve_first(*(void **)&real_capset);
     result = real_capset(header, data);
-    companion_come_back(is_aside);
+    companion_settle();
     return result;
 }
 
 INTERPOSE(int, unshare)(int flags)
 {
-    bool is_aside = (flags & LONELY_UNSHARE) && companion_step_aside();
     int result;
 
+    if (flags & LONELY_UNSHARE)
+        companion_step_aside(false);
     resolve_first(*(void **)&real_unshare);
     result = real_unshare(flags);
-    companion_come_back(is_aside);
+    companion_settle();
     return result;
 }
 
@@ -64,11 +65,12 @@ static long namespaces_of(int fd, int flags)
 
 INTERPOSE(int, setns)(int fd, int flags)
 {
-    bool is_aside = companion_is_wanted() && (namespaces_of(fd, flags) & LONELY_SETNS) && companion_step_aside();
     int result;
 
+    if (companion_is_wanted() && (namespaces_of(fd, flags) & LONELY_SETNS))
+        companion_step_aside(false);
     resolve_first(*(void **)&real_setns);
     result = real_setns(fd, flags);
-    companion_come_back(is_aside);
+    companion_settle();
     return result;
 }

@@ -51,18 +51,17 @@ __attribute__((visibility("hidden"))) long filter_calls_seccomp(long number, uns
                                                                 unsigned long flags, void *arguments)
 {
     bool is_filter = operation == SECCOMP_SET_MODE_FILTER || operation == SECCOMP_SET_MODE_STRICT;
-    bool is_stopped;
     struct confined_filter filter;
     long result;
 
     if (!is_filter || lane_is_borrowed())
         return filter_calls_syscall(number, operation, flags, arguments);
-    is_stopped = (flags & SECCOMP_FILTER_FLAG_TSYNC) && companion_stop();
+    if (flags & SECCOMP_FILTER_FLAG_TSYNC)
+        companion_step_aside(true);
     confined_begin(operation == SECCOMP_SET_MODE_FILTER ? arguments : NULL, &filter);
     result = filter_calls_syscall(number, operation, flags, arguments);
     confined_end(&filter, result >= 0);
-    if (is_stopped && result < 0)
-        companion_start();
+    companion_settle();
     return result;
 }
 
@@ -103,10 +102,11 @@ static int change_dispatch(const unsigned long *arguments)
 
 static int change_credential(int option, const unsigned long *arguments)
 {
-    bool is_aside = companion_step_aside();
-    int result = real_prctl(option, arguments[0], arguments[1], arguments[2], arguments[3]);
+    int result;
 
-    companion_come_back(is_aside);
+    companion_step_aside(false);
+    result = real_prctl(option, arguments[0], arguments[1], arguments[2], arguments[3]);
+    companion_settle();
     return result;
 }
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "preload/processes/companion.h"
 #include "preload/records/chain.h"
 
 typedef void *(*dlopen_function)(const char *, int);
@@ -87,6 +88,7 @@ void *loader_dlopen(const char *name, int mode, const void *caller, void **ret_h
     int saved_errno;
 
     resolve_first();
+    companion_settle();
     ask(name);
     if (!calls.changed || (mode & RTLD_NOLOAD) || !is_for_anyone(name, caller))
         return *(void **)&real_dlopen;

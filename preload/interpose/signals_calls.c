@@ -9,6 +9,7 @@
 
 #include "preload/interpose/interpose.h"
 #include "preload/machine/own_mask.h"
+#include "preload/processes/companion.h"
 #include "preload/signals/actions.h"
 
 static uint64_t interrupting; /* siginterrupt(3); libc's own set of these is not to be seen */
@@ -45,6 +46,7 @@ __sighandler_t sysv_signal(int signal, __sighandler_t handler);
 
 INTERPOSE(int, sigaction)(int signal, const struct sigaction *restrict action, struct sigaction *restrict old)
 {
+    companion_settle();
     if (signals_is_virtual(signal))
         return signals_change(signal, action, old);
     return signals_real_action(signal, action, old);
@@ -74,6 +76,7 @@ static __sighandler_t set_handler(int signal, __sighandler_t handler, int flags,
 
 INTERPOSE(__sighandler_t, signal)(int number, __sighandler_t handler)
 {
+    companion_settle();
     if (signals_is_virtual(number) && handler == SIG_ERR)
         return refuse();
     if (signals_is_virtual(number))

@@ -1,5 +1,6 @@
 #include "preload/processes/companion.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +23,7 @@ enum {
 static struct companion_calls calls;  /* all NULL: the process has no endpoint */
 static _Atomic int companion_process; /* the one that had its chance of a thread; another one: a child which had none */
 static atomic_bool is_running;
+static atomic_bool is_owed; /* companion_process is to have a thread, when it can be made */
 
 void companion_init(const struct companion_calls *given)
 {
@@ -37,31 +39,32 @@ static bool is_ours(void)
     return calls.start && atomic_load(&companion_process) == cpu_own_pid();
 }
 
-void companion_start(void)
+static void start(void)
 {
     struct own_work work;
+    int error;
 
-    atomic_store(&companion_process, cpu_own_pid());
-    atomic_store(&is_running, false);
+    if (atomic_exchange(&companion_process, cpu_own_pid()) != cpu_own_pid())
+        atomic_store(&is_running, false);
+    atomic_store(&is_owed, false);
     if (forbidden_is_confined())
         return;
     own_work_begin(&work);
-    atomic_store(&is_running, calls.start() == 0);
+    error = calls.start();
+    atomic_store(&is_running, error == 0 || error == -EBUSY);
+    atomic_store(&is_owed, error == -EBUSY);
     own_work_end(&work);
 }
 
-bool companion_stop(void)
+static void start_or_owe(bool is_sound)
 {
-    struct own_work work;
-    bool is_stopped;
-
-    if (!is_ours() || !atomic_load(&is_running))
-        return false;
-    own_work_begin(&work);
-    is_stopped = calls.stop();
-    atomic_store(&is_running, !is_stopped);
-    own_work_end(&work);
-    return is_stopped;
+    if (is_sound) {
+        start();
+        return;
+    }
+    atomic_store(&is_running, false);
+    atomic_store(&is_owed, true);
+    atomic_store(&companion_process, cpu_own_pid());
 }
 
 bool companion_is_wanted(void)
@@ -69,16 +72,28 @@ bool companion_is_wanted(void)
     return calls.start != NULL;
 }
 
-/* Where the program could do nothing with its own threads, it is not helped either. */
-bool companion_step_aside(void)
+/* Where the program could do nothing with its own threads, it is not helped either. To stop the thread is right
+ * wherever we are; how, is not. */
+void companion_step_aside(bool whatever_threads)
 {
-    return is_ours() && libc_threads_is_one() && !interrupted_maybe() && companion_stop();
+    struct own_work work;
+    bool is_tidy;
+
+    if (!is_ours() || !atomic_load(&is_running) || !(whatever_threads || libc_threads_is_one()))
+        return;
+    is_tidy = interrupted_ask() == INTERRUPTED_NO;
+    own_work_begin(&work);
+    atomic_store(&is_running, !calls.stop(is_tidy));
+    atomic_store(&is_owed, true);
+    own_work_end(&work);
 }
 
-void companion_come_back(bool is_aside)
+/* Of several threads only one that makes threads itself can tell. */
+void companion_settle(void)
 {
-    if (is_aside)
-        companion_start();
+    if (!atomic_load(&is_owed) || !is_ours() || !libc_threads_is_one() || interrupted_ask() != INTERRUPTED_NO)
+        return;
+    start();
 }
 
 /* Fork ------------------------------------------------------------------------------------------------------------- */
@@ -101,15 +116,19 @@ static bool hold(bool anyhow)
  *
  * With a companion, libc takes its locks when it forks, for the child's sake. A handler that forks may have interrupted
  * who holds one of them: bare, such a program goes on, for libc takes none where there is one thread. So in a handler
- * libc is told that there is one. */
+ * libc is told that there is one. That is right outside of a handler, too, while the companion is held: nobody else
+ * takes locks. So it is told where we cannot know. */
 void companion_fork_begin(struct companion_forking *ret_forking)
 {
     bool is_single = is_ours() && libc_threads_is_one();
-    bool is_in_handler = is_single && interrupted_maybe();
+    bool is_sound = is_single && interrupted_ask() == INTERRUPTED_NO;
 
-    ret_forking->is_sound = is_single && !is_in_handler;
-    ret_forking->is_held = is_ours() && atomic_load(&is_running) && hold(is_in_handler);
-    ret_forking->believed = ret_forking->is_held && is_in_handler ? libc_threads_believe_one() : -1;
+    if (is_sound && atomic_load(&is_owed))
+        start();
+    ret_forking->is_single = is_single;
+    ret_forking->is_sound = is_sound;
+    ret_forking->is_held = is_ours() && atomic_load(&is_running) && hold(is_single && !is_sound);
+    ret_forking->believed = ret_forking->is_held && is_single && !is_sound ? libc_threads_believe_one() : -1;
 }
 
 void companion_fork_end(const struct companion_forking *forking)
@@ -128,19 +147,21 @@ void companion_fork_end(const struct companion_forking *forking)
  * too. */
 void companion_fork_child(const struct companion_forking *forking)
 {
-    if (forking->is_sound && !is_ours())
-        companion_start();
+    if (forking->is_single && !is_ours())
+        start_or_owe(forking->is_sound);
 }
 
 /* Threads ---------------------------------------------------------------------------------------------------------- */
 
-/* A child that had no chance of a companion so far makes threads: so can we. */
+/* A child that had no chance of a companion so far, or a process that is owed one. Of several threads one makes it. */
 void companion_follow(void)
 {
     int known = atomic_load(&companion_process);
+    bool was_owed = true;
 
-    if (!calls.start || known == cpu_own_pid() || lane_is_borrowed())
+    if (!calls.start || lane_is_borrowed())
         return;
-    if (atomic_compare_exchange_strong(&companion_process, &known, cpu_own_pid()))
-        companion_start();
+    if (known == cpu_own_pid() ? atomic_compare_exchange_strong(&is_owed, &was_owed, false)
+                               : atomic_compare_exchange_strong(&companion_process, &known, cpu_own_pid()))
+        start();
 }

@@ -294,6 +294,13 @@ void endpoint_close_copies(struct endpoint *endpoint)
     endpoint->listen_fd = -1;
 }
 
+void endpoint_leave(struct endpoint *endpoint)
+{
+    endpoint_close_copies(endpoint);
+    for (;;)
+        syscall(SYS_exit, 0);
+}
+
 void endpoint_close(struct endpoint *endpoint)
 {
     if (endpoint->listen_fd < 0)
@@ -344,7 +351,8 @@ static void wait_for(struct endpoint *endpoint, struct pollfd *polls, nfds_t cou
     *wake = (struct pollfd){.fd = endpoint->wake_ns > now_ns ? -1 : endpoint->wake_fd, .events = POLLIN};
     parking_begin(endpoint->parking);
     poll(polls, count, poll_timeout_ms(due_ns, now_ns));
-    parking_end(endpoint->parking);
+    if (!parking_end(endpoint->parking))
+        endpoint_leave(endpoint);
     if (wake->revents)
         endpoint->wake_ns = now_ns + RETRY_NS;
 }

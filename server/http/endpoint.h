@@ -62,6 +62,10 @@ void endpoint_abandon(struct endpoint *endpoint);
 /* Closes the endpoint, and lets go of its memory where that can be done. */
 void endpoint_close(struct endpoint *endpoint);
 
+/* Ends the calling thread without a word to libc: where it waits, it has no lock, and the program may be anywhere in
+ * libc. What is open is closed by the kernel, or here. */
+void endpoint_leave(struct endpoint *endpoint) __attribute__((noreturn));
+
 /* In a child of fork that was given copies of our descriptors, since the table was shared: closes those that are still
  * ours. The endpoint is the parent's, as it was. Context: pthread_atfork child handler. */
 void endpoint_close_copies(struct endpoint *endpoint);

@@ -27,14 +27,17 @@
 
 enum {
     STACK_BYTES = 256 * 1024,
-    START_SECONDS = 5,  /* that http_start waits for the thread */
-    PAUSE_TRIES = 100,  /* that http_pause waits for it, */
-    PAUSE_TRY_MS = 10,  /* each so long */
+    START_SECONDS = 5, /* that http_start waits for the thread */
+    PAUSE_TRIES = 100, /* that http_pause waits for it, */
+    PAUSE_TRY_MS = 10, /* each so long */
+    LEAVE_TRIES_PER_MS = 10,
+    LEAVE_TRIES_PER_STOP = 100,
     GONE_TRIES = 10000, /* that it takes until the kernel has forgotten it */
 };
 
 static struct http_config config; /* strings are ours */
 static struct serving server = {.config = &config};
+static pid_t unjoined_process;   /* whose thread was ended, and not joined; a child has nothing to join */
 static atomic_int *libc_threads; /* how many there are, as glibc counts; NULL: not known */
 
 /* From any thread of the program. */
@@ -95,12 +98,6 @@ static int create_thread(void)
     return -error;
 }
 
-int http_resume(void)
-{
-    serving_begin(&server, false);
-    return create_thread();
-}
-
 static bool is_joined(void)
 {
     struct timespec deadline;
@@ -125,18 +122,67 @@ static bool is_gone(int thread_id)
     return false;
 }
 
-bool http_pause(void)
+static bool pause_tidily(void)
 {
     bool is_ended = false;
     int state;
 
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
     for (int i = 0; i < PAUSE_TRIES && !is_ended; i++) {
-        serving_stop(&server); /* again: it may have been just about to wait */
+        serving_stop(&server, true); /* again: it may have been just about to wait */
         is_ended = is_joined();
     }
     pthread_setcancelstate(state, NULL);
+    unjoined_process = is_ended ? 0 : getpid();
     return is_ended && is_gone(atomic_load(&server.thread_id));
+}
+
+/* Its number is not known before it runs. */
+static bool has_left(void)
+{
+    int thread_id = atomic_load(&server.thread_id);
+
+    return thread_id != 0 && syscall(SYS_tgkill, getpid(), thread_id, 0) != 0;
+}
+
+/* pthread_join frees memory, which may be in the hands of the code that the caller has interrupted. */
+static bool pause_anyhow(void)
+{
+    unjoined_process = getpid();
+    for (int i = 0; i < PAUSE_TRIES * PAUSE_TRY_MS * LEAVE_TRIES_PER_MS; i++) {
+        struct timespec span = {.tv_nsec = 1000000 / LEAVE_TRIES_PER_MS};
+
+        if (i % LEAVE_TRIES_PER_STOP == 0)
+            serving_stop(&server, false);
+        if (has_left())
+            return true;
+        syscall(SYS_nanosleep, &span, NULL);
+    }
+    return false;
+}
+
+bool http_pause(bool is_tidy)
+{
+    return is_tidy ? pause_tidily() : pause_anyhow();
+}
+
+/* What http_pause could not clear away. */
+static bool is_cleared(void)
+{
+    if (unjoined_process != getpid())
+        return true;
+    if (!has_left() || !is_joined())
+        return false;
+    unjoined_process = 0;
+    return true;
+}
+
+int http_resume(void)
+{
+    if (!is_cleared())
+        return -EBUSY;
+    serving_begin(&server, false);
+    return create_thread();
 }
 
 bool http_hold(bool anyhow)
@@ -151,6 +197,7 @@ void http_let_go(void)
 
 void http_forked(void)
 {
+    unjoined_process = 0;
     if (server.endpoint.descriptors)
         endpoint_close_copies(&server.endpoint);
 }

@@ -17,12 +17,15 @@ struct http_config;
 int http_start(const struct http_config *config, char *text, size_t text_bytes);
 
 /* In a forked child of a process that had called http_start, on its only thread or where there is no doubt that libc is
- * in order: starts a thread which follows the others. Likewise after http_pause. -errno: there is none. */
+ * in order: starts a thread which follows the others. Likewise after http_pause. -EBUSY: the one before is still there;
+ * else -errno: there is none. */
 int http_resume(void);
 
-/* Ends the thread of this process, and returns when it is gone for the kernel too; false: it is not. Others may serve
- * then. Context: any thread of the program, not in a signal handler. */
-bool http_pause(void);
+/* Ends the thread of this process, and returns when it is gone for the kernel too; false: it is not within a second,
+ * but will be when it waits next. Others may serve then. Not `is_tidy`: nothing of libc is called, here or in the
+ * thread, and what is left of it is cleared away by the next http_resume. Context: any thread of the program; tidy: not
+ * in a signal handler. */
+bool http_pause(bool is_tidy);
 
 /* Keeps the thread where it waits until http_let_go; meanwhile it holds no lock. May be called anew before that. False:
  * it is at work right now, or, unless `anyhow`, has work to do as soon as somebody else lets it go. Calls nothing of
@@ -37,7 +40,7 @@ void http_forked(void);
 struct http_calls {
     int (*start)(const struct http_config *config, char *text, size_t text_bytes);
     int (*resume)(void);
-    bool (*pause)(void);
+    bool (*pause)(bool is_tidy);
     bool (*hold)(bool anyhow);
     void (*let_go)(void);
     void (*forked)(void);

@@ -16,6 +16,7 @@
 struct parking {
     _Atomic uint32_t state; /* PARKING_AWAKE, or PARKING_PARKED and on top of it how many hold it */
     _Atomic uint32_t is_waiting;
+    _Atomic uint32_t is_left; /* the server thread is to end here and now, without a word to libc */
 };
 
 enum {
@@ -27,6 +28,7 @@ static inline void parking_init(struct parking *parking)
 {
     atomic_store(&parking->state, PARKING_AWAKE);
     atomic_store(&parking->is_waiting, 0);
+    atomic_store(&parking->is_left, 0);
 }
 
 /* The server thread, around a system call that waits. */
@@ -35,16 +37,31 @@ static inline void parking_begin(struct parking *parking)
     atomic_store(&parking->state, PARKING_PARKED);
 }
 
-static inline void parking_end(struct parking *parking)
+static inline bool parking_is_left(const struct parking *parking)
+{
+    return atomic_load(&parking->is_left);
+}
+
+/* False: the thread is to end, though it may still be held. */
+static inline bool parking_end(struct parking *parking)
 {
     uint32_t state = PARKING_PARKED;
 
-    while (!atomic_compare_exchange_strong(&parking->state, &state, PARKING_AWAKE)) {
+    while (!parking_is_left(parking) && !atomic_compare_exchange_strong(&parking->state, &state, PARKING_AWAKE)) {
         atomic_store(&parking->is_waiting, 1);
         syscall(SYS_futex, &parking->state, FUTEX_WAIT_PRIVATE, state, NULL, NULL, 0);
         state = PARKING_PARKED;
     }
     atomic_store(&parking->is_waiting, 0);
+    return !parking_is_left(parking);
+}
+
+/* Any other thread: ends the wait for those who hold it; more than once, for it may be just about to wait. */
+static inline void parking_leave(struct parking *parking)
+{
+    atomic_store(&parking->is_left, 1);
+    if (atomic_load(&parking->is_waiting))
+        syscall(SYS_futex, &parking->state, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 /* Any other thread, more than once if need be. False: the server thread is at work, or waits to be let go already:

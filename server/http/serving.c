@@ -302,7 +302,8 @@ static bool wait_for_election(struct serving *serving)
 
     parking_begin(&serving->parking);
     turn = election_wait(&serving->election, patience, serving->first_thread, first_thread(serving));
-    parking_end(&serving->parking);
+    if (!parking_end(&serving->parking))
+        endpoint_leave(&serving->endpoint);
     if (turn == ELECTION_LATER) {
         leave_if_over(serving);
         if (serving->config->waited)
@@ -339,6 +340,8 @@ void serving_run(struct serving *serving)
         take_part(serving);
     if (serving->endpoint.wake_fd >= 0)
         close(serving->endpoint.wake_fd);
+    if (parking_is_left(&serving->parking))
+        endpoint_leave(&serving->endpoint);
 }
 
 /* Only the program's first thread, whose memory is never unmapped; in children too, if it was that one which forked. */
@@ -365,11 +368,13 @@ void serving_begin(struct serving *serving, bool is_first)
     routes_init(&serving->routes, serving->config, election_shared(&serving->election));
 }
 
-void serving_stop(struct serving *serving)
+void serving_stop(struct serving *serving, bool is_tidy)
 {
     int thread_id = atomic_load(&serving->thread_id);
 
     atomic_store(&serving->is_to_stop, true);
+    if (!is_tidy)
+        parking_leave(&serving->parking);
     election_wake(&serving->election);
     if (thread_id)
         syscall(SYS_tgkill, getpid(), thread_id, WAKE_SIGNAL);

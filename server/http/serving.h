@@ -58,7 +58,8 @@ void serving_begin(struct serving *serving, bool is_first);
 /* The thread: returns when it is to stop, or cannot serve ever. Context: server thread. */
 void serving_run(struct serving *serving);
 
-/* Makes serving_run return soon. Context: any thread of the program. */
-void serving_stop(struct serving *serving);
+/* Makes serving_run return soon; or, not `is_tidy`, ends the thread where it waits. To be called again until it is
+ * gone. Context: any thread of the program. */
+void serving_stop(struct serving *serving, bool is_tidy);
 
 #endif

@@ -14,7 +14,7 @@
 #include "symbols/elf/object.h"
 #include "symbols/manifest/manifest.h"
 
-static bool is_wanted(const struct manifest *manifest)
+bool panic_is_wanted(const struct manifest *manifest)
 {
     if (manifest->panics.signal_count == 0)
         return false;
@@ -24,7 +24,8 @@ static bool is_wanted(const struct manifest *manifest)
     return manifest->panics.report_dir != NULL;
 }
 
-static const struct panic_module *open_module(const struct shim *shim, const struct panic_module_config *config)
+static const struct panic_module *open_module(const struct shim *shim, const struct panic_module_config *config,
+                                              enum log_level trouble)
 {
     char path[PATH_MAX];
     char text[PATH_MAX + 256];
@@ -34,12 +35,12 @@ static const struct panic_module *open_module(const struct shim *shim, const str
 
     snprintf(path, sizeof(path), "%s/callmeter/panic.so", shim->settings.directory);
     if (shim->host->module_open(path, &handle, text, sizeof(text)) != 0) {
-        shim->log(LOG_LEVEL_ERROR, "no reports of panics, and no recovery: %s", text);
+        shim->log(trouble, "no reports of panics, and no recovery: %s", text);
         return NULL;
     }
     if (!withheld_begin()) {
-        shim->log(LOG_LEVEL_ERROR, "no reports of panics, and no recovery: a filter of system calls is in force, and "
-                                   "libunwind cannot be kept from a call that it may not know");
+        shim->log(trouble, "no reports of panics, and no recovery: a filter of system calls is in force, and libunwind "
+                           "cannot be kept from a call that it may not know");
         return NULL;
     }
     *(void **)&open = dlsym(handle, SHIM_PANIC_OPEN);
@@ -47,7 +48,7 @@ static const struct panic_module *open_module(const struct shim *shim, const str
         snprintf(text, sizeof(text), "no reports of panics, and no recovery: %s is not of the same build", path);
     panics = open ? open(config, text, sizeof(text)) : NULL;
     if (text[0])
-        shim->log(LOG_LEVEL_WARN, "%s", text);
+        shim->log(trouble == LOG_LEVEL_ERROR ? LOG_LEVEL_WARN : trouble, "%s", text);
     return panics;
 }
 
@@ -66,11 +67,9 @@ const struct panic_module *panic_load(const struct shim *shim, const struct mani
                    .backtrace_depth = panics->backtrace_depth},
     };
 
-    if (!is_wanted(manifest))
-        return NULL;
     if (!config.report.program || (panics->report_dir && !config.report.folder)) {
         shim->log(LOG_LEVEL_ERROR, "no memory for reports of panics");
         return NULL;
     }
-    return open_module(shim, &config);
+    return open_module(shim, &config, panic_is_wanted(manifest) ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG);
 }

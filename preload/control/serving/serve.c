@@ -121,13 +121,23 @@ static void start(void)
     shim->lanes->work_end(&work);
 }
 
+static const char *listen_of(const struct shim *given, const struct manifest *manifest)
+{
+    return given->settings.listen ? given->settings.listen : manifest->listen;
+}
+
+bool serve_is_wanted(const struct shim *given, const struct manifest *manifest)
+{
+    return strcmp(listen_of(given, manifest), "none") != 0;
+}
+
 void serve_prepare(const struct shim *given, const struct manifest *manifest, const struct clock *clock,
                    struct segment_header *segment)
 {
-    const char *listen = given->settings.listen ? given->settings.listen : manifest->listen;
+    const char *listen = listen_of(given, manifest);
     struct timespec now;
 
-    if (strcmp(listen, "none") == 0)
+    if (!serve_is_wanted(given, manifest))
         return;
     clock_gettime(CLOCK_REALTIME, &now);
     overflows_init(segment);

@@ -78,6 +78,26 @@ static inline void cpu_float_restore(const struct cpu_float_state *state)
     __asm__ volatile("fldenv %0\n\tldmxcsr %1" : : "m"(state->x87), "m"(state->mxcsr));
 }
 
+/* Where the caller is: what unwinding needs of its registers. */
+static inline __attribute__((always_inline)) void cpu_here(ucontext_t *ret_context)
+{
+    greg_t *registers = ret_context->uc_mcontext.gregs;
+
+    __asm__ volatile("leaq 0(%%rip), %%rax\n\t"
+                     "movq %%rax, %c1(%0)\n\t"
+                     "movq %%rsp, %c2(%0)\n\t"
+                     "movq %%rbp, %c3(%0)\n\t"
+                     "movq %%rbx, %c4(%0)\n\t"
+                     "movq %%r12, %c5(%0)\n\t"
+                     "movq %%r13, %c6(%0)\n\t"
+                     "movq %%r14, %c7(%0)\n\t"
+                     "movq %%r15, %c8(%0)"
+                     :
+                     : "D"(registers), "i"(REG_RIP * 8), "i"(REG_RSP * 8), "i"(REG_RBP * 8), "i"(REG_RBX * 8),
+                       "i"(REG_R12 * 8), "i"(REG_R13 * 8), "i"(REG_R14 * 8), "i"(REG_R15 * 8)
+                     : "rax", "memory");
+}
+
 /* System calls without libc, errno untouched: the result is -errno on failure. */
 static inline long cpu_syscall(long number, long a, long b, long c, long d, long e, long f)
 {
