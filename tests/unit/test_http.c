@@ -317,6 +317,51 @@ static void slow_readers_hold_up_nobody(void **state)
     server_stop(&server);
 }
 
+/* What is on its way to clients that do not read is bounded: a further scrape is told to wait, and what was sent or
+ * given up counts no more. */
+static void scrapes_on_their_way_are_bounded(void **state)
+{
+    enum {
+        FUNCTIONS = 6000,
+        SLOW = 30
+    };
+    struct server_process server;
+    struct http_answer answer;
+    int slow[SLOW];
+    size_t sent = 0;
+    int status;
+
+    (void)state;
+    start(&server, &(struct server_options){.functions = FUNCTIONS});
+    while (sent < (80 << 20)) {
+        http_request(server.address, "GET /metrics", &answer);
+        assert_int_equal(http_status(&answer), 200);
+        assert_true(answer.count > 3 << 20);
+        sent += answer.count;
+        free(answer.bytes);
+    }
+    for (int i = 0; i < SLOW; i++) {
+        slow[i] = http_connect(server.address);
+        http_send(slow[i], "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    }
+    http_request(server.address, "GET /metrics", &answer);
+    assert_int_equal(http_status(&answer), 503);
+    assert_string_equal(http_body(&answer), "earlier scrapes are still being sent\n");
+    free(answer.bytes);
+    http_request(server.address, "GET /-/healthy", &answer);
+    assert_int_equal(http_status(&answer), 200);
+    free(answer.bytes);
+    for (int i = 0; i < SLOW; i++)
+        close(slow[i]);
+    do { /* until the server has seen that they are gone */
+        http_request(server.address, "GET /metrics", &answer);
+        status = http_status(&answer);
+        free(answer.bytes);
+    } while (status == 503);
+    assert_int_equal(status, 200);
+    server_stop(&server);
+}
+
 /* Deadlines -------------------------------------------------------------------------------------------------------- */
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -836,6 +881,7 @@ int main(void)
         cmocka_unit_test(old_and_broken_clients_do_no_harm),
         cmocka_unit_test(idle_connections_make_room),
         cmocka_unit_test(slow_readers_hold_up_nobody),
+        cmocka_unit_test(scrapes_on_their_way_are_bounded),
         cmocka_unit_test(a_dripping_request_is_cut),
         cmocka_unit_test(a_request_that_stands_still_is_cut),
         cmocka_unit_test(each_request_has_its_own_time),
