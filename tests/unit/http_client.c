@@ -165,7 +165,7 @@ __attribute__((noreturn)) static void run_server(const struct server_process *se
     struct http_config config = {.listen = options->listen ? options->listen : "127.0.0.1:0",
                                  .version = "1",
                                  .revision = "r",
-                                 .start_time = 1,
+                                 .start_time = options->is_starting ? 1e11 : 1,
                                  .now_ticks = read_ticks,
                                  .periodic = options->periodic_ms ? count_periodic : NULL,
                                  .periodic_ms = options->periodic_ms,

@@ -13,6 +13,7 @@ struct server_options {
     bool is_table_shared;    /* a seccomp filter keeps the server thread from a descriptor table of its own */
     bool is_getfd_forbidden; /* one keeps it from pidfd_getfd */
     const char *relative_port_file;
+    bool is_starting;     /* the time at which it is ready has not come */
     bool is_tainted;      /* a panic was turned into a return */
     unsigned periodic_ms; /* a function is called that often; 0: none is given */
 };

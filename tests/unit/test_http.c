@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server/http/address.h"
 #include "tests/unit/http_client.h"
 
 static void start(struct server_process *server, const struct server_options *options)
@@ -109,6 +110,21 @@ static void a_recovered_program_is_tainted(void **state)
     assert_int_equal(http_status(&answer), 200);
     assert_string_equal(http_body(&answer), "tainted\n");
     free(answer.bytes);
+    server_stop(&server);
+}
+
+static void a_program_that_starts_is_not_ready(void **state)
+{
+    struct server_process server;
+    struct http_answer answer;
+
+    (void)state;
+    start(&server, &(struct server_options){.is_starting = true});
+    http_request(server.address, "GET /-/ready", &answer);
+    assert_int_equal(http_status(&answer), 503);
+    assert_string_equal(http_body(&answer), "callmeter is starting.\n");
+    free(answer.bytes);
+    assert_serves(&server);
     server_stop(&server);
 }
 
@@ -829,6 +845,42 @@ static void a_relative_port_file_stays_where_it_was_meant(void **state)
     server_stop(&server);
 }
 
+/* A link may lead to anybody's file, and a device is no file at all. */
+static void a_port_file_takes_the_place_of_files_alone(void **state)
+{
+    char folder[] = "/tmp/test_http.XXXXXX";
+    char file[64];
+    char other[64];
+    char link_to[64];
+    char text[32] = "";
+    struct stat status;
+    FILE *stream;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(file, sizeof(file), "%s/file", folder);
+    snprintf(other, sizeof(other), "%s/fifo", folder);
+    snprintf(link_to, sizeof(link_to), "%s/link", folder);
+    assert_int_equal(mkfifo(other, 0600), 0);
+    assert_int_equal(symlink(file, link_to), 0);
+    assert_int_equal(address_write_file(file, "old"), 0);
+    assert_int_equal(address_write_file(file, "new"), 0);
+    assert_int_equal(address_write_file(other, "new"), -EEXIST);
+    assert_int_equal(address_write_file(link_to, "newer"), -EEXIST);
+    assert_int_equal(address_write_file("/nonexistent/port", "new"), -ENOENT);
+    assert_true(lstat(other, &status) == 0 && S_ISFIFO(status.st_mode));
+    assert_true(lstat(link_to, &status) == 0 && S_ISLNK(status.st_mode));
+    stream = fopen(file, "r");
+    assert_non_null(stream);
+    assert_int_equal(fread(text, 1, sizeof(text) - 1, stream), 4);
+    fclose(stream);
+    assert_string_equal(text, "new\n");
+    unlink(file);
+    unlink(other);
+    unlink(link_to);
+    assert_int_equal(rmdir(folder), 0); /* nothing else is left */
+}
+
 static const struct {
     const char *listen;
     int error;
@@ -874,6 +926,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_page_has_its_status),
         cmocka_unit_test(a_recovered_program_is_tainted),
+        cmocka_unit_test(a_program_that_starts_is_not_ready),
         cmocka_unit_test(scrapes_are_counted_by_status),
         cmocka_unit_test(moments_are_unix_times),
         cmocka_unit_test(the_periodic_function_is_called),
@@ -897,6 +950,7 @@ int main(void)
         cmocka_unit_test(a_unix_socket_is_private_and_replaced_when_stale),
         cmocka_unit_test(all_addresses_and_ipv6_are_understood),
         cmocka_unit_test(a_relative_port_file_stays_where_it_was_meant),
+        cmocka_unit_test(a_port_file_takes_the_place_of_files_alone),
         cmocka_unit_test(a_bad_address_is_refused_with_the_reason),
     };
 
