@@ -178,6 +178,32 @@ static void equal_labels_become_one_series(void **state)
     segment_builder_finish(&builder);
 }
 
+/* A function's row is one by all that is said of it; what has no state is none. */
+static void functions_differ_by_each_of_their_texts(void **state)
+{
+    struct segment_builder builder;
+    struct snapshot snapshot;
+
+    (void)state;
+    segment_builder_init(&builder, &(struct segment_builder_options){0});
+    for (uint32_t i = 0; i < 8; i++)
+        segment_builder_add_function(&builder, i == 1 ? "other" : "f", i == 2 ? "lib.so" : "prog");
+    for (uint32_t i = 0; i < 8; i++)
+        segment_builder_function(&builder, i)->symbol = segment_builder_function(&builder, 0)->symbol;
+    segment_builder_function(&builder, 3)->symbol = segment_builder_add_text(&builder, "symbol", 0);
+    segment_builder_function(&builder, 4)->reason = segment_builder_add_text(&builder, "reason", 0);
+    segment_builder_function(&builder, 5)->state = SEGMENT_COUNT;
+    segment_builder_function(&builder, 6)->state = SEGMENT_FUNCTION_STATES;
+    assert_int_equal(snapshot_take(builder.segment, builder.segment->segment_bytes, NULL, &snapshot), 0);
+    assert_int_equal(snapshot.function_count, 6); /* the last one is the first again */
+    assert_int_equal(snapshot.states[SEGMENT_FULL], 6);
+    assert_int_equal(snapshot.states[SEGMENT_COUNT], 1);
+    assert_string_equal(snapshot.functions[1].name, "other");
+    assert_string_equal(snapshot.functions[3].symbol, "symbol");
+    snapshot_finish(&snapshot);
+    segment_builder_finish(&builder);
+}
+
 static void equal_labels_with_other_bounds_are_no_histogram(void **state)
 {
     static const double other_bounds[] = {0.001, 0.2};
@@ -536,6 +562,7 @@ int main(void)
         cmocka_unit_test(cells_that_cross_a_page_are_read_whole),
         cmocka_unit_test(two_series_may_share_a_cell),
         cmocka_unit_test(equal_labels_become_one_series),
+        cmocka_unit_test(functions_differ_by_each_of_their_texts),
         cmocka_unit_test(equal_labels_with_other_bounds_are_no_histogram),
         cmocka_unit_test(a_globs_series_appears_with_its_first_call),
         cmocka_unit_test(counted_functions_have_no_duration),

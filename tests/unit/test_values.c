@@ -63,6 +63,8 @@ static void strings_become_valid_and_short(void **state)
     }
     assert_int_equal(values_sanitize("abc\0def", 7, text), 3);
     assert_int_equal(values_sanitize("abcdef", 4, text), 4);
+    assert_int_equal(values_sanitize("a\xC3\xA9", 2, text), 4); /* what follows belongs to somebody else */
+    assert_string_equal(text, "a" BAD);
 }
 
 static uint64_t double_bits(double value)
