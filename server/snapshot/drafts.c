@@ -338,6 +338,9 @@ static double unix_time(const struct view *view, const struct snapshot_clock *cl
     return ticks ? round_to_microseconds(clock->unix_seconds - (double)ago * view->header.seconds_per_tick) : 0;
 }
 
+/* Ends are read before starts, so an end that was seen has its start. Below zero it can be all the same where a call
+ * that is known by its end's labels (segment_series.entry_cells) is taken back on another thread while blocks are read,
+ * or comes back from having been left: it is over then, and none is in progress. */
 static void settle(const struct drafts *drafts, const struct draft *draft, const struct snapshot_clock *clock,
                    struct snapshot_series *series)
 {
