@@ -112,6 +112,11 @@ scraped() {
   assert_equal 139 "$exit_status" 'exit status'
 }
 
+@test "a stack overflow whose handler finds no room is a panic" {
+  meter_hazard overflow 1
+  assert_equal 139 "$exit_status" 'exit status'
+}
+
 @test "a lingering program does not end for a signal that it ignores" {
   local i
   linger_seconds=30

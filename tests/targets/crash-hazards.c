@@ -203,6 +203,21 @@ static void run_one_deaf(void)
     run_one();
 }
 
+/* Its handler asks for an alternate stack that the program has not set. */
+static int __attribute__((noinline)) sink(int depth)
+{
+    volatile char room[1024];
+
+    room[depth % 1024] = (char)depth;
+    return depth == INT32_MAX ? 0 : sink(depth + 1) + room[(depth + 1) % 1024];
+}
+
+static void run_overflow(void)
+{
+    install(jump, SA_ONSTACK);
+    answer = sink(0);
+}
+
 /* All threads change their user, also the one that has crashed. */
 static void *crash(void *context)
 {
@@ -456,6 +471,7 @@ static const struct victim_mode modes[] = {
     {"one", run_one},
     {"one-deaf", run_one_deaf},
     {"set-id", run_set_id},
+    {"overflow", run_overflow},
     {"forked", run_forked},
     {"forked-inside", run_forked_inside},
     {"vforked", run_vforked},
