@@ -231,6 +231,8 @@ static void finds_aliases_duplicates_and_versions(void **state)
          "shapes_first libshapes.so full|again libshapes.so full =0", NULL},
         {"{\"symbol\": \"shapes_first\", \"mode\": \"count\"}, {\"symbol\": \"shapes_alias\"}",
          "shapes_first libshapes.so full|shapes_alias libshapes.so full =0", "timed, since another entry asks for it"},
+        {"{\"symbol\": \"shapes_first\"}, {\"symbol\": \"shapes_alias\", \"mode\": \"count\"}",
+         "shapes_first libshapes.so full|shapes_alias libshapes.so full =0", NULL},
         {"{\"symbol\": \"shapes_first\", \"mode\": \"count\"}, {\"symbol\": \"shapes_alias\", \"mode\": \"count\"}",
          "shapes_first libshapes.so count|shapes_alias libshapes.so count =0", NULL},
         {"{\"symbol\": \"shapes_f*\"}, {\"symbol\": \"shapes_first\"}, {\"symbol\": \"shapes_[as]*s\"}",
@@ -284,6 +286,8 @@ static void searches_objects_in_order(void **state)
         {"{\"symbol\": \"plain\", \"object\": \"liblater.so*\"}", "plain - pending", "liblater.so* is not loaded"},
         {"{\"symbol\": \"absent\"}", "absent - missing", "in libnames.so or its 2 libraries"},
         {"{\"symbol\": \"absent\", \"name\": \"n\"}", "n - missing", "no function"},
+        {"{\"symbol\": \"plain\"}, {\"symbol\": \"absent\"}, {\"symbol\": \"split\"}",
+         "plain libnames.so full|absent - missing|split libnames.so full", NULL},
     };
 
     (void)state;
@@ -304,6 +308,9 @@ static void tracks_nothing_in_the_loader(void **state)
 {
     static const struct resolve_case cases[] = {
         {"{\"symbol\": \"__tls_get_addr\"}", "__tls_get_addr ld-linux-x86-64.so.2 refused", "the dynamic loader"},
+        /* it has one too, but is asked last */
+        {"{\"symbol\": \"_dl_mcount\"}", "_dl_mcount libnames.so full", NULL},
+        {"{\"symbol\": \"_dl_mcoun*\"}", "_dl_mcount libnames.so full", NULL},
     };
 
     (void)state;

@@ -144,6 +144,7 @@ static void finds_demangled_names(void **state)
     } cases[] = {
         {"ns::pool", 1},
         {"_ZN2ns4poolE", 1},
+        {"other::pool", 7},
         {"ns::hidden", 2},
         {"ns::(anonymous namespace)::nameless", 3},
         {"ns::Pool<unsigned int>::count", 4},
@@ -221,6 +222,9 @@ static void says_why_there_is_none(void **state)
                 "no variable called \"variables_small\" in libvariables-stripped.so; did you mean "
                 "\"variables_pool\"?; libvariables-stripped.so is stripped and shows only what it exports: a package "
                 "with its debug symbols helps");
+    refuse_name(&fixture, "nowhere", "libvariables*", -ENOENT,
+                "no variable called \"nowhere\" in the 2 objects that match libvariables*; libvariables-stripped.so is "
+                "stripped and shows only what it exports: a package with its debug symbols helps");
     refuse_name(&fixture, "nowhere", "libother.so*", -ENOENT,
                 "no object that matches \"libother.so*\" is loaded when the program starts");
     refuse_name(&fixture, "variables_thread", NULL, -EINVAL,

@@ -78,6 +78,9 @@ inner:
     .set early, vfork
     function vfork
 
+    /* a name that ld.so has as well */
+    function _dl_mcount
+
     /* what it does not do, its neighbour does */
     .p2align 4
     .globl quiet

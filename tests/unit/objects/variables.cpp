@@ -31,6 +31,12 @@ namespace ns
 KEPT int32_t twice = 1;
 }
 
+/* The last part of its name is another's too. */
+namespace other
+{
+KEPT int64_t pool = 7;
+}
+
 extern "C" {
 KEPT int32_t plain_c = 6;
 }
