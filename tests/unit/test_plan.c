@@ -315,7 +315,7 @@ static struct patch_plan check_section(uint8_t *code, size_t bytes)
     memcpy(code + WINDOW, answering, sizeof(answering));
     plan_function(&request, &plan);
     assert_int_equal(plan.mode, PLAN_FULL);
-    plan_check_branches(plans, 1, code, bytes, ADDRESS);
+    plan_check_branches(plans, 1, code, bytes, ADDRESS, false);
     return plan;
 }
 
