@@ -62,6 +62,7 @@ static pid_t start(bool is_elsewhere, void (*run)(void))
 
     if (pid != 0)
         return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody waits for ever when a test has failed */
     if (is_elsewhere) {
         if (unshare(CLONE_NEWPID) != 0)
             _exit(EXIT_DENIED);
@@ -355,6 +356,7 @@ static void the_mark_of_a_child_that_is_no_image_ends_with_it(void **state)
 
     (void)state;
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         leave_mark_and_wait();
         syscall(SYS_exit_group, 0);
     }
@@ -385,6 +387,7 @@ static void an_owner_without_image_lives_as_its_id_does(void **state)
 
     (void)state;
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         leave_mark_and_wait();
         _exit(0);
     }
