@@ -295,6 +295,15 @@ assert_no_report() {
   assert_equal application/json "$(curl -sS -o "$run_dir/body" -w '%{content_type}' "http://$address/api/v1/panics")"
   diff <(jq -S . <<<"$output") <(jq -S . "$run_dir/body")
 
+  # Registers and addresses are for the program's user alone, but where the manifest says otherwise.
+  assert_equal '[false,false]' "$(jq -c '[.panics[] | has("registers") or has("address")]' "$run_dir/body")" 'registers over TCP'
+  assert_equal true "$(jq '.panics[0].frames | length > 3' "$run_dir/body")" frames
+  run -0 "$callmeter" panics "http://$address"
+  assert_match 'SIGSEGV \(SEGV_MAPERR\) in ns::Worker::run' "${lines[0]}"
+  assert_equal 421 "$(curl -sS -o "$run_dir/body" -w '%{http_code}' -H 'Host: evil.example' "http://$address/api/v1/panics")" 'a foreign host'
+  assert_match 'web\.hosts' "$(cat "$run_dir/body")"
+  assert_equal 200 "$(curl -sS -o /dev/null -w '%{http_code}' -H 'Host: evil.example' "http://$address/metrics")" 'a scraper'
+
   # What is no report is left out.
   echo '{"version": 1}' >"$reports/panic-20260101T000000.000Z-1-2.json"
   echo 'not even JSON' >"$reports/panic-20260101T000000.000Z-1-3.json"
@@ -304,6 +313,19 @@ assert_no_report() {
   assert_equal 2 "$(jq '.panics | length' <<<"$output")" reports
   run -0 "$callmeter" panics --json "$reports"
   assert_equal 2 "$(jq '.panics | length' <<<"$output")" reports
+}
+
+@test "the endpoint serves registers over a Unix socket, and where the manifest says so, under further names" {
+  panics_manifest 'ns::Worker::run'
+  crash report-names fault
+  start env LD_PRELOAD="$shim" CALLMETER_MANIFEST="$manifest" CALLMETER_LISTEN="unix:$BATS_TEST_TMPDIR/socket" "$(target greeter)"
+  wait_until curl -sS --unix-socket "$BATS_TEST_TMPDIR/socket" -H 'Host: evil.example' -o "$run_dir/body" http://x/api/v1/panics
+  assert_equal '["0x0",true]' "$(jq -c '.panics[0] | [.address, has("registers")]' "$run_dir/body")" 'over a Unix socket'
+  jq '.panics.registers = true | .web.hosts = ["box.example"]' "$manifest" >"$BATS_TEST_TMPDIR/said.json"
+  manifest=$BATS_TEST_TMPDIR/said.json
+  start_metered "$(target greeter)" || fail "$(cat "$run_dir/err")"
+  curl -sS -o "$run_dir/body" -H 'Host: BOX.example:80' "http://$address/api/v1/panics"
+  assert_equal '["0x0",true]' "$(jq -c '.panics[0] | [.address, has("registers")]' "$run_dir/body")" 'as the manifest says'
 }
 
 @test "an endpoint without reports has an empty list, and only lets it be read" {

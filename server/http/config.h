@@ -16,8 +16,10 @@ struct http_config {
     uint64_t segment_bytes;               /* of the mapping: other processes write what the header says */
     const char *listen;                   /* host:port, [v6]:port, unix:/path; port 0 picks one */
     const char *port_file;                /* or NULL: the address bound is written here, atomically */
-    bool is_table_shared; /* the thread keeps the program's descriptors, and adds its own at high numbers */
-    const char *panics;   /* folder of the reports of panics, absolute; or NULL */
+    bool is_table_shared;     /* the thread keeps the program's descriptors, and adds its own at high numbers */
+    const char *panics;       /* folder of the reports of panics, absolute; or NULL */
+    bool has_registers;       /* reports are served with registers and addresses, over TCP too */
+    const char *const *hosts; /* further names of this endpoint (hosts.h), kept by the caller; or NULL */
     const char *version;
     const char *revision;
     double start_time; /* Unix time at which the process was instrumented; ready from then on */

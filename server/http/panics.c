@@ -80,13 +80,22 @@ static bool are_active(const json_t *active)
     return true;
 }
 
+/* Both are there, or were left out (panics_text). */
+static bool are_registers(const json_t *report)
+{
+    const json_t *registers = json_object_get(report, "registers");
+    const json_t *address = json_object_get(report, "address");
+
+    return (!registers && !address) || (json_is_object(registers) && json_is_string(address));
+}
+
 static bool is_valid(const json_t *report)
 {
     const json_t *recovered = json_object_get(report, "recovered");
 
-    return HAS_STRINGS(report, "time", "comm", "signal", "code", "address", "function", "module") &&
+    return HAS_STRINGS(report, "time", "comm", "signal", "code", "function", "module") &&
            json_is_integer(json_object_get(report, "version")) && json_is_integer(json_object_get(report, "pid")) &&
-           json_is_integer(json_object_get(report, "tid")) && json_is_object(json_object_get(report, "registers")) &&
+           json_is_integer(json_object_get(report, "tid")) && are_registers(report) &&
            are_frames(json_object_get(report, "frames")) && are_active(json_object_get(report, "active")) &&
            (json_is_true(recovered) || json_is_string(recovered));
 }
@@ -183,7 +192,19 @@ int panics_read(const char *folder, bool is_own_only, panics_demangle demangle, 
     return 0;
 }
 
-char *panics_text(const char *folder, panics_demangle demangle)
+static void leave_out_registers(json_t *panics)
+{
+    size_t i;
+    json_t *report;
+
+    json_array_foreach(json_object_get(panics, "panics"), i, report)
+    {
+        json_object_del(report, "registers");
+        json_object_del(report, "address");
+    }
+}
+
+char *panics_text(const char *folder, panics_demangle demangle, bool has_registers)
 {
     json_t *panics = NULL;
     char *text;
@@ -193,6 +214,8 @@ char *panics_text(const char *folder, panics_demangle demangle)
         panics = json_pack("{s:[]}", "panics");
     if (!panics)
         return NULL;
+    if (!has_registers)
+        leave_out_registers(panics);
     text = json_dumps(panics, JSON_COMPACT);
     json_decref(panics);
     return text;

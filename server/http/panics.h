@@ -16,8 +16,9 @@ typedef char *(*panics_demangle)(const char *name, size_t length);
 int panics_read(const char *folder, bool is_own_only, panics_demangle demangle, json_t **ret_panics);
 
 /* The same as text, which the caller frees; {"panics": []} of no folder (NULL), or of one that is not there. NULL: out
- * of memory, or the folder cannot be read. */
-char *panics_text(const char *folder, panics_demangle demangle);
+ * of memory, or the folder cannot be read. Without registers there are no addresses of the process either: `registers`
+ * and `address` are left out. */
+char *panics_text(const char *folder, panics_demangle demangle, bool has_registers);
 
 /* Checks that it is what panics_read makes, so that its fields can be asked for without a further look. */
 bool panics_are_valid(const json_t *panics);

@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "server/common/buffer.h"
 #include "server/common/numbers.h"
 #include "server/http/config.h"
+#include "server/http/hosts.h"
 #include "server/http/panics.h"
 #include "server/snapshot/snapshot.h"
 
@@ -192,10 +194,29 @@ static enum MHD_Result answer_metrics(const struct answer *answer)
     return queue(answer, MHD_HTTP_OK, TEXT_CONTENT_TYPE, response);
 }
 
+/* The end that a client has reached; of no family where that cannot be told. */
+static struct sockaddr_storage local_end(const struct answer *answer)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(answer->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct sockaddr_storage local = {0};
+    socklen_t length = sizeof(local);
+
+    if (!info || getsockname(info->connect_fd, (void *)&local, &length) != 0)
+        local.ss_family = AF_UNSPEC;
+    return local;
+}
+
+/* Over a Unix socket, whose file is the program's user's alone, or where the manifest says so. */
+static bool may_have_registers(const struct answer *answer)
+{
+    return answer->routes->config->has_registers || local_end(answer).ss_family == AF_UNIX;
+}
+
 static enum MHD_Result answer_panics(const struct answer *answer)
 {
     const struct http_config *config = answer->routes->config;
-    char *text = panics_text(config->panics, config->demangle);
+    char *text = panics_text(config->panics, config->demangle, may_have_registers(answer));
     struct MHD_Response *response;
 
     if (!text)
@@ -221,6 +242,29 @@ static const char *path_of(const char *url)
 static enum MHD_Result answer_unknown(const struct answer *answer)
 {
     return queue_text(answer, MHD_HTTP_NOT_FOUND, "not found\n");
+}
+
+static enum MHD_Result answer_foreign(const struct answer *answer)
+{
+    return queue_text(
+        answer, MHD_HTTP_MISDIRECTED_REQUEST,
+        "the host of this request is none of this endpoint's names; web.hosts in the manifest adds one\n");
+}
+
+/* What is for people and for tools on this machine. A scraper may call the endpoint as it likes. */
+static bool is_guarded(const char *path)
+{
+    return strcmp(path, "/") == 0 || strncmp(path, "/api/", strlen("/api/")) == 0;
+}
+
+/* Where a request in absolute form names another host than the header, the header is what a browser would have sent. */
+static bool is_foreign(const struct answer *answer)
+{
+    const struct http_config *config = answer->routes->config;
+    const struct sockaddr_storage local = local_end(answer);
+    const struct hosts hosts = {(const void *)&local, config->listen, config->hosts};
+
+    return !hosts_has(&hosts, MHD_lookup_connection_value(answer->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST));
 }
 
 static route_function find_route(const char *path)
@@ -263,7 +307,8 @@ enum MHD_Result routes_answer(struct routes *routes, struct routes_request *requ
                               const char *url, const char *method, size_t *upload_bytes)
 {
     const struct answer answer = {routes, request, connection};
-    route_function route = find_route(path_of(url));
+    const char *path = path_of(url);
+    route_function route = is_guarded(path) && is_foreign(&answer) ? answer_foreign : find_route(path);
 
     if (!request->is_begun)
         return begin_request(&answer, route, method);

@@ -15,13 +15,14 @@
 #include "symbols/manifest/panics.h"
 #include "symbols/manifest/reader.h"
 #include "symbols/manifest/resource.h"
+#include "symbols/manifest/web.h"
 
 static const struct manifest_key document_keys[] = {
     {"version", true},   {"namespace", true},   {"labels", true},
     {"listen", true},    {"executables", true}, {"follow_exec", true},
     {"defaults", true},  {"functions", true},   {"overhead_budget", true},
     {"resources", true}, {"panics", true},      {"state", true},
-    {"web", false},      {NULL, false},
+    {"web", true},       {NULL, false},
 };
 
 static const struct manifest_key defaults_keys[] = {
@@ -163,6 +164,11 @@ static int read_state(const struct document *document, const struct json_path *p
     return manifest_reader_directory(document->reader, &step, member, &document->manifest->state_dir);
 }
 
+static int read_web(const struct document *document, const struct json_path *path, json_t *value)
+{
+    return manifest_web_read(document->reader, path, value, &document->manifest->web);
+}
+
 /* Both are sorted by name; on success the result is, and `added` is empty. Of two of one name the added one stays. */
 static int unite_labels(struct manifest *manifest, struct manifest_label *added, size_t *added_count)
 {
@@ -248,6 +254,7 @@ static int read_root(const struct document *document, json_t *root)
         {"resources", read_resources},
         {"panics", read_panics},
         {"state", read_state},
+        {"web", read_web},
     };
     const struct json_path version = {.key = "version"};
     json_t *value = json_object_get(root, version.key);

@@ -14,6 +14,7 @@
 #include "symbols/manifest/label.h"
 #include "symbols/manifest/panics.h"
 #include "symbols/manifest/resource.h"
+#include "symbols/manifest/web.h"
 
 #define DEFAULT_NAMESPACE "callmeter"
 #define DEFAULT_LISTEN    "127.0.0.1:9464"
@@ -188,5 +189,6 @@ void manifest_destroy(struct manifest *manifest)
     free(manifest->resources);
     manifest_panics_finish(&manifest->panics);
     free(manifest->state_dir);
+    manifest_web_finish(&manifest->web);
     free(manifest);
 }

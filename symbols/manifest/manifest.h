@@ -140,6 +140,11 @@ struct manifest_panics {
     char *report_dir;         /* absolute path, or NULL: no reports */
     unsigned max_reports;     /* kept in report_dir; at least 1; default 20 */
     unsigned max_recoveries;  /* default 5 */
+    bool has_registers;       /* reports are served with registers and addresses, whoever asks */
+};
+
+struct manifest_web {
+    char **hosts; /* further names that requests may give as their host, ended by NULL; NULL: none */
 };
 
 struct manifest {
@@ -157,6 +162,7 @@ struct manifest {
     size_t resource_count;
     struct manifest_panics panics;
     char *state_dir; /* absolute path, or NULL */
+    struct manifest_web web;
 };
 
 enum {
@@ -171,8 +177,8 @@ int manifest_parse(const char *text, size_t length, const char *file, struct man
 
 /* Reads and merges the files of a `:`-separated list, in order: functions and resources are appended, constant labels
  * and executables are united, `defaults` are for the functions of their own file, of other keys the last file that
- * gives them wins: `panics` and `state` whole. -errno of a file that cannot be read, else as manifest_parse. Context:
- * startup. */
+ * gives them wins: `panics`, `state` and `web` whole. -errno of a file that cannot be read, else as manifest_parse.
+ * Context: startup. */
 int manifest_load(const char *paths, struct manifest **ret_manifest, struct diag *diag);
 
 /* Checks an address as `listen` has it: host:port, [v6]:port, unix:/path or none. -EINVAL: the diag says what was

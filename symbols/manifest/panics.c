@@ -22,9 +22,8 @@ enum {
 };
 
 static const struct manifest_key panics_keys[] = {
-    {"signals", true},    {"backtrace_depth", true}, {"linger_seconds", true},
-    {"report_dir", true}, {"max_reports", true},     {"max_recoveries", true},
-    {NULL, false},
+    {"signals", true},     {"backtrace_depth", true}, {"linger_seconds", true}, {"report_dir", true},
+    {"max_reports", true}, {"max_recoveries", true},  {"registers", true},      {NULL, false},
 };
 
 static const struct manifest_key recover_keys[] = {{"return", true}, {NULL, false}};
@@ -203,6 +202,7 @@ int manifest_panics_read(const struct manifest_reader *reader, const struct json
 {
     const struct json_path signals = {.parent = path, .key = "signals"};
     const struct json_path report_dir = {.parent = path, .key = "report_dir"};
+    const struct json_path registers = {.parent = path, .key = "registers"};
     int result = manifest_reader_check_keys(reader, path, value, panics_keys);
     const json_t *member;
 
@@ -217,6 +217,9 @@ int manifest_panics_read(const struct manifest_reader *reader, const struct json
     member = json_object_get(value, report_dir.key);
     if (result == 0 && member)
         result = manifest_reader_directory(reader, &report_dir, member, &panics->report_dir);
+    member = json_object_get(value, registers.key);
+    if (result == 0 && member)
+        result = manifest_reader_bool(reader, &registers, member, &panics->has_registers);
     return result ? result : read_numbers(reader, path, value, panics);
 }
 

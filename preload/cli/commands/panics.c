@@ -35,9 +35,12 @@ static void put(const char *text)
     free(copy);
 }
 
+/* Empty where it was left out. */
 static const char *string_of(const json_t *object, const char *key)
 {
-    return json_string_value(json_object_get(object, key));
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "";
 }
 
 static json_int_t integer_of(const json_t *object, const char *key)

@@ -126,6 +126,20 @@ static const char *listen_of(const struct shim *given, const struct manifest *ma
     return given->settings.listen ? given->settings.listen : manifest->listen;
 }
 
+/* The manifest is gone when the endpoint answers. NULL: there are none, or no memory for them. */
+static const char *const *hosts_of(const struct manifest *manifest)
+{
+    size_t count = 0;
+    char **copies;
+
+    while (manifest->web.hosts && manifest->web.hosts[count])
+        count++;
+    copies = count ? calloc(count + 1, sizeof(*copies)) : NULL;
+    for (size_t i = 0; copies && i < count; i++)
+        copies[i] = strdup(manifest->web.hosts[i]);
+    return (const char *const *)copies;
+}
+
 bool serve_is_wanted(const struct shim *given, const struct manifest *manifest)
 {
     return strcmp(listen_of(given, manifest), "none") != 0;
@@ -149,6 +163,8 @@ void serve_prepare(const struct shim *given, const struct manifest *manifest, co
         .port_file = given->settings.port_file,
         .is_table_shared = given->settings.has_foreign_descriptors,
         .panics = manifest->panics.report_dir ? strdup(manifest->panics.report_dir) : NULL,
+        .has_registers = manifest->panics.has_registers,
+        .hosts = hosts_of(manifest),
         .version = CALLMETER_VERSION,
         .revision = CALLMETER_REVISION,
         .start_time = (double)now.tv_sec + (double)now.tv_nsec * 1e-9,
