@@ -422,6 +422,16 @@ static void globs_are_told_from_names(void **state)
     }
 }
 
+static void build_ids_become_lower_case(void **state)
+{
+    struct manifest *manifest =
+        parse("{\"version\": 1, \"functions\": [{\"offset\": \"0x1\", \"build_id\": \"ABCDEFabcdef0189\"}]}");
+
+    (void)state;
+    assert_string_equal(manifest->functions[0].build_id, "abcdefabcdef0189");
+    manifest_destroy(manifest);
+}
+
 static void types_have_the_widths_of_the_platform(void **state)
 {
     static const struct {
@@ -927,6 +937,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(recovered_values_are_as_rax_holds_them),
         cmocka_unit_test(every_signal_that_ends_a_program_has_its_number),
         cmocka_unit_test(globs_are_told_from_names),
+        cmocka_unit_test(build_ids_become_lower_case),
         cmocka_unit_test(types_have_the_widths_of_the_platform),
         cmocka_unit_test(a_condition_implies_int),
         cmocka_unit_test(a_type_of_the_result_implies_returns),
