@@ -75,7 +75,7 @@ meter_settings() {
   meter_settings clang -O3
 }
 
-@test "every way to jump by a table, with branch protection, packed relocations, or shared code" {
+@test "every way to jump by a table, with branch protection, packed relocations, thunks" {
   compile jump-tables gcc -O2 -fcf-protection -fPIE -pie
   meter_all
   compile jump-tables gcc -Os -fcf-protection -fno-pie -no-pie
@@ -83,6 +83,10 @@ meter_settings() {
   compile jump-tables gcc -Os -fPIE -pie -Wl,-z,pack-relative-relocs
   meter_all
   compile jump-tables gcc -Os -fPIC -pie -s -rdynamic
+  meter_all
+  compile jump-tables gcc -Os -mindirect-branch=thunk
+  meter_all
+  compile jump-tables gcc -Os -mindirect-branch=thunk-inline
   meter_all
 }
 

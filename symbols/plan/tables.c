@@ -8,6 +8,7 @@
 
 enum {
     TABLE_BYTES_MAX = 1 << 18,
+    THUNK_BYTES_MAX = 64,
 };
 
 /* How a table is read: entries of that many bytes, which are added to `base`. */
@@ -145,6 +146,32 @@ static void note_jump(struct tables *tables, const struct look *look)
     tables->jumps_by_sum |= is_register && (look->operands & tables->sum);
 }
 
+/* A thunk that stands in for an indirect jump, where those are not to be predicted (-mindirect-branch, -mretpoline): it
+ * calls a place in itself, and returns to what it has put in place of the return address. */
+static bool is_thunk(const struct plan_object *object, uint64_t target)
+{
+    size_t bytes = 0;
+    const uint8_t *code = object->bytes_at(object->context, target - object->bias, &bytes);
+    int32_t distance = 0;
+
+    if (!code || bytes < 5 || code[0] != 0xE8)
+        return false;
+    memcpy(&distance, code + 1, sizeof(distance));
+    return distance > 0 && distance < THUNK_BYTES_MAX;
+}
+
+/* Indirect jumps in disguise. */
+static void note_relative(struct tables *tables, const struct look *look, uint64_t next)
+{
+    uint64_t target = next + (uint64_t)(int64_t)look->relative;
+    bool is_inside = own_holds(tables->request, target);
+
+    if (look->kind == LOOK_CALL)
+        tables->jumps |= is_inside && target != tables->request->address;
+    else
+        tables->jumps |= !is_inside && is_thunk(tables->request->object, target);
+}
+
 void tables_note(struct tables *tables, const struct look *look, const uint8_t *code, uint64_t here)
 {
     uint64_t next = here + look->length;
@@ -158,6 +185,8 @@ void tables_note(struct tables *tables, const struct look *look, const uint8_t *
     }
     if (look->kind == LOOK_JUMP_INDIRECT)
         note_jump(tables, look);
+    else if (look->kind == LOOK_JUMP || look->kind == LOOK_BRANCH || look->kind == LOOK_CALL)
+        note_relative(tables, look, next);
     if (is_sum(code, look))
         tables->sum = look->operands;
     else

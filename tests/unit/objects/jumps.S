@@ -239,6 +239,49 @@
     ret
     end table_to_entry__stack
 
+    /* The same where the jump is made by a thunk. */
+    begin table_to_entry__thunk
+    push rax
+    push rcx
+    lea rax, table_to_entry__thunk[rip]
+    mov [rsp], rax
+    lea rax, 2f[rip]
+    mov [rsp + 8], rax
+    mov rax, [rsp + rdi * 8]
+    jmp aux__thunk
+2:
+    ret
+    end table_to_entry__thunk
+
+    begin aux__thunk
+    call 2f
+1:
+    pause
+    jmp 1b
+2:
+    mov [rsp], rax
+    ret
+    end aux__thunk
+
+    begin table_to_entry__thunk_inside
+    push rax
+    push rcx
+    lea rax, table_to_entry__thunk_inside[rip]
+    mov [rsp], rax
+    lea rax, 2f[rip]
+    mov [rsp + 8], rax
+    mov rax, [rsp + rdi * 8]
+    call 1f
+0:
+    pause
+    jmp 0b
+1:
+    mov [rsp], rax
+    ret
+2:
+    ret
+    end table_to_entry__thunk_inside
+
     begin full__own_address
     push rax
     lea rax, full__own_address[rip]
