@@ -472,6 +472,22 @@
     jump full__circle_back, full__circle
     jump tail_caller_sensitive__to_circle, tail_caller_sensitive__circle
 
+    /* The second of the circle is looked at while the first is not known yet. */
+    jump tail_caller_sensitive__into_first, aux__first_of_circle
+    jump tail_caller_sensitive__into_second, aux__second_of_circle
+
+    begin aux__first_of_circle
+    test edi, edi
+    je aux__second_of_circle
+    jmp dlopen@plt
+    end aux__first_of_circle
+
+    begin aux__second_of_circle
+    test edi, edi
+    je aux__first_of_circle
+    ret
+    end aux__second_of_circle
+
     .section .data.rel.ro, "aw"
     .balign 8
 4:  .quad dlmopen
