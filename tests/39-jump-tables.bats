@@ -129,7 +129,7 @@ meter_tails() {
   meter_tails gcc -O2 -Wl,-z,now
   meter_tails gcc -O2 -fno-pie -no-pie
   meter_tails gcc -O2 -fno-plt -fno-pie -no-pie
-  meter_tails gcc -O2 -fcf-protection -Wl,-z,now
+  meter_tails gcc -O2 -fcf-protection -Wl,-z,now,-z,ibtplt
 }
 
 @test "the same by clang" {
