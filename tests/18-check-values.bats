@@ -34,7 +34,7 @@ strip_to() {
 @test "check prints where each value is" {
   check_functions "$(labelled query '{"param": "table"}'), $(labelled serve '{"param": "request", "field": "method"}')" "$(target parameters)"
   assert_equal 0 "$status" 'exit status' || fail "$output"
-  assert_match $'query [^\n]* full\n    x = argument 2, char \\*\n' "$output"
+  assert_match $'query [^\n]* full\n    x = argument 2, char \\* \\(debug information\\)\n' "$output"
   assert_match $'serve [^\n]* full\n    x = argument 1 -> offset 6, char\\[12\\]' "$output"
   check_functions "$(labelled query '{"param": "budget"}'), $(labelled serve '{"param": "request", "field": "path"}')" "$(target parameters)"
   assert_match 'x = floating-point argument 1, double' "$output"
@@ -49,13 +49,13 @@ strip_to() {
     "labels": {"b": {"ret": true}, "a": {"param": "connection"}}}],
     "resources": [{"name": "budget", "in_use": {"function": "query", "param": "budget"}, "limit": {"value": 10}}]}'
   run -0 --separate-stderr "$callmeter" check -m "$manifest" "$(target parameters)"
-  assert_match $'    a = argument 1, int32\n    b = result, int32\n    items = argument 3, uint64\n    resource budget in_use = floating-point argument 1, double' "$output"
+  assert_match $'    a = argument 1, int32 \\(debug information\\)\n    b = result, int32 \\(debug information\\)\n    items = argument 3, uint64 \\(debug information\\)\n    resource budget in_use = floating-point argument 1, double \\(debug information\\)' "$output"
 }
 
 @test "check --json has the values of each function" {
   manifest_json "{\"version\": 1, \"functions\": [$(labelled query '{"param": "table"}'), {\"symbol\": \"serve\"}]}"
   run -0 --separate-stderr "$callmeter" check --json -m "$manifest" "$(target parameters)"
-  jq -e '.functions[0].values == [{"name": "x", "location": "argument 2, char *"}] and .functions[1].values == []' <<<"$output" ||
+  jq -e '.functions[0].values == [{"name": "x", "location": "argument 2, char *", "proof": "debug information"}] and .functions[1].values == []' <<<"$output" ||
     fail "$output"
 }
 

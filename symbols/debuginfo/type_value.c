@@ -158,3 +158,39 @@ int debuginfo_apply_type(enum value_type wanted, struct value_location *location
     location->type = (uint8_t)wanted;
     return 0;
 }
+
+/* As in a message: the manifest's word and DWARF's. */
+static int debuginfo_refuse_type(enum value_type wanted, const struct value_location *location, struct diag *diag)
+{
+    const struct value_location plain = {.type = location->type, .bytes = location->bytes};
+    char text[VALUE_TEXT_BYTES];
+    const char *type = strchr(value_text(&plain, text), ',');
+
+    diag_set(diag, "the manifest's \"type\" (%s) does not agree with the debug information's%s",
+             value_type_name(wanted), type ? type + 1 : "");
+    return -EINVAL;
+}
+
+int debuginfo_hold_type(enum value_type wanted, struct value_location *location, struct diag *diag)
+{
+    const enum value_type type = (enum value_type)location->type;
+    bool is_pointer = type == VALUE_POINTER || type == VALUE_CSTRING;
+
+    if (value_type_is_floating(wanted) || value_type_is_floating(type)) {
+        if (wanted != type)
+            return debuginfo_refuse_type(wanted, location, diag);
+        return 0;
+    }
+    if (wanted == VALUE_CSTRING && !is_pointer)
+        return debuginfo_refuse_type(wanted, location, diag);
+    if (wanted == VALUE_BOOL && !is_pointer) {
+        location->type = (uint8_t)wanted;
+        return 0;
+    }
+    if (location->bytes < 4 && value_type_bytes(wanted) == 4)
+        return 0;
+    if (value_type_bytes(wanted) != location->bytes)
+        return debuginfo_refuse_type(wanted, location, diag);
+    location->type = (uint8_t)wanted;
+    return 0;
+}

@@ -16,4 +16,8 @@ int debuginfo_type_value(Dwarf_Die *type, struct value_location *location, struc
  * -EINVAL. */
 int debuginfo_apply_type(enum value_type wanted, struct value_location *location, struct diag *diag);
 
+/* The same of an argument that is given by number, whose type is the manifest's alone: it has to be of the size that it
+ * has; what is narrower than any type of the manifest is read as DWARF has it. */
+int debuginfo_hold_type(enum value_type wanted, struct value_location *location, struct diag *diag);
+
 #endif

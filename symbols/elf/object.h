@@ -12,16 +12,24 @@
 struct diag;
 struct object_files;
 
+/* Who compiled an object's code, as far as its .comment and its symbols tell. */
+enum object_makers {
+    OBJECT_MAKERS_UNKNOWN, /* it was stripped of that */
+    OBJECT_MAKERS_GCC,     /* GCC alone */
+    OBJECT_MAKERS_OTHERS,  /* others too */
+};
+
 struct object {
-    char *path;               /* the file that was read, absolute; symbolic links as they were given */
-    const char *base_name;    /* points into path */
-    char *soname;             /* or NULL */
-    char *build_id;           /* lower-case hexadecimal, or NULL */
-    uint64_t load_bias;       /* run address - virtual address; 0 for an object that is not in memory */
-    bool is_executable;       /* the program itself */
-    bool is_loader;           /* ld.so: nothing in it is ever tracked */
-    bool is_stripped;         /* neither it nor a debug file of it has a .symtab: only exported functions are known */
-    bool is_haskell;          /* it has code that GHC made */
+    char *path;            /* the file that was read, absolute; symbolic links as they were given */
+    const char *base_name; /* points into path */
+    char *soname;          /* or NULL */
+    char *build_id;        /* lower-case hexadecimal, or NULL */
+    uint64_t load_bias;    /* run address - virtual address; 0 for an object that is not in memory */
+    bool is_executable;    /* the program itself */
+    bool is_loader;        /* ld.so: nothing in it is ever tracked */
+    bool is_stripped;      /* neither it nor a debug file of it has a .symtab: only exported functions are known */
+    bool is_haskell;       /* it has code that GHC made */
+    enum object_makers makers;
     enum plan_mode limit;     /* the most that its functions can get (runtime.h) */
     const char *limit_reason; /* why not PLAN_FULL; static; NULL if it is */
     struct symbol *symbols;   /* functions, sorted by address, then by name; from .dynsym, .symtab and debug files */

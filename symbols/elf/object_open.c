@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "symbols/common/diag.h"
+#include "symbols/elf/makers.h"
 #include "symbols/elf/object.h"
 #include "symbols/elf/object_files.h"
 #include "symbols/elf/runtime.h"
@@ -138,6 +139,9 @@ static int object_read_symbols(struct object *object)
     object->symbols = symtab->symbols;
     object->symbol_count = symtab->count;
     object->is_stripped = !has_symtab;
+    object->makers = makers_of(&files->image, object->symbols, object->symbol_count);
+    if (object->makers == OBJECT_MAKERS_UNKNOWN && files->debug.elf)
+        object->makers = makers_of(&files->debug, object->symbols, object->symbol_count);
     return 0;
 }
 

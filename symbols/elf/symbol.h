@@ -15,6 +15,7 @@ struct symbol {
     uint64_t size;       /* 0: unknown, as assembly often has it */
     bool is_ifunc;       /* address is the resolver's */
     bool is_local;
+    bool is_exported;        /* other objects may call it: in .dynsym, and not hidden */
     bool is_default_version; /* false for foo@OLD beside foo@@NEW */
     char *demangled;         /* private: see object_symbol_demangled */
 };

@@ -109,6 +109,7 @@ struct symtab_reader {
     symtab_filter filter;
     void *context;
     const char *file; /* of the local symbols that follow an STT_FILE */
+    bool is_dynamic;
 };
 
 /* Absolute symbols are numbers, such as the names of versions; but a function may be linked to a fixed place. */
@@ -138,6 +139,9 @@ static int symtab_read_symbol(struct symtab_reader *reader, const GElf_Sym *entr
         reader->file = symbol.name && symbol.name[0] ? symbol.name : NULL;
     if (type == STT_FILE || !symbol.name || !symbol.name[0])
         return 0;
+    symbol.is_exported =
+        reader->is_dynamic && !symbol.is_local &&
+        (GELF_ST_VISIBILITY(entry->st_other) == STV_DEFAULT || GELF_ST_VISIBILITY(entry->st_other) == STV_PROTECTED);
     symbol.is_ifunc = type == STT_GNU_IFUNC;
     symbol.file = symbol.is_local ? reader->file : NULL;
     if (!reader->filter(&symbol, type == STT_NOTYPE, reader->context))
@@ -150,7 +154,8 @@ static int symtab_read_symbol(struct symtab_reader *reader, const GElf_Sym *entr
 int symtab_read(struct symtab *symtab, const struct image *image, uint32_t type, symtab_filter filter, void *context,
                 bool *ret_is_there)
 {
-    struct symtab_reader reader = {.symtab = symtab, .image = image, .filter = filter, .context = context};
+    struct symtab_reader reader = {
+        .symtab = symtab, .image = image, .filter = filter, .context = context, .is_dynamic = type == SHT_DYNSYM};
     GElf_Shdr header;
     Elf_Scn *section = image_section_by_type(image, type, &header);
     Elf_Data *data = section ? elf_getdata(section, NULL) : NULL;
@@ -191,6 +196,7 @@ static void symtab_merge(struct symbol *kept, const struct symbol *other)
     kept->size = kept->size > other->size ? kept->size : other->size;
     kept->is_ifunc |= other->is_ifunc;
     kept->is_local &= other->is_local;
+    kept->is_exported |= other->is_exported;
     if (!kept->version)
         kept->version = other->version;
     if (!kept->file)

@@ -18,13 +18,17 @@ enum {
 };
 
 static const struct manifest_key keys[] = {
-    {"symbol", true},         {"offset", true},     {"build_id", true},
-    {"object", true},         {"name", true},       {"kind", true},
-    {"labels", true},         {"returns", true},    {"error_when", true},
-    {"throttled_when", true}, {"error_type", true}, {"items", true},
-    {"buckets", true},        {"mode", true},       {"optional", true},
-    {"sample_rate", true},    {"slo", true},        {"native_histogram", false},
-    {"recover", true},        {NULL, false},
+    {"symbol", true},     {"offset", true},
+    {"build_id", true},   {"object", true},
+    {"name", true},       {"kind", true},
+    {"labels", true},     {"returns", true},
+    {"error_when", true}, {"throttled_when", true},
+    {"error_type", true}, {"items", true},
+    {"buckets", true},    {"mode", true},
+    {"optional", true},   {"sample_rate", true},
+    {"slo", true},        {"native_histogram", false},
+    {"recover", true},    {"trust_signature", true},
+    {NULL, false},
 };
 
 static const struct manifest_key items_keys[] = {
@@ -190,6 +194,11 @@ static int read_buckets(const struct entry *entry, const struct json_path *path,
 static int read_optional(const struct entry *entry, const struct json_path *path, json_t *value)
 {
     return manifest_reader_bool(entry->reader, path, value, &entry->function->is_optional);
+}
+
+static int read_trust_signature(const struct entry *entry, const struct json_path *path, json_t *value)
+{
+    return manifest_reader_bool(entry->reader, path, value, &entry->function->is_trusted);
 }
 
 /* A call that is not timed leaves no record of its caller, to whom the fault could be turned into a return. */
@@ -424,6 +433,7 @@ int manifest_function_read(const struct manifest_reader *reader, const struct js
         {"error_type", read_error_type},
         {"sample_rate", read_sample_rate},
         {"buckets", read_buckets},
+        {"trust_signature", read_trust_signature},
         {"optional", read_optional},
         {"recover", read_recover},
     };

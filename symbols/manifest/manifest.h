@@ -101,6 +101,7 @@ struct manifest_function {
     bool has_recover;       /* after a fault inside a call, return this to its caller */
     uint64_t recover_value; /* as rax holds it; of narrow types, the bits above mean nothing */
     enum manifest_mode mode;
+    bool is_trusted; /* arguments and result are as the document says, though nothing proves it */
     bool is_optional;
     int line; /* where the entry begins in its file, from 1 */
 };

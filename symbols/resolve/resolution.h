@@ -47,6 +47,20 @@ enum resolve_state {
     RESOLVE_PENDING, /* `object` names a library that is not loaded; it may come by dlopen */
 };
 
+/* Why a value of an argument or of the result is what the manifest says: compilers change the signatures of functions
+ * that they see all callers of. */
+enum resolve_proof {
+    RESOLVE_PROOF_NONE,      /* there is nothing to prove */
+    RESOLVE_PROOF_DEBUGINFO, /* debug information gives its place at the function's entry; of a result its type, where
+                                nothing says that the compiler could have changed it */
+    RESOLVE_PROOF_EXPORTED,  /* anybody may call the function, so it keeps to the calling convention */
+    RESOLVE_PROOF_GCC,       /* GCC alone compiled the object, which renames what it changes */
+    RESOLVE_PROOF_TRUSTED,   /* the manifest says so */
+};
+
+/* "debug information", "exported", ...: static. */
+const char *resolve_proof_text(enum resolve_proof proof);
+
 /* One place, or one entry of the manifest for which there is none. */
 struct resolve_target {
     size_t function; /* index in manifest->functions */
@@ -61,13 +75,15 @@ struct resolve_target {
     struct patch_plan plan; /* of a found one; mode and reason are final except for memory checks. One that is same_as
                                another has a copy of that one's */
     bool is_partial;        /* found and tracked, but calls of it are known to go past it: the reason says how */
-    struct value_location *values; /* where the values are that the manifest asks for: of each dynamic label, in the
-                                      manifest's order; of `items`, if it is given; of each gauge of a resource that is
-                                      fed by calls of this function, in the order of `resources`, `in_use` before
-                                      `limit`. Where a label or the items cannot be found, the target is refused. Where
-                                      a gauge cannot, its type is VALUE_VOID and the reason says why */
-    size_t value_count;            /* 0 unless found and not refused; and of an IFUNC whose code is not known */
-    struct symbol *own_symbol;     /* private: the stand-in */
+    struct value_location *values;   /* where the values are that the manifest asks for: of each dynamic label, in the
+                                        manifest's order; of `items`, if it is given; of each gauge of a resource that is
+                                        fed by calls of this function, in the order of `resources`, `in_use` before
+                                        `limit`. Where a label or the items cannot be found, the target is refused. Where
+                                        a gauge cannot, its type is VALUE_VOID and the reason says why */
+    enum resolve_proof *proofs;      /* of each of `values` */
+    enum resolve_proof result_proof; /* of the result, where conditions, error types or `recover` ask for it */
+    size_t value_count;              /* 0 unless found and not refused; and of an IFUNC whose code is not known */
+    struct symbol *own_symbol;       /* private: the stand-in */
     char *name; /* value of the `function` label, valid UTF-8: manifest `name`, else the demangled name or symbol */
     char reason[320]; /* why missing, pending, refused or only counted; and notes ("clone foo.part.0 is not counted");
                          "" if none */

@@ -7,8 +7,8 @@
 
 #include "symbols/common/diag.h"
 #include "symbols/debuginfo/debuginfo.h"
-#include "symbols/elf/name.h"
 #include "symbols/manifest/manifest.h"
+#include "symbols/resolve/proof.h"
 #include "symbols/resolve/reason.h"
 
 /* What came of opening an object's debug information. */
@@ -17,12 +17,14 @@ struct resolve_debuginfo {
     struct debuginfo *debuginfo; /* NULL: result and diag say why */
     int result;
     struct diag diag;
+    bool is_judged; /* what follows is set */
+    bool is_all_gnu;
 };
 
 /* Opened once an object, whatever comes of it; but what was too large for one question may do for the next. NULL: out
  * of memory. */
-static const struct resolve_debuginfo *resolve_debuginfo_of(struct resolve_values *values, const struct object *object,
-                                                            size_t bytes_max)
+static struct resolve_debuginfo *resolve_debuginfo_of(struct resolve_values *values, const struct object *object,
+                                                      size_t bytes_max)
 {
     struct resolve_debuginfo *opened;
     size_t i = 0;
@@ -52,36 +54,63 @@ void resolve_values_finish(struct resolve_values *values)
     values->count = 0;
 }
 
-static int resolve_locate_param(struct resolve_values *values, const struct resolve_target *target,
-                                const struct manifest_value *value, struct value_location *location, struct diag *diag)
+/* What proves the values of a target: debug information is opened where some are asked for. */
+static int resolve_begin_proof(struct resolve_values *values, const struct resolve_target *target, struct proof *proof)
 {
-    const struct debuginfo_query query = {.param = value->param, .field = value->field, .type = value->type};
-    const struct resolve_debuginfo *opened;
-    size_t length;
+    struct resolve_debuginfo *opened = resolve_debuginfo_of(values, target->code_object, DEBUGINFO_ANY_SIZE);
 
-    if (name_split_clone(target->symbol->name, &length) != NAME_CLONE_NONE) {
-        diag_set(diag, "parameter \"%s\": the arguments of the clone %s may differ", value->param,
-                 target->symbol->name);
-        return -ENOTSUP;
-    }
-    opened = resolve_debuginfo_of(values, target->code_object, DEBUGINFO_ANY_SIZE);
     if (!opened)
         return -ENOMEM;
-    if (opened->result < 0) {
-        diag_set(diag, "parameter \"%s\": %s", value->param, opened->diag.text);
-        return opened->result;
-    }
-    return debuginfo_locate(opened->debuginfo, target->address, &query, location, diag);
+    if (!opened->is_judged)
+        opened->is_all_gnu = opened->result < 0 || debuginfo_is_all_gnu(opened->debuginfo);
+    opened->is_judged = true;
+    return proof_init(proof, &values->manifest->functions[target->function], target,
+                      opened->result < 0 ? NULL : opened->debuginfo, &opened->diag, opened->is_all_gnu);
 }
 
-static int resolve_locate_value(struct resolve_values *values, const struct resolve_target *target,
-                                const struct manifest_value *value, struct value_location *location, struct diag *diag)
+static int resolve_locate_value(const struct proof *proof, const struct resolve_target *target, size_t position,
+                                const struct manifest_value *value, struct diag *diag)
 {
-    if (value->source == MANIFEST_SOURCE_RET && target->plan.mode == PLAN_COUNT)
+    int result;
+
+    if (value->source != MANIFEST_SOURCE_RET)
+        return proof_argument(proof, value, &target->values[position], &target->proofs[position], diag);
+    if (target->plan.mode == PLAN_COUNT)
         return diag_refuse(diag, -ENOTSUP, "the result is not known where calls are only counted");
-    if (value->source == MANIFEST_SOURCE_PARAM)
-        return resolve_locate_param(values, target, value, location, diag);
-    return resolve_locate_numbered(value, values->manifest->functions[target->function].returns, location, diag);
+    result = resolve_locate_numbered(value, proof->function->returns, &target->values[position], diag);
+    if (result < 0)
+        return result;
+    return proof_result(proof, (enum value_type)target->values[position].type, &target->proofs[position], diag);
+}
+
+/* Is there more to be proven of the result than the values that are read? */
+static bool resolve_asks_result(const struct manifest_function *function)
+{
+    return condition_asks_result(&function->error_when) || condition_asks_result(&function->throttled_when) ||
+           function->error_type == MANIFEST_ERROR_TYPE_RET || function->has_recover;
+}
+
+static bool resolve_is_void(const struct proof *proof)
+{
+    return proof->function->returns == VALUE_VOID && (!proof->is_described || proof->described.is_void);
+}
+
+/* What judges a call by its result, or puts something in its place. */
+static int resolve_prove_result(const struct proof *proof, struct resolve_target *target, struct diag *diag)
+{
+    const struct manifest_function *function = proof->function;
+    int result;
+
+    if (!resolve_asks_result(function) || target->plan.mode != PLAN_FULL || resolve_is_void(proof))
+        return 0;
+    result = proof_result(proof, function->returns, &target->result_proof, diag);
+    if (result < 0)
+        diag_wrap(diag, "%s",
+                  condition_asks_result(&function->error_when)       ? "error_when"
+                  : condition_asks_result(&function->throttled_when) ? "throttled_when"
+                  : function->has_recover                            ? "recover"
+                                                                     : "error_type");
+    return result;
 }
 
 /* The gauges that calls of a function feed; walks all of them. */
@@ -121,21 +150,21 @@ static bool resolve_is_integer(const struct value_location *location)
 }
 
 /* Those that the target cannot do without. */
-static int resolve_locate_required(struct resolve_values *values, struct resolve_target *target, size_t *used,
+static int resolve_locate_required(const struct proof *proof, struct resolve_target *target, size_t *used,
                                    struct diag *diag)
 {
-    const struct manifest_function *function = &values->manifest->functions[target->function];
+    const struct manifest_function *function = proof->function;
     int result = 0;
 
     for (size_t i = 0; i < function->dynamic_label_count && result == 0; i++) {
         const struct manifest_dynamic_label *label = &function->dynamic_labels[i];
 
-        result = resolve_locate_value(values, target, &label->value, &target->values[(*used)++], diag);
+        result = resolve_locate_value(proof, target, (*used)++, &label->value, diag);
         if (result < 0)
             diag_wrap(diag, "label \"%s\"", label->name);
     }
     if (result == 0 && function->items.source != MANIFEST_SOURCE_NONE) {
-        result = resolve_locate_value(values, target, &function->items, &target->values[*used], diag);
+        result = resolve_locate_value(proof, target, *used, &function->items, diag);
         if (result == 0 && !resolve_is_integer(&target->values[(*used)++])) {
             diag_set(diag, "parameter \"%s\" is no integer", function->items.param ? function->items.param : "");
             result = -EINVAL;
@@ -149,7 +178,10 @@ static int resolve_locate_required(struct resolve_values *values, struct resolve
 static void resolve_refuse_values(struct resolve_target *target, const struct diag *diag)
 {
     free(target->values);
+    free(target->proofs);
     target->values = NULL;
+    target->proofs = NULL;
+    target->result_proof = RESOLVE_PROOF_NONE;
     memset(&target->plan, 0, sizeof(target->plan));
     target->plan.mode = PLAN_REFUSED;
     target->reason[0] = '\0';
@@ -157,14 +189,15 @@ static void resolve_refuse_values(struct resolve_target *target, const struct di
 }
 
 /* A gauge that cannot be read is left out; the function is tracked all the same. */
-static int resolve_locate_gauges(struct resolve_values *values, struct resolve_target *target, size_t used)
+static int resolve_locate_gauges(struct resolve_values *values, const struct proof *proof,
+                                 struct resolve_target *target, size_t used)
 {
     struct resolve_gauges gauges = {.manifest = values->manifest, .function = target->function};
     const struct manifest_value *value;
 
     while ((value = resolve_next_gauge(&gauges))) {
         struct diag diag = {0};
-        int result = resolve_locate_value(values, target, value, &target->values[used], &diag);
+        int result = resolve_locate_value(proof, target, used, value, &diag);
 
         if (result == -ENOMEM)
             return result;
@@ -172,6 +205,7 @@ static int resolve_locate_gauges(struct resolve_values *values, struct resolve_t
             diag_set(&diag, "a gauge is no string");
         if (diag.text[0]) {
             target->values[used] = (struct value_location){.type = VALUE_VOID};
+            target->proofs[used] = RESOLVE_PROOF_NONE;
             resolve_add_reason(target, "resource \"%s\": %s", values->manifest->resources[(gauges.next - 1) / 2].name,
                                diag.text);
         }
@@ -183,20 +217,25 @@ static int resolve_locate_gauges(struct resolve_values *values, struct resolve_t
 
 int resolve_locate_values(struct resolve_values *values, struct resolve_target *target)
 {
+    const struct manifest_function *function = &values->manifest->functions[target->function];
     size_t count = resolve_count_values(values->manifest, target->function);
     size_t used = 0;
     struct diag diag = {0};
+    struct proof proof;
     int result;
 
-    if (count == 0)
+    if (count == 0 && !resolve_asks_result(function))
         return 0;
-    target->values = calloc(count, sizeof(*target->values));
-    if (!target->values)
+    target->values = calloc(count + 1, sizeof(*target->values));
+    target->proofs = calloc(count + 1, sizeof(*target->proofs));
+    if (!target->values || !target->proofs || resolve_begin_proof(values, target, &proof) < 0)
         return -ENOMEM;
-    result = resolve_locate_required(values, target, &used, &diag);
+    result = resolve_locate_required(&proof, target, &used, &diag);
+    if (result == 0)
+        result = resolve_prove_result(&proof, target, &diag);
     if (result == 0) {
         target->value_count = count;
-        return resolve_locate_gauges(values, target, used);
+        return resolve_locate_gauges(values, &proof, target, used);
     }
     resolve_refuse_values(target, &diag);
     return result == -ENOMEM ? result : 0;

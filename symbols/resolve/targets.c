@@ -8,6 +8,7 @@ void resolve_target_finish(struct resolve_target *target)
 {
     free(target->name);
     free(target->values);
+    free(target->proofs);
     free(target->own_symbol);
 }
 

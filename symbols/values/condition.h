@@ -120,6 +120,15 @@ static inline bool condition_holds(const struct condition *condition, const stru
 int condition_compile(const char *text, enum value_type returns, struct condition *ret_condition, size_t *ret_offset,
                       struct diag *diag);
 
+/* True if some test looks at the result. */
+static inline bool condition_asks_result(const struct condition *condition)
+{
+    for (uint16_t i = 0; i < condition->count; i++)
+        if (condition->tests[i].source != CONDITION_ERRNO)
+            return true;
+    return false;
+}
+
 /* Frees the table. Takes a zeroed condition. Context: startup. */
 void condition_finish(struct condition *condition);
 

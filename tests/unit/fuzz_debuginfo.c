@@ -71,28 +71,30 @@ static void damage(uint8_t *bytes, const struct section *sections, size_t sectio
     }
 }
 
-static void ask(struct debuginfo *debuginfo, uint64_t address, const char *param, const char *field)
+static void ask(struct debuginfo *debuginfo, uint64_t address, const struct debuginfo_query *query)
 {
-    const struct debuginfo_query query = {.param = param, .field = field};
-    struct value_location location;
+    struct debuginfo_found found;
     struct diag diag = {0};
     char text[VALUE_TEXT_BYTES];
 
-    if (debuginfo_locate(debuginfo, address, &query, &location, &diag) < 0) {
+    if (debuginfo_locate(debuginfo, address, query, &found, &diag) < 0) {
         if (diag.text[0] == '\0')
             abort();
         return;
     }
-    if (location.type == VALUE_VOID || location.bytes == 0 || location.bytes > 8 ||
-        (location.place == VALUE_IN_VECTOR && location.number > 7))
-        abort();
-    value_text(&location, text);
+    if (found.has_convention || found.evidence == DEBUGINFO_PLACED) {
+        if (found.location.type == VALUE_VOID || found.location.bytes == 0 || found.location.bytes > 8 ||
+            (found.location.place == VALUE_IN_VECTOR && found.location.number > 7))
+            abort();
+        value_text(&found.location, text);
+    }
 }
 
 static void use_object(const struct object *object)
 {
     static const char *const params[] = {"a", "i", "z"};
     struct debuginfo_inlined inlined[INLINED_MAX];
+    struct debuginfo_function function;
     struct debuginfo *debuginfo;
     struct diag diag = {0};
     size_t count = 0;
@@ -108,15 +110,21 @@ static void use_object(const struct object *object)
         uint64_t address = object->symbols[i].address;
 
         for (size_t j = 0; j < sizeof(params) / sizeof(*params); j++)
-            ask(debuginfo, address, params[j], NULL);
-        ask(debuginfo, address, "request", "method");
-        ask(debuginfo, address, "m", "weight");
-        ask(debuginfo, address, "o", "inside");
-        ask(debuginfo, address, "this", "other_value");
+            ask(debuginfo, address, &(struct debuginfo_query){.param = params[j]});
+        ask(debuginfo, address, &(struct debuginfo_query){.param = "request", .field = "method"});
+        ask(debuginfo, address, &(struct debuginfo_query){.param = "m", .field = "weight"});
+        ask(debuginfo, address, &(struct debuginfo_query){.param = "o", .field = "inside"});
+        ask(debuginfo, address, &(struct debuginfo_query){.param = "this", .field = "other_value"});
+        for (unsigned n = 1; n < 16; n++)
+            ask(debuginfo, address,
+                &(struct debuginfo_query){
+                    .number = n, .is_vector = n % 2, .type = n % 2 ? VALUE_DOUBLE : VALUE_UINT64});
+        debuginfo_function(debuginfo, address, &function);
         if (count < INLINED_MAX)
             inlined[count++].address = address;
         object_frame(object, address, &start, &bytes);
     }
+    debuginfo_is_all_gnu(debuginfo);
     debuginfo_count_inlined(debuginfo, DEBUGINFO_ANY_SIZE, inlined, count);
     debuginfo_close(debuginfo);
 }

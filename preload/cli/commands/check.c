@@ -67,7 +67,8 @@ static char *check_object_name(const struct resolve_target *target)
     return name;
 }
 
-/* What a value is for: the name of a label, "items", or "resource NAME". A walk over those of one function, in the
+/* What a value is for: the name of a label, "items", or "resource NAME"; and, where the result decides something,
+ * "error_when" and its like. A walk over those of one function, in the
  * order of resolve_target.values; zeroed but for manifest and function. */
 struct check_values {
     const struct manifest *manifest;
@@ -110,34 +111,89 @@ static bool check_next_value(struct check_values *values)
     return true;
 }
 
-static const char *check_value_text(const struct value_location *location, char *text)
+/* Everything that `check` says of one value. */
+struct check_value {
+    const char *use;
+    char location[VALUE_TEXT_BYTES];
+    const char *proof; /* NULL: the value was not found */
+};
+
+static void check_fill_value(const struct check_values *values, const struct value_location *location,
+                             enum resolve_proof proof, struct check_value *ret_value)
 {
-    return location->type == VALUE_VOID ? "not found" : value_text(location, text);
+    ret_value->use = values->use;
+    ret_value->proof = NULL;
+    snprintf(ret_value->location, sizeof(ret_value->location), "not found");
+    if (location->type == VALUE_VOID)
+        return;
+    value_text(location, ret_value->location);
+    ret_value->proof = resolve_proof_text(proof);
+}
+
+/* What the result decides, one after the other; SIZE_MAX behind the last. */
+static size_t check_next_decided(const struct manifest_function *function, size_t n)
+{
+    const bool is_asked[] = {condition_asks_result(&function->error_when),
+                             condition_asks_result(&function->throttled_when),
+                             function->error_type == MANIFEST_ERROR_TYPE_RET, function->has_recover};
+
+    while (n < sizeof(is_asked) && !is_asked[n])
+        n++;
+    return n < sizeof(is_asked) ? n : SIZE_MAX;
+}
+
+typedef void (*check_say_value)(const struct check_value *value, void *context);
+
+/* Tells of all values of a target, in the order that the manifest has them. */
+static void check_each_value(const struct manifest *manifest, const struct resolve_target *target, check_say_value say,
+                             void *context)
+{
+    static const char *const uses[] = {"error_when", "throttled_when", "error_type", "recover"};
+    const struct manifest_function *function = &manifest->functions[target->function];
+    struct check_values values = {.manifest = manifest, .function = target->function};
+    struct value_location result = {.place = VALUE_RESULT, .type = (uint8_t)function->returns};
+    struct check_value value;
+
+    for (size_t i = 0; i < target->value_count && check_next_value(&values); i++) {
+        check_fill_value(&values, &target->values[i], target->proofs[i], &value);
+        say(&value, context);
+    }
+    if (target->result_proof == RESOLVE_PROOF_NONE)
+        return;
+    result.bytes = value_type_bytes(function->returns);
+    for (size_t n = 0; (n = check_next_decided(function, n)) != SIZE_MAX; n++) {
+        snprintf(values.use, sizeof(values.use), "%s", uses[n]);
+        check_fill_value(&values, &result, target->result_proof, &value);
+        say(&value, context);
+    }
+}
+
+static void check_value_to_json(const struct check_value *value, void *context)
+{
+    json_array_append_new(
+        context, json_pack("{s:s, s:s, s:s?}", "name", value->use, "location", value->location, "proof", value->proof));
 }
 
 static json_t *check_values_to_json(const struct manifest *manifest, const struct resolve_target *target)
 {
-    struct check_values values = {.manifest = manifest, .function = target->function};
     json_t *result = json_array();
 
-    for (size_t i = 0; i < target->value_count && check_next_value(&values); i++) {
-        char text[VALUE_TEXT_BYTES];
-
-        json_array_append_new(result, json_pack("{s:s, s:s}", "name", values.use, "location",
-                                                check_value_text(&target->values[i], text)));
-    }
+    check_each_value(manifest, target, check_value_to_json, result);
     return result;
+}
+
+static void check_print_value(const struct check_value *value, void *context)
+{
+    (void)context;
+    if (value->proof)
+        printf("    %s = %s (%s)\n", value->use, value->location, value->proof);
+    else
+        printf("    %s = %s\n", value->use, value->location);
 }
 
 static void check_print_values(const struct manifest *manifest, const struct resolve_target *target)
 {
-    struct check_values values = {.manifest = manifest, .function = target->function};
-
-    for (size_t i = 0; i < target->value_count && check_next_value(&values); i++) {
-        char text[VALUE_TEXT_BYTES];
-
-        printf("    %s = %s\n", values.use, check_value_text(&target->values[i], text));
-    }
+    check_each_value(manifest, target, check_print_value, NULL);
 }
 
 static json_t *check_to_json(const struct manifest *manifest, const struct resolve_target *target)
