@@ -10,6 +10,7 @@
 #include "symbols/elf/lookup.h"
 #include "symbols/elf/name.h"
 #include "symbols/manifest/manifest.h"
+#include "symbols/resolve/alike.h"
 #include "symbols/resolve/reason.h"
 #include "symbols/resolve/target_values.h"
 #include "symbols/resolve/targets.h"
@@ -247,11 +248,23 @@ static void resolve_note_twin(const struct manifest *manifest, const struct reso
                        manifest->functions[targets[twin].function].line);
 }
 
+/* It has no values then, as one that is refused for another reason. */
+static void resolve_note_unlike(const struct manifest *manifest, const struct resolve_target *first,
+                                struct resolve_target *target)
+{
+    resolve_target_forget_values(target);
+    resolve_plan_refuse(&target->plan, PLAN_REASON_NONE);
+    target->reason[0] = '\0';
+    resolve_add_reason(target, "another entry, in line %d of the manifest, tracks the same code with other settings",
+                       manifest->functions[first->function].line);
+}
+
 /* Gives target i its share of what the first at its address was found to be. */
 static int resolve_settle_target(const struct manifest *manifest, struct resolve_values *values,
                                  const struct resolve_notes *notes, size_t i, struct resolve_shared *shared,
-                                 struct resolve_target *target)
+                                 struct resolve_target *targets)
 {
+    struct resolve_target *target = &targets[i];
     int result = 0;
 
     target->plan = shared->plan;
@@ -261,6 +274,10 @@ static int resolve_settle_target(const struct manifest *manifest, struct resolve
         result = resolve_locate_values(values, target);
     if (result < 0 || target->plan.mode == PLAN_REFUSED)
         return result;
+    if (shared->hook != SIZE_MAX && !resolve_is_alike(manifest, &targets[shared->hook], target)) {
+        resolve_note_unlike(manifest, &targets[shared->hook], target);
+        return 0;
+    }
     if (shared->hook == SIZE_MAX)
         shared->hook = i;
     else
@@ -348,7 +365,7 @@ static int resolve_settle(const struct manifest *manifest, struct resolve_values
                 resolve_add_reason(&targets[i], "%s", plan_reason_text(own->plan.reason));
             memcpy(own->reason, targets[i].reason, sizeof(own->reason));
         }
-        result = resolve_settle_target(manifest, values, &notes[i], i, own, &targets[i]);
+        result = resolve_settle_target(manifest, values, &notes[i], i, own, targets);
     }
     return result;
 }

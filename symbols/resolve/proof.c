@@ -7,6 +7,7 @@
 #include "symbols/elf/makers.h"
 #include "symbols/elf/name.h"
 #include "symbols/manifest/manifest.h"
+#include "symbols/plan/reads.h"
 #include "symbols/plan/spill.h"
 
 const char *resolve_proof_text(enum resolve_proof proof)
@@ -108,6 +109,30 @@ static int proof_by_convention(const struct proof *proof, enum resolve_proof *re
     else
         return proof_refuse(proof, diag);
     return 0;
+}
+
+static const uint8_t *proof_code(uint64_t address, size_t *ret_bytes, void *context)
+{
+    const struct object *object = context;
+
+    return object_has_function_code(object, address) ? object_code(object, address, ret_bytes) : NULL;
+}
+
+/* Is an argument passed at all? What the function does not read need not be, where its callers were compiled by LLVM.
+ * Of a stripped object it is not known who compiled it: there only what is surely not read is turned down. */
+static int proof_check_passed(const struct proof *proof, const struct value_location *location, struct diag *diag)
+{
+    bool is_known_llvm = proof->target->code_object->makers == OBJECT_MAKERS_OTHERS;
+    enum reads reads = reads_argument(proof->target->address, location->place == VALUE_IN_VECTOR, location->number,
+                                      proof_code, (void *)(uintptr_t)proof->target->code_object);
+
+    if (reads == READS_SURELY || (reads == READS_UNKNOWN && !is_known_llvm))
+        return 0;
+    diag_set(
+        diag,
+        "not proven: the function's code does not show that it reads it, and callers need not pass what is not read; "
+        "build with -g, leave the value out, or set \"trust_signature\"");
+    return -ENOTSUP;
 }
 
 /* Sets the place of what the function stores in its frame. False: it cannot be told what it stores there. */
@@ -237,6 +262,13 @@ int proof_argument(const struct proof *proof, const struct manifest_value *value
         return proof_refuse_param(proof, value, diag);
     *ret_location = raw;
     result = proof_by_convention(proof, ret_proof, diag);
+    if (result == 0 && *ret_proof == RESOLVE_PROOF_EXPORTED && proof->is_llvm) {
+        result = proof_check_passed(proof, ret_location, diag);
+        if (result < 0 && proof->function->is_trusted) {
+            *ret_proof = RESOLVE_PROOF_TRUSTED;
+            return 0;
+        }
+    }
     if (result < 0)
         diag_wrap(diag, "%sargument %u", value->source == MANIFEST_SOURCE_FARG ? "floating-point " : "", value->number);
     return result;

@@ -10,6 +10,7 @@
 #include "symbols/manifest/manifest.h"
 #include "symbols/resolve/proof.h"
 #include "symbols/resolve/reason.h"
+#include "symbols/resolve/targets.h"
 
 /* What came of opening an object's debug information. */
 struct resolve_debuginfo {
@@ -177,11 +178,7 @@ static int resolve_locate_required(const struct proof *proof, struct resolve_tar
 
 static void resolve_refuse_values(struct resolve_target *target, const struct diag *diag)
 {
-    free(target->values);
-    free(target->proofs);
-    target->values = NULL;
-    target->proofs = NULL;
-    target->result_proof = RESOLVE_PROOF_NONE;
+    resolve_target_forget_values(target);
     memset(&target->plan, 0, sizeof(target->plan));
     target->plan.mode = PLAN_REFUSED;
     target->reason[0] = '\0';

@@ -12,6 +12,16 @@ void resolve_target_finish(struct resolve_target *target)
     free(target->own_symbol);
 }
 
+void resolve_target_forget_values(struct resolve_target *target)
+{
+    free(target->values);
+    free(target->proofs);
+    target->values = NULL;
+    target->proofs = NULL;
+    target->value_count = 0;
+    target->result_proof = RESOLVE_PROOF_NONE;
+}
+
 void resolve_list_finish(struct resolve_list *list)
 {
     for (size_t i = 0; i < list->count; i++)

@@ -30,6 +30,9 @@ struct resolve_target *resolve_list_append(struct resolve_list *list, size_t fun
 
 void resolve_list_finish(struct resolve_list *list);
 
+/* Of a target that is refused: as if it had asked for none. */
+void resolve_target_forget_values(struct resolve_target *target);
+
 /* Frees what the target holds. */
 void resolve_target_finish(struct resolve_target *target);
 

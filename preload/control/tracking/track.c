@@ -39,40 +39,6 @@ static void check_memory(struct resolve_target *target)
         track_refuse(target, "its code in memory differs from the file: something else has changed it");
 }
 
-static bool is_same_condition(const struct condition *a, const struct condition *b)
-{
-    return a->count == b->count && (a->count == 0 || memcmp(a->tests, b->tests, a->count * sizeof(*a->tests)) == 0);
-}
-
-static bool is_same_buckets(const struct manifest_function *a, const struct manifest_function *b)
-{
-    return a->bucket_count == b->bucket_count &&
-           (a->bucket_count == 0 || memcmp(a->buckets, b->buckets, a->bucket_count * sizeof(double)) == 0);
-}
-
-/* Anything that makes a function's cells other than those of a plain one. */
-static bool has_extra(const struct track *track, const struct resolve_target *target)
-{
-    struct layout layout;
-
-    layout_init(&layout, track_function(track, target), target, track->manifest->overhead_budget < 1);
-    return layout_has_extra(&layout, target->value_count);
-}
-
-/* True if both come from one entry, or ask the same, and no more than a plain function has. */
-static bool is_alike(const struct track *track, const struct resolve_target *a, const struct resolve_target *b)
-{
-    const struct manifest_function *first = track_function(track, a);
-    const struct manifest_function *second = track_function(track, b);
-
-    if (a->function == b->function)
-        return true;
-    return is_same_condition(&first->error_when, &second->error_when) &&
-           is_same_condition(&first->throttled_when, &second->throttled_when) && is_same_buckets(first, second) &&
-           first->has_recover == second->has_recover && first->recover_value == second->recover_value &&
-           !has_extra(track, a) && !has_extra(track, b);
-}
-
 static void share_mode(const struct resolve_target *first, struct resolve_target *target)
 {
     target->plan.mode = first->plan.mode;
@@ -80,7 +46,7 @@ static void share_mode(const struct resolve_target *first, struct resolve_target
         memcpy(target->reason, first->reason, sizeof(target->reason));
 }
 
-/* Two names of one place share its counters, so they must ask the same of it. */
+/* Two names of one place share its counters, and what became of it. */
 static void check_alias(struct track *track, struct resolve_target *target)
 {
     const struct resolve_target *first;
@@ -90,8 +56,6 @@ static void check_alias(struct track *track, struct resolve_target *target)
     first = &track->resolution->targets[target->same_as];
     if (!track_is_tracked(first))
         track_refuse(target, first->reason);
-    else if (!is_alike(track, first, target))
-        track_refuse(target, "another entry tracks the same code with other settings");
     else
         share_mode(first, target);
 }
