@@ -52,7 +52,7 @@ load lib/samples
   for type in long int32; do
     for mode in full count; do
       manifest_json "{\"version\": 1, \"functions\": [
-        {\"symbol\": \"take_in\", \"kind\": \"worker\", \"items\": {\"arg\": 1, \"type\": \"$type\"}, \"mode\": \"$mode\"}]}"
+        {\"symbol\": \"take_in\", \"kind\": \"worker\", \"items\": {\"arg\": 1, \"type\": \"$type\"}, \"mode\": \"$mode\", \"trust_signature\": true}]}"
       meter_samples kind-worker signed
     done
   done

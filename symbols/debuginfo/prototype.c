@@ -203,10 +203,13 @@ static void debuginfo_write_named(struct debuginfo_writer *writer, Dwarf_Die *ty
 static void debuginfo_write_type(struct debuginfo_writer *writer, Dwarf_Die *type, int depth)
 {
     const char *name = debuginfo_name(type);
+    Dwarf_Die target;
 
     switch (dwarf_tag(type)) {
     case DW_TAG_const_type:
-        debuginfo_write(writer, "const ");
+        /* that a pointer itself is one says nothing to callers */
+        if (!debuginfo_refer(type, DW_AT_type, &target) || !debuginfo_is_pointer(dwarf_tag(&target)))
+            debuginfo_write(writer, "const ");
         debuginfo_write_type_of(writer, type, depth);
         return;
     case DW_TAG_volatile_type:

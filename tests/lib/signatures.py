@@ -44,7 +44,7 @@ def compile_way(source, folder, way):
 def wanted_values(source):
     """NAME, PATTERN of the demangled name, [(LABEL, PLACE, TYPE)], of each function."""
     for line in open(source):
-        match = re.search(r"(?:/\*|//) @ (\w+)((?: ~ \S+)?)((?: \S+=\S+)+)", line)
+        match = re.search(r"(?:/\*|//) @ (\w+)((?: ~ .*?)?)((?: \S+=\S+)+)", line)
         if match:
             values = []
             for text in match[3].split():

@@ -9,9 +9,9 @@
 
 #include "victim.h"
 
-#define STATIC __attribute__((noinline)) static
+#define STATIC   __attribute__((noinline)) static
 #define EXPORTED __attribute__((noinline, visibility("default")))
-#define HIDDEN __attribute__((noinline, visibility("hidden")))
+#define HIDDEN   __attribute__((noinline, visibility("hidden")))
 
 enum {
     CALLS = 12
@@ -81,7 +81,7 @@ STATIC long half(struct pair pair, int w)
     return w * pair.second;
 }
 
-/* @ whole third=param:block->words w=arg1:int ret=long */
+/* @ whole w=arg1:int ret=long */
 STATIC long whole(struct block block, int w)
 {
     total += block.words[2];
@@ -174,7 +174,7 @@ STATIC int outer(int id, int through)
     return inner_of(id, through) + 1;
 }
 
-/* @ called_back a=param:left->code ret=int */
+/* @ called_back ret=int */
 STATIC int called_back(const void *left_item, const void *right)
 {
     const struct request *left = left_item;

@@ -39,14 +39,7 @@ static void check_memory(struct resolve_target *target)
         track_refuse(target, "its code in memory differs from the file: something else has changed it");
 }
 
-static void share_mode(const struct resolve_target *first, struct resolve_target *target)
-{
-    target->plan.mode = first->plan.mode;
-    if (target->reason[0] == '\0')
-        memcpy(target->reason, first->reason, sizeof(target->reason));
-}
-
-/* Two names of one place share its counters, and what became of it. */
+/* Two names of one place share what became of it. */
 static void check_alias(struct track *track, struct resolve_target *target)
 {
     const struct resolve_target *first;
@@ -54,10 +47,24 @@ static void check_alias(struct track *track, struct resolve_target *target)
     if (!track_is_tracked(target) || target->same_as == SIZE_MAX)
         return;
     first = &track->resolution->targets[target->same_as];
-    if (!track_is_tracked(first))
-        track_refuse(target, first->reason);
+    if (track_is_tracked(first))
+        target->plan.mode = first->plan.mode;
     else
-        share_mode(first, target);
+        track_refuse(target, first->reason);
+}
+
+/* Where the jump could not be written, its reason says what is counted in its place. */
+static void share_failures(struct track *track)
+{
+    struct resolve_target *targets = track->resolution->targets;
+
+    for (size_t n = 0; n < track->build->patch_count; n++) {
+        const struct patch *patch = &track->build->patches[n];
+
+        for (size_t i = 0; patch->result != 0 && i < track->resolution->count; i++)
+            if (targets[i].same_as == patch->owner && track_is_tracked(&targets[i]))
+                memcpy(targets[i].reason, targets[patch->owner].reason, sizeof(targets[i].reason));
+    }
 }
 
 static void count_failures(struct track *track)
@@ -343,6 +350,7 @@ void track_build_patch(struct track *track, bool is_live)
 
     patch_apply(build->patches, build->patch_count, is_live);
     track_fall_back(track, build->patches, build->patch_count);
+    share_failures(track);
     for (size_t i = 0; i < resolution->count; i++)
         check_alias(track, &resolution->targets[i]);
 }
