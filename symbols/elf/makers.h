@@ -1,5 +1,5 @@
 /* Who compiled an object: LLVM changes the arguments of functions that it sees all callers of, GCC only those that it
- * gives another name. Private to symbols/elf/, but for the names. */
+ * gives another name. */
 #ifndef CALLMETER_SYMBOLS_ELF_MAKERS_H
 #define CALLMETER_SYMBOLS_ELF_MAKERS_H
 
