@@ -115,6 +115,9 @@ hold_to_truth() {
   assert_match $'e [^\n]* full\n    error_when = result, int32 \\(exported\\)' "$output"
   assert_match $'wide [^\n]* full\n    x = argument 2, int64 \\(trust_signature\\)' "$output"
   assert_process_agrees
+  clang -O2 -w -I "$root/tests/targets" "$c_source" -o "$program" # nothing is exported: no other object can call it
+  check "$(labelled exported '{"arg": 3, "type": "cstring"}')"
+  assert_match 'exported [^\n]* refused +label "x": argument 3: not proven: it is not exported' "$output"
   build_victim gcc -O0
   check "$(labelled no_context '{"arg": 3, "type": "cstring"}')" "$(entry unused_result '"returns": "int", "error_when": "ret < 0"')"
   assert_match $'no_context [^\n]* full\n    x = argument 3, char \\* \\(GCC alone\\)' "$output"

@@ -109,6 +109,8 @@ bool debuginfo_has_prototype(Dwarf_Die *origin)
     Dwarf_Attribute attribute;
     bool is_set = false;
 
+    if (debuginfo_language(origin, origin) == DW_LANG_Mips_Assembler)
+        return false; /* where GNU as says that the result is of no known type */
     if (dwarf_attr_integrate(origin, DW_AT_prototyped, &attribute) && dwarf_formflag(&attribute, &is_set) == 0 &&
         is_set)
         return true;

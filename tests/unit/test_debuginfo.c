@@ -92,6 +92,10 @@ static int locate(const struct opened *opened, const char *function, const char 
 
     if (result == 0)
         *ret_location = found.location;
+    /* these functions are called by others: where the place says something, the convention says the same */
+    if (result == 0 && found.evidence == DEBUGINFO_PLACED && found.has_convention &&
+        memcmp(&found.location, &found.convention, sizeof(found.location)) != 0)
+        fail_msg("%s: %s, %s: its place is not that of the convention", opened->name, function, param);
     return result;
 }
 
