@@ -364,7 +364,6 @@ static void check_large_numbers(const struct opened *opened)
     expect(opened, "lanes", "b", NULL, VALUE_DOUBLE, bits_of(10));
     CALL(fours, (union four_first){{1, 2, 3, 4}}, 5);
     expect(opened, "fours", "a", NULL, VALUE_DOUBLE, bits_of(5));
-    expect_refused(opened, "wide_vectors", "a", NULL, VALUE_VOID, "vectors of more than 16 bytes");
     CALL(quads, 1, 2);
     expect(opened, "quads", "a", NULL, VALUE_DOUBLE, bits_of(2));
     if (!strstr(opened->name, "clang")) {
@@ -384,7 +383,8 @@ static void check_stack(const struct opened *opened)
     /* before version 5 DWARF does not tell of the alignment, so the places decide */
     expect(opened, "aligneds", "h", "value", VALUE_INT32, 8);
     expect(opened, "aligneds", "i", NULL, VALUE_INT64, 9);
-    expect_refused(opened, "huges", "i", NULL, VALUE_VOID, "too far up the stack");
+    if (!strstr(opened->name, "clang")) /* which says where it is from rsp on, in the function's frame */
+        expect_refused(opened, "huges", "i", NULL, VALUE_VOID, "too far up the stack");
     expect_refused(opened, "long_names", "none", NULL, VALUE_VOID,
                    "it has the_first_parameter_with_a_very_long_name, the_second_parameter_with_a_very_long_name, "
                    "the_third_parameter_with_a_very_long_name, the_fourth_parameter_with_a_very_long_name...");
@@ -517,36 +517,33 @@ static void finds_cxx_parameters(void **state)
 }
 
 /* By hand, since compilers of other languages are not at hand. */
-static void keeps_to_the_convention_of_c(void **state)
+static void says_whose_convention_a_function_has(void **state)
 {
     static const struct {
         const char *function;
-        const char *reason; /* NULL: found */
+        bool is_c;
+        bool has_own_convention;
     } cases[] = {
-        {"in_c11", NULL},
-        {"in_c17", NULL},
-        {"in_cxx20", NULL},
-        {"in_objc", NULL},
-        {"in_c_by_another_convention", "a calling convention of its own"},
-        {"in_rust", "in C and C++ only"},
-        {"in_ada", "in C and C++ only"},
-        {"in_an_unknown_language", "in C and C++ only"},
+        {"in_c11", true, false},
+        {"in_c17", true, false},
+        {"in_cxx20", true, false},
+        {"in_objc", true, false},
+        {"in_c_by_another_convention", true, true},
+        {"in_rust", false, false},
+        {"in_ada", false, false},
+        {"in_an_unknown_language", false, false},
     };
     struct opened opened;
 
     (void)state;
     opened_init(&opened, "liblanguages.so");
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        struct value_location location;
-        struct diag diag = {0};
-        char text[VALUE_TEXT_BYTES];
+        struct debuginfo_function function;
 
-        if (cases[i].reason)
-            expect_refused(&opened, cases[i].function, "a", NULL, VALUE_VOID, cases[i].reason);
-        else if (locate(&opened, cases[i].function, "a", NULL, VALUE_VOID, &location, &diag) < 0)
-            fail_msg("%s: %s", cases[i].function, diag.text);
-        else
-            assert_string_equal(value_text(&location, text), "argument 1, int32");
+        assert_int_equal(debuginfo_function(opened.debuginfo, address_of(&opened, cases[i].function), &function), 0);
+        if (function.is_c != cases[i].is_c || function.has_own_convention != cases[i].has_own_convention)
+            fail_msg("%s: C is %d, a convention of its own %d", cases[i].function, function.is_c,
+                     function.has_own_convention);
     }
     opened_finish(&opened);
 }
@@ -675,7 +672,7 @@ int main(int argc, char **argv)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_c_parameters_where_they_are),
         cmocka_unit_test(finds_cxx_parameters),
-        cmocka_unit_test(keeps_to_the_convention_of_c),
+        cmocka_unit_test(says_whose_convention_a_function_has),
         cmocka_unit_test(takes_the_type_of_the_manifest_if_it_agrees),
         cmocka_unit_test(says_what_would_help_where_there_is_no_dwarf),
         cmocka_unit_test(needs_the_file_that_dwz_made),
