@@ -211,7 +211,8 @@ class Way:
         negative = sum(count for x, count in truth.items() if label == "ret" and x.startswith("-"))
         if label == "ret" and kind in ("int", "long") and sum(errors[f] for f in errors if f.split("@")[0] == name) > negative:
             self.wrong.append("%s: %s errors, expected %d" % (name, errors[name], negative))
-        if sum(got.values()) == 0 and sum(truth.values()) > 0:
+        is_said = any("not counted" in function["reason"] for function in full)
+        if sum(got.values()) == 0 and sum(truth.values()) > 0 and not is_said:
             self.wrong.append("%s: %s by %s: no call is counted" % (name, label, place))
 
 
