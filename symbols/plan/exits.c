@@ -121,16 +121,33 @@ static void note_call(struct exits *exits, const struct look *look, uint64_t nex
     exits->has_call = true;
 }
 
-/* mov of a number to, or xor with itself, of rcx, rdx, rsi, rdi, r8 or r9: a wrapper that calls something more general
- * does so, while the compiler splits off bodies that take what the whole takes. */
+/* rcx, rdx, rsi, rdi, r8 and r9. */
+#define ARGUMENTS (1U << 1 | 1U << 2 | 1U << 6 | 1U << 7 | 1U << 8 | 1U << 9)
+
+/* mov to one of them from memory that no argument points to. */
+static bool loads_argument(const struct look *look, const uint8_t *code)
+{
+    bool is_extended = (code[0] & 0xF0) == 0x40;
+    const uint8_t *opcode = code + is_extended;
+    unsigned loaded;
+
+    if (look->length < 2U + is_extended || opcode[0] != 0x8B || opcode[1] >= 0xC0)
+        return false;
+    loaded = (opcode[1] >> 3 & 7) | (is_extended && (code[0] & 4) ? 8 : 0);
+    if (!(ARGUMENTS & 1U << loaded))
+        return false;
+    return look->base == LOOK_RIP || (look->base < LOOK_RIP && !((ARGUMENTS | 1U << LOOK_RSP) & 1U << look->base));
+}
+
+/* mov of a number to, or xor with itself, of one of them: a wrapper that calls something more general does so, while
+ * the compiler splits off bodies that take what the whole takes, or members of it. */
 static bool sets_argument(const struct look *look, const uint8_t *code)
 {
-    const uint32_t arguments = 1U << 1 | 1U << 2 | 1U << 6 | 1U << 7 | 1U << 8 | 1U << 9;
     size_t opcode = (code[0] & 0xF0) == 0x40 ? 1 : 0;
     bool is_number = (code[opcode] & 0xF8) == 0xB8 || (code[opcode] == 0xC7 && code[opcode + 1] >= 0xC0);
     bool is_zero = (code[opcode] == 0x31 || code[opcode] == 0x33) && (look->operands & (look->operands - 1)) == 0;
 
-    return look->length >= 2 && (is_number || is_zero) && (look->operands & arguments);
+    return (look->length >= 2 && (is_number || is_zero) && (look->operands & ARGUMENTS)) || loads_argument(look, code);
 }
 
 void exits_note(struct exits *exits, const struct look *look, const uint8_t *code, uint64_t here,

@@ -54,7 +54,7 @@ static const struct {
     {"HEAD /-/healthy", 200, "text/plain; charset=utf-8", ""},
     {"GET /metrics/", 404, "text/plain; charset=utf-8", "not found\n"},
     {"GET /nothing", 404, "text/plain; charset=utf-8", NULL},
-    {"GET http://host", 404, "text/plain; charset=utf-8", NULL},
+    {"GET http://host", 421, "text/plain; charset=utf-8", NULL},
     {"GET /../../etc/passwd", 404, "text/plain; charset=utf-8", NULL},
     {"HEAD /nothing", 404, "text/plain; charset=utf-8", ""},
     {"POST /nothing", 404, "text/plain; charset=utf-8", NULL},
