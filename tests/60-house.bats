@@ -20,7 +20,7 @@ needed() {
     sigaction __sigaction signal ssignal bsd_signal sysv_signal __sysv_signal sigset sigignore siginterrupt sigaltstack \
     getrlimit getrlimit64 setrlimit setrlimit64 prlimit prlimit64 \
     abort raise kill \
-    exit quick_exit _exit _Exit fork __fork daemon forkpty pthread_create unshare setns capset prctl syscall \
+    exit quick_exit _exit _Exit fork __fork daemon forkpty pthread_create unshare setns capset setfsuid setfsgid prctl syscall \
     sigprocmask pthread_sigmask __sigsetjmp setjmp getcontext setcontext swapcontext vfork clone system popen \
     sigsuspend sigpause __sigpause __xpg_sigpause pselect ppoll __ppoll_chk epoll_pwait \
     sigblock sigsetmask siggetmask sighold sigrelse | sort) <(exported "$shim")

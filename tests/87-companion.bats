@@ -125,7 +125,12 @@ meter_scraped() {
 }
 
 @test "handlers that need a process of one thread, while memory is being allocated" {
-  meter_scraped handler-or-not while-memory-is-allocated
+  meter_victim handler-or-not while-memory-is-allocated
+}
+
+@test "the same while all threads allocate from one arena" {
+  export MALLOC_ARENA_MAX=1
+  meter_victim handler-or-not while-memory-is-allocated
 }
 
 # The process that was started is gone soon.

@@ -1,28 +1,26 @@
-/* The functions of libc that change capabilities and namespaces, which the preload object stands in for: some of it is
- * for processes of one thread alone, so the companion steps aside. */
+/* The functions of libc that change capabilities, namespaces and the ids of one thread, which the preload object stands
+ * in for. Those that change the ids of all threads (setuid and its like) do so with callmeter's. */
 #include <dlfcn.h>
-#include <linux/nsfs.h>
 #include <sched.h>
-#include <stdbool.h>
+#include <sys/fsuid.h>
 #include <sys/syscall.h>
 
 #include "preload/interpose/interpose.h"
-#include "preload/machine/x86_64/cpu.h"
-#include "preload/processes/companion.h"
-
-/* Namespaces that Linux lets no process with several threads enter, or none whose threads share a working directory. */
-#define LONELY_SETNS   (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWTIME)
-#define LONELY_UNSHARE (CLONE_NEWUSER | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)
+#include "preload/interpose/rights.h"
 
 static int (*real_unshare)(int);
 static int (*real_setns)(int, int);
 static int (*real_capset)(void *, const void *);
+static int (*real_setfsuid)(uid_t);
+static int (*real_setfsgid)(gid_t);
 
 void credential_calls_resolve(void)
 {
     *(void **)&real_unshare = dlsym(RTLD_NEXT, "unshare");
     *(void **)&real_setns = dlsym(RTLD_NEXT, "setns");
     *(void **)&real_capset = dlsym(RTLD_NEXT, "capset");
+    *(void **)&real_setfsuid = dlsym(RTLD_NEXT, "setfsuid");
+    *(void **)&real_setfsgid = dlsym(RTLD_NEXT, "setfsgid");
 }
 
 static void resolve_first(const void *real)
@@ -36,41 +34,59 @@ int capset(void *header, const void *data);
 
 INTERPOSE(int, capset)(void *header, const void *data)
 {
+    const long arguments[RIGHTS_ARGUMENTS] = {(long)header, (long)data};
     int result;
 
-    companion_step_aside(false);
     resolve_first(*(void **)&real_capset);
+    rights_begin(SYS_capset, arguments);
     result = real_capset(header, data);
-    companion_settle();
+    rights_end(SYS_capset, arguments, result);
     return result;
 }
 
 INTERPOSE(int, unshare)(int flags)
 {
+    const long arguments[RIGHTS_ARGUMENTS] = {flags};
     int result;
 
-    if (flags & LONELY_UNSHARE)
-        companion_step_aside(false);
     resolve_first(*(void **)&real_unshare);
+    rights_begin(SYS_unshare, arguments);
     result = real_unshare(flags);
-    companion_settle();
+    rights_end(SYS_unshare, arguments, result);
     return result;
-}
-
-/* The kinds of namespaces that are entered; below 0: not to be found out. */
-static long namespaces_of(int fd, int flags)
-{
-    return flags ? flags : cpu_syscall(SYS_ioctl, fd, NS_GET_NSTYPE, 0, 0, 0, 0);
 }
 
 INTERPOSE(int, setns)(int fd, int flags)
 {
+    const long arguments[RIGHTS_ARGUMENTS] = {fd, flags};
     int result;
 
-    if (companion_is_wanted() && (namespaces_of(fd, flags) & LONELY_SETNS))
-        companion_step_aside(false);
     resolve_first(*(void **)&real_setns);
+    rights_begin(SYS_setns, arguments);
     result = real_setns(fd, flags);
-    companion_settle();
+    rights_end(SYS_setns, arguments, result);
     return result;
+}
+
+/* These return what was before, whatever comes of it. */
+INTERPOSE(int, setfsuid)(uid_t user)
+{
+    const long arguments[RIGHTS_ARGUMENTS] = {user};
+    int before;
+
+    resolve_first(*(void **)&real_setfsuid);
+    before = real_setfsuid(user);
+    rights_end(SYS_setfsuid, arguments, 0);
+    return before;
+}
+
+INTERPOSE(int, setfsgid)(gid_t group)
+{
+    const long arguments[RIGHTS_ARGUMENTS] = {group};
+    int before;
+
+    resolve_first(*(void **)&real_setfsgid);
+    before = real_setfsgid(group);
+    rights_end(SYS_setfsgid, arguments, 0);
+    return before;
 }

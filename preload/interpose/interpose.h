@@ -27,6 +27,7 @@ void limit_calls_resolve(void);
 void masks_calls_resolve(void);
 void raise_resolve(void);
 void signals_calls_resolve(void);
+void system_calls_resolve(void);
 
 /* longjmp's, for jumps.S. */
 void interpose_resolve(void);

@@ -22,6 +22,7 @@ void interpose_init(void)
     exec_resolve();
     exit_calls_resolve();
     filter_calls_resolve();
+    system_calls_resolve();
     fork_calls_resolve();
     limit_calls_resolve();
     masks_calls_resolve();

@@ -165,6 +165,106 @@ uint32_t filter_run(const struct sock_filter *code, unsigned length, uint32_t nu
     return SECCOMP_RET_KILL_PROCESS;
 }
 
+/* All ways -------------------------------------------------------------------------------------------------------- */
+
+static unsigned way_of(uint32_t answer)
+{
+    uint32_t action = answer & SECCOMP_RET_ACTION_FULL;
+
+    if (action == SECCOMP_RET_ALLOW || action == SECCOMP_RET_LOG)
+        return FILTER_ALLOWS;
+    return action == SECCOMP_RET_ERRNO ? FILTER_FAILS : FILTER_KILLS;
+}
+
+/* Control may come to `to` with this, too. */
+static void join(struct filter_state *to, const struct filter_state *state)
+{
+    if (!to->is_reached) {
+        *to = *state;
+        return;
+    }
+    to->is_a_known &= state->is_a_known && to->a == state->a;
+    to->is_x_known &= state->is_x_known && to->x == state->x;
+}
+
+static bool is_register_used(const struct sock_filter *at)
+{
+    return BPF_CLASS(at->code) == BPF_JMP ? BPF_OP(at->code) != BPF_JA && BPF_SRC(at->code) == BPF_X
+                                          : BPF_SRC(at->code) == BPF_X && BPF_OP(at->code) != BPF_NEG;
+}
+
+/* Of all that is loaded only the number and the architecture are known. */
+static bool is_load_known(const struct sock_filter *at)
+{
+    return BPF_MODE(at->code) == BPF_IMM || BPF_MODE(at->code) == BPF_LEN ||
+           (BPF_MODE(at->code) == BPF_ABS && at->k < offsetof(struct seccomp_data, instruction_pointer));
+}
+
+/* Of an instruction that is neither a jump nor a return; false: the kernel knows no such. */
+static bool follow(const struct sock_filter *at, uint32_t number, struct filter_state *state)
+{
+    struct machine machine = {.a = state->a, .x = state->x, .data = {.nr = (int)number, .arch = AUDIT_ARCH_X86_64}};
+    uint64_t position = 0;
+    bool is_x_used = BPF_CLASS(at->code) == BPF_ALU && is_register_used(at);
+
+    if (BPF_CLASS(at->code) == BPF_LD)
+        state->is_a_known = is_load_known(at);
+    else if (BPF_CLASS(at->code) == BPF_LDX)
+        state->is_x_known = is_load_known(at);
+    else if (BPF_CLASS(at->code) == BPF_ALU)
+        state->is_a_known = state->is_a_known && (!is_x_used || state->is_x_known);
+    else if (BPF_CLASS(at->code) == BPF_MISC && BPF_MISCOP(at->code) == BPF_TAX)
+        state->is_x_known = state->is_a_known;
+    else if (BPF_CLASS(at->code) == BPF_MISC)
+        state->is_a_known = state->is_x_known;
+    if (!step(&machine, at, &position) && BPF_CLASS(at->code) != BPF_ALU)
+        return false;
+    state->a = machine.a;
+    state->x = machine.x;
+    return true;
+}
+
+static void branch(const struct sock_filter *at, const struct filter_state *state, struct filter_state *next,
+                   unsigned room)
+{
+    struct machine machine = {.a = state->a, .x = state->x};
+    bool is_known = BPF_OP(at->code) == BPF_JA || (state->is_a_known && (!is_register_used(at) || state->is_x_known));
+    int64_t skipped = jump(&machine, at);
+
+    if (is_known && skipped >= 0 && skipped < room)
+        join(&next[skipped], state);
+    if (!is_known && at->jt < room)
+        join(&next[at->jt], state);
+    if (!is_known && at->jf < room)
+        join(&next[at->jf], state);
+}
+
+/* All jumps lead forward: once, from the first to the last. */
+unsigned filter_ways(const struct sock_filter *code, unsigned length, uint32_t number, struct filter_state *states)
+{
+    unsigned ways = length == 0 ? FILTER_KILLS : 0;
+
+    for (unsigned i = 0; i < length; i++)
+        states[i] = (struct filter_state){.is_reached = i == 0, .is_a_known = i == 0, .is_x_known = i == 0};
+    for (unsigned i = 0; i < length; i++) {
+        struct filter_state state = states[i];
+
+        if (!state.is_reached)
+            continue;
+        if (BPF_CLASS(code[i].code) == BPF_RET)
+            ways |= BPF_RVAL(code[i].code) != BPF_A ? way_of(code[i].k)
+                    : state.is_a_known              ? way_of(state.a)
+                                                    : FILTER_ALLOWS | FILTER_FAILS | FILTER_KILLS;
+        else if (BPF_CLASS(code[i].code) == BPF_JMP)
+            branch(&code[i], &state, &states[i + 1], length - i - 1);
+        else if (!follow(&code[i], number, &state))
+            ways |= FILTER_KILLS;
+        else if (i + 1 < length)
+            join(&states[i + 1], &state);
+    }
+    return ways;
+}
+
 static bool is_range_readable(uintptr_t address, uintptr_t bytes)
 {
     for (uintptr_t at = address & ~(uintptr_t)4095; at < address + bytes; at += 4096)

@@ -4,17 +4,19 @@
 #include <stddef.h>
 #include <sys/syscall.h>
 
-uint32_t forbidden_by[FORBIDDEN_CALLS];
-static atomic_bool is_confined;
+#include "preload/machine/filter.h"
 
-bool forbidden_is_confined(void)
+uint32_t forbidden_by[FORBIDDEN_CALLS];
+static atomic_bool is_serving_over;
+
+bool forbidden_lets_serve(void)
 {
-    return atomic_load(&is_confined);
+    return !atomic_load(&is_serving_over);
 }
 
-void forbidden_set_confined(void)
+void forbidden_end_serving(void)
 {
-    atomic_store(&is_confined, true);
+    atomic_store(&is_serving_over, true);
 }
 
 static bool is_any_forbidden(const uint16_t *numbers, size_t count)
@@ -102,4 +104,44 @@ bool forbidden_lets_report(void)
         SYS_linkat, SYS_unlinkat,     SYS_mkdirat, SYS_renameat2, SYS_fchmod,        SYS_fchmodat,     SYS_geteuid};
 
     return !is_any_forbidden(numbers, sizeof(numbers) / sizeof(numbers[0]));
+}
+
+/* From the making of a thread of ours to its end, in it and in who makes and ends it. What may fail is survived, but
+ * for those that it waits and is found by.
+ *
+ * sources: server/http/descriptors.c server/http/election.c server/http/endpoint.c server/http/http.c
+ *          server/http/parking.h server/http/repeats.c server/http/serving.c server/common/filtered.h
+ *          preload/processes/companion.c preload/records/own_work.c preload/threads/reclaim.c
+ * but for: SYS_pidfd_open SYS_pidfd_getfd (not tried under a filter)
+ *          SYS_rt_sigqueueinfo (gives back a signal that was the program's) */
+bool forbidden_would_let_serve(forbidden_question ways_of, void *context)
+{
+    static const uint16_t needed[] = {SYS_rt_sigprocmask, SYS_futex,  SYS_poll, SYS_tgkill,
+                                      SYS_getpid,         SYS_gettid, SYS_exit};
+    static const uint16_t numbers[] = {
+        /* libc's, to make a thread, to end one, and for memory */
+        SYS_clone3, SYS_clone, SYS_set_robust_list, SYS_rseq, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_madvise,
+        SYS_mremap, SYS_brk, SYS_sched_getaffinity, SYS_getrandom, SYS_rt_sigaction, SYS_sigaltstack, SYS_prlimit64,
+        /* to wait and to be woken */
+        SYS_futex_waitv, SYS_nanosleep, SYS_clock_nanosleep, SYS_sched_yield, SYS_signalfd4, SYS_rt_sigtimedwait,
+        SYS_clock_gettime, SYS_getppid, SYS_kill, SYS_prctl, SYS_get_robust_list,
+        /* to serve */
+        SYS_close_range, SYS_pipe2, SYS_dup3, SYS_fcntl, SYS_close, SYS_socket, SYS_setsockopt, SYS_getsockopt,
+        SYS_bind, SYS_listen, SYS_getsockname, SYS_getpeername, SYS_connect, SYS_accept4, SYS_recvfrom, SYS_sendto,
+        SYS_sendmsg, SYS_writev, SYS_shutdown, SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_wait, SYS_ioctl,
+        /* what is shown, and the log */
+        SYS_openat, SYS_open, SYS_read, SYS_pread64, SYS_readlink, SYS_readlinkat, SYS_newfstatat, SYS_fstat, SYS_lseek,
+        SYS_getdents64, SYS_write, SYS_ppoll, SYS_rt_sigpending, SYS_rename, SYS_unlink, SYS_getrusage, SYS_sysinfo,
+        SYS_clock_getres};
+    unsigned ways;
+
+    for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+        if (ways_of(needed[i], context) != FILTER_ALLOWS)
+            return false;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        ways = ways_of(numbers[i], context);
+        if (ways & FILTER_KILLS)
+            return false;
+    }
+    return true;
 }

@@ -32,8 +32,14 @@ bool forbidden_lets_lock(void);
 /* A panic can be reported: else it is only counted. Context: any. */
 bool forbidden_lets_report(void);
 
-/* The process, or one that it was forked from, has put a filter on itself. Context: any. */
-bool forbidden_is_confined(void);
-void forbidden_set_confined(void);
+/* In which ways a filter may answer to a system call: a set of those of filter.h. */
+typedef unsigned (*forbidden_question)(unsigned number, void *context);
+
+/* A thread of ours can be made, and serve, where a filter answers so. Context: any. */
+bool forbidden_would_let_serve(forbidden_question ways_of, void *context);
+
+/* A filter of the process, or of one that it was forked from, does not let a thread of ours be. Context: any. */
+bool forbidden_lets_serve(void);
+void forbidden_end_serving(void);
 
 #endif

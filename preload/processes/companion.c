@@ -4,10 +4,12 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 
 #include "preload/machine/forbidden.h"
+#include "preload/machine/log.h"
 #include "preload/machine/x86_64/cpu.h"
 #include "preload/processes/interrupted.h"
 #include "preload/processes/libc_threads.h"
@@ -34,9 +36,20 @@ void companion_init(const struct companion_calls *given)
     atomic_store(&companion_process, cpu_own_pid());
 }
 
+/* Of the program's own calls, in the process that has the thread. */
 static bool is_ours(void)
 {
-    return calls.start && atomic_load(&companion_process) == cpu_own_pid();
+    return calls.start && hot_thread.lane != &lane_ours && !forbidden_is(SYS_getpid) &&
+           atomic_load(&companion_process) == cpu_own_pid();
+}
+
+/* Under a filter that lets a thread serve, this fails at worst. */
+static void tell(int error)
+{
+    static atomic_bool is_told;
+
+    if (!atomic_exchange(&is_told, true) && forbidden_lets_report())
+        log_line(LOG_LEVEL_WARN, "no thread can be made for the endpoint in this process: %s", strerrordesc_np(-error));
 }
 
 static void start(void)
@@ -47,12 +60,14 @@ static void start(void)
     if (atomic_exchange(&companion_process, cpu_own_pid()) != cpu_own_pid())
         atomic_store(&is_running, false);
     atomic_store(&is_owed, false);
-    if (forbidden_is_confined())
+    if (!forbidden_lets_serve())
         return;
     own_work_begin(&work);
     error = calls.start();
     atomic_store(&is_running, error == 0 || error == -EBUSY);
     atomic_store(&is_owed, error == -EBUSY);
+    if (error && error != -EBUSY)
+        tell(error);
     own_work_end(&work);
 }
 
@@ -88,12 +103,29 @@ void companion_step_aside(bool whatever_threads)
     own_work_end(&work);
 }
 
-/* Of several threads only one that makes threads itself can tell. */
+void companion_repeat(long number, const long *arguments)
+{
+    struct own_work work;
+    bool is_done;
+
+    if (!is_ours() || !atomic_load(&is_running) || !libc_threads_is_one())
+        return;
+    own_work_begin(&work);
+    is_done = calls.repeat(number, arguments);
+    own_work_end(&work);
+    if (!is_done)
+        companion_step_aside(false);
+}
+
+/* Of several threads one makes it. */
 void companion_settle(void)
 {
-    if (!atomic_load(&is_owed) || !is_ours() || !libc_threads_is_one() || interrupted_ask() != INTERRUPTED_NO)
+    bool was_owed = true;
+
+    if (!atomic_load(&is_owed) || !forbidden_lets_serve() || !is_ours() || interrupted_ask() != INTERRUPTED_NO)
         return;
-    start();
+    if (atomic_compare_exchange_strong(&is_owed, &was_owed, false))
+        start();
 }
 
 /* Fork ------------------------------------------------------------------------------------------------------------- */
@@ -159,7 +191,7 @@ void companion_follow(void)
     int known = atomic_load(&companion_process);
     bool was_owed = true;
 
-    if (!calls.start || lane_is_borrowed())
+    if (!calls.start || !forbidden_lets_serve() || lane_is_borrowed())
         return;
     if (known == cpu_own_pid() ? atomic_compare_exchange_strong(&is_owed, &was_owed, false)
                                : atomic_compare_exchange_strong(&companion_process, &known, cpu_own_pid()))

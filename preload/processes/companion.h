@@ -15,6 +15,8 @@ struct companion_calls {
     /* Ends it, and returns when it is gone; false: it is not yet, but will be as soon as it can. Where libc may not be
      * called (not `is_tidy`), it leaves its memory behind, and where it waits it is ended even while it is held. */
     bool (*stop)(bool is_tidy);
+    /* Has it make a system call, five arguments; false: it has not. */
+    bool (*repeat)(long number, const long *arguments);
     /* Keeps it where it holds no lock, until let_go; false: it is at work, or soon will be (unless `anyhow`). */
     bool (*hold)(bool anyhow);
     void (*let_go)(void);
@@ -37,6 +39,10 @@ bool companion_is_wanted(void);
  * called wherever the program calls us anyway. Context of both: any. */
 void companion_step_aside(bool whatever_threads);
 void companion_settle(void);
+
+/* The program's thread has made a system call, of five arguments, that changes what the calling thread may: if it is
+ * the only one, the companion makes the same; or else it ends, and is owed. Context: any. */
+void companion_repeat(long number, const long *arguments);
 
 /* What companion_fork_begin notes for the other two. */
 struct companion_forking {

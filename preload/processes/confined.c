@@ -3,11 +3,15 @@
 #include <linux/seccomp.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "preload/machine/filter.h"
 #include "preload/machine/forbidden.h"
+#include "preload/machine/log.h"
+#include "preload/machine/x86_64/cpu.h"
 #include "preload/processes/companion.h"
+#include "preload/records/own_work.h"
 #include "preload/signals/actions.h"
 #include "preload/threads/attach.h"
 
@@ -54,17 +58,67 @@ static void forbid(const struct confined_filter *filter, uint32_t change)
             __atomic_fetch_add(&forbidden_by[number], change, __ATOMIC_RELAXED);
 }
 
+/* Whether a thread of ours may be -------------------------------------------------------------------------------- */
+
+struct question {
+    const struct sock_fprog *program;
+    unsigned length;
+    struct filter_state *states;
+};
+
+static unsigned ways_of(unsigned number, void *context)
+{
+    const struct question *question = context;
+
+    return filter_ways(question->program->filter, question->length, number, question->states);
+}
+
+static bool would_let_serve(const struct sock_fprog *program)
+{
+    struct question question = {program, program ? filter_length(program) : 0, NULL};
+    size_t bytes = question.length * sizeof(struct filter_state);
+    long room;
+    bool result;
+
+    if (question.length == 0)
+        return false;
+    room = cpu_syscall(SYS_mmap, 0, (long)bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (room < 0 && room > -4096)
+        return false;
+    question.states = (struct filter_state *)room;
+    result = forbidden_would_let_serve(ways_of, &question);
+    cpu_syscall(SYS_munmap, room, (long)bytes, 0, 0, 0, 0);
+    return result;
+}
+
+/* Before the filter is there, for it may kill for that as well. */
+static void tell(void)
+{
+    static atomic_bool is_told;
+    struct own_work work;
+
+    if (!companion_is_wanted() || !forbidden_lets_serve() || atomic_exchange(&is_told, true))
+        return;
+    own_work_begin(&work);
+    log_line(LOG_LEVEL_WARN, "the program puts a filter of system calls on itself which may kill for what the "
+                             "endpoint's thread does: there is none in this process from here on");
+    own_work_end(&work);
+}
+
 void confined_begin(const struct sock_fprog *program, struct confined_filter *ret_filter)
 {
     bool is_quiet = confined_forbids_mask();
 
-    *ret_filter = (struct confined_filter){.is_released = false};
+    *ret_filter = (struct confined_filter){.ends_serving = true};
     if (is_quiet) {
         assume_all(ret_filter);
     } else {
         lane_prepare();
         learn(program, ret_filter);
+        ret_filter->ends_serving = !would_let_serve(program);
     }
+    if (ret_filter->ends_serving && !is_quiet && (!program || filter_length(program) > 0))
+        tell();
     forbid(ret_filter, 1);
     if (is_quiet || forbidden_would_let_handle(ret_filter->forbidden))
         return;
@@ -76,7 +130,8 @@ void confined_begin(const struct sock_fprog *program, struct confined_filter *re
 void confined_end(const struct confined_filter *filter, bool is_in_place)
 {
     if (is_in_place) {
-        forbidden_set_confined();
+        if (filter->ends_serving)
+            forbidden_end_serving();
         if (has(filter, SYS_rt_sigprocmask))
             atomic_store(&is_mask_forbidden, true);
         return;

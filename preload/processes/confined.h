@@ -1,7 +1,8 @@
 /* Filters of system calls that the program puts on itself (seccomp(2)). They are made for what the program does, and
- * may kill for anything else; so no thread of ours is made under them, and none is left behind to come under them. Each
- * filter is asked beforehand what it would say to callmeter's own system calls. Where it kills for one that a panic
- * needs, the program gets its signals back: a fault then ends it as without us, and nobody counts it. */
+ * may kill for anything else; so no thread of ours is left behind to come under them, and one is made under them only
+ * where they let it be. Each filter is asked beforehand what it would say to callmeter's own system calls. Where it
+ * kills for one that a panic needs, the program gets its signals back: a fault then ends it as without us, and nobody
+ * counts it. */
 #ifndef CALLMETER_PRELOAD_PROCESSES_CONFINED_H
 #define CALLMETER_PRELOAD_PROCESSES_CONFINED_H
 
@@ -14,7 +15,8 @@
 /* What a filter would forbid. */
 struct confined_filter {
     uint64_t forbidden[FORBIDDEN_CALLS / 64];
-    bool is_released; /* the signals are, for it */
+    bool is_released;  /* the signals are, for it */
+    bool ends_serving; /* no thread of ours can be under it */
 };
 
 /* Around the system call that puts a filter on the calling thread; its program, or NULL for the strict mode of old,

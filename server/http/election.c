@@ -68,16 +68,17 @@ static struct timespec time_in(const struct timespec *span)
     return due;
 }
 
-static void wait_for_both(struct election *election, uint32_t seen, unsigned milliseconds, const uint32_t *watched,
-                          uint32_t value)
+static void wait_for_all(struct election *election, uint32_t seen, unsigned milliseconds, const uint32_t *watched,
+                         uint32_t value, const uint32_t *asked)
 {
     const struct timespec span = {milliseconds / 1000, milliseconds % 1000 * 1000000};
     const struct timespec due = time_in(&span);
     struct futex_waitv words[] = {
         {.val = seen, .uaddr = (uintptr_t)&election->page->lock, .flags = FUTEX_32},
+        {.val = 0, .uaddr = (uintptr_t)asked, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG},
         {.val = value, .uaddr = (uintptr_t)watched, .flags = FUTEX_32},
     };
-    bool is_woken = watched && syscall(SYS_futex_waitv, words, 2, 0, &due, CLOCK_MONOTONIC) >= 0;
+    bool is_woken = syscall(SYS_futex_waitv, words, watched ? 3 : 2, 0, &due, CLOCK_MONOTONIC) >= 0;
     int error = errno;
 
     /* The kernel wakes one when the thread is gone, and a pthread_join may wait for that as well. */
@@ -85,18 +86,18 @@ static void wait_for_both(struct election *election, uint32_t seen, unsigned mil
         syscall(SYS_futex, watched, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
     if (is_woken)
         return;
-    if (!watched || (error != EAGAIN && error != ETIMEDOUT && error != EINTR))
+    if (error != EAGAIN && error != ETIMEDOUT && error != EINTR)
         futex(election, FUTEX_WAIT, seen, &span);
 }
 
 enum election_turn election_wait(struct election *election, unsigned milliseconds, const uint32_t *watched,
-                                 uint32_t value)
+                                 uint32_t value, const uint32_t *asked)
 {
     uint32_t seen;
 
     if (try_to_win(election, &seen))
         return ELECTION_WON;
-    wait_for_both(election, seen, milliseconds, watched, value);
+    wait_for_all(election, seen, milliseconds, watched, value, asked);
     return try_to_win(election, &seen) ? ELECTION_WON : ELECTION_LATER;
 }
 

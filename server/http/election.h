@@ -42,9 +42,10 @@ void *election_shared(const struct election *election);
 int election_join(struct election *election);
 
 /* Waits until this thread is the holder, but not longer than that; returns early when election_wake is called, when
- * *watched is woken or not `value` (where Linux can: since 5.16), or for no reason. Context: server thread. */
+ * *watched is woken or not `value`, or *asked, a word of this process, is woken or not 0 (both where Linux can: since
+ * 5.16), or for no reason. `watched` may be NULL. Context: server thread. */
 enum election_turn election_wait(struct election *election, unsigned milliseconds, const uint32_t *watched,
-                                 uint32_t value);
+                                 uint32_t value, const uint32_t *asked);
 
 /* Gives the lock to another one. The holder's. */
 void election_leave(struct election *election);

@@ -13,6 +13,7 @@
 #include "server/http/address.h"
 #include "server/http/descriptors.h"
 #include "server/http/parking.h"
+#include "server/http/repeats.h"
 
 enum {
     IDLE_SECONDS = 10
@@ -210,13 +211,14 @@ static int start_daemon(struct endpoint *endpoint)
 }
 
 void endpoint_init(struct endpoint *endpoint, const struct address *address, const struct descriptors *descriptors,
-                   struct routes *routes, struct parking *parking)
+                   struct routes *routes, struct parking *parking, struct repeats *repeats)
 {
     *endpoint = (struct endpoint){
         .address = address,
         .descriptors = descriptors,
         .routes = routes,
         .parking = parking,
+        .repeats = repeats,
         .epoll_fd = -1,
         .listen_fd = -1,
         .wake_fd = -1,
@@ -263,7 +265,8 @@ static void forget(struct endpoint *endpoint)
     int wake_fd = endpoint->wake_fd;
 
     endpoint->routes->pending_bytes = 0;
-    endpoint_init(endpoint, endpoint->address, endpoint->descriptors, endpoint->routes, endpoint->parking);
+    endpoint_init(endpoint, endpoint->address, endpoint->descriptors, endpoint->routes, endpoint->parking,
+                  endpoint->repeats);
     endpoint->wake_fd = wake_fd;
 }
 
@@ -342,8 +345,8 @@ static int poll_timeout_ms(uint64_t due_ns, uint64_t now_ns)
     return due_ns <= now_ns ? 0 : (int)((due_ns - now_ns + 999999) / 1000000);
 }
 
-/* The last of them is wake_fd. What it says is not taken from it, since it may be meant for the program: so that no
- * wait ends at once for the same, it is left alone for a while. */
+/* The last of them is wake_fd. What it says is not taken from it but by repeats.c, since it may be meant for the
+ * program: so that no wait ends at once for the same, it is left alone for a while. */
 static void wait_for(struct endpoint *endpoint, struct pollfd *polls, nfds_t count, uint64_t due_ns, uint64_t now_ns)
 {
     struct pollfd *wake = &polls[count - 1];
@@ -353,7 +356,7 @@ static void wait_for(struct endpoint *endpoint, struct pollfd *polls, nfds_t cou
     poll(polls, count, poll_timeout_ms(due_ns, now_ns));
     if (!parking_end(endpoint->parking))
         endpoint_leave(endpoint);
-    if (wake->revents)
+    if (!repeats_obey(endpoint->repeats) && wake->revents)
         endpoint->wake_ns = now_ns + RETRY_NS;
 }
 

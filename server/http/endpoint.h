@@ -13,6 +13,7 @@
 struct address;
 struct descriptors;
 struct parking;
+struct repeats;
 
 enum {
     ENDPOINT_CONNECTIONS = 16
@@ -30,6 +31,7 @@ struct endpoint {
     const struct descriptors *descriptors;
     struct routes *routes;
     struct parking *parking;
+    struct repeats *repeats;
     struct MHD_Daemon *daemon;
     int epoll_fd;              /* the daemon's */
     int listen_fd;             /* -1: the endpoint is closed, and there is no daemon */
@@ -42,7 +44,7 @@ struct endpoint {
 
 /* The arguments stay the caller's, and must live on. Context of all here: server thread. */
 void endpoint_init(struct endpoint *endpoint, const struct address *address, const struct descriptors *descriptors,
-                   struct routes *routes, struct parking *parking);
+                   struct routes *routes, struct parking *parking, struct repeats *repeats);
 
 /* Binds the address. -EADDRINUSE: somebody listens there; else -errno. */
 int endpoint_open(struct endpoint *endpoint);

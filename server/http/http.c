@@ -185,6 +185,11 @@ int http_resume(void)
     return create_thread();
 }
 
+bool http_repeat(long number, const long *arguments)
+{
+    return repeats_ask(&server.repeats, atomic_load(&server.thread_id), number, arguments);
+}
+
 bool http_hold(bool anyhow)
 {
     return parking_hold(&server.parking, anyhow);

@@ -27,6 +27,10 @@ int http_resume(void);
  * in a signal handler. */
 bool http_pause(bool is_tidy);
 
+/* Has the thread make a system call that changes what a thread may, which the calling thread has just made; five
+ * arguments. False: it could not in time, and is to be ended. Context: the program's only thread; any. */
+bool http_repeat(long number, const long *arguments);
+
 /* Keeps the thread where it waits until http_let_go; meanwhile it holds no lock. May be called anew before that. False:
  * it is at work right now, or, unless `anyhow`, has work to do as soon as somebody else lets it go. Calls nothing of
  * libc. Context: any thread of the program, where the thread was started. */
@@ -41,6 +45,7 @@ struct http_calls {
     int (*start)(const struct http_config *config, char *text, size_t text_bytes);
     int (*resume)(void);
     bool (*pause)(bool is_tidy);
+    bool (*repeat)(long number, const long *arguments);
     bool (*hold)(bool anyhow);
     void (*let_go)(void);
     void (*forked)(void);

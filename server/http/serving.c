@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "server/http/config.h"
+#include "server/http/wake.h"
 
 enum {
     TURN_MS = 1000,     /* of one who serves, at most */
@@ -23,9 +24,6 @@ enum {
     LOOKS_MAX = 100,    /* so often */
     REOPENED_MAX = 100, /* each time leaves a little memory behind */
 };
-
-/* A signal for this thread alone, which has it blocked: seen by signalfd, and by nobody else. */
-#define WAKE_SIGNAL SIGURG
 
 static struct serving *served; /* for libmicrohttpd's panics, which have no context */
 
@@ -301,9 +299,11 @@ static bool wait_for_election(struct serving *serving)
     enum election_turn turn;
 
     parking_begin(&serving->parking);
-    turn = election_wait(&serving->election, patience, serving->first_thread, first_thread(serving));
+    turn = election_wait(&serving->election, patience, serving->first_thread, first_thread(serving),
+                         (const uint32_t *)&serving->repeats.state);
     if (!parking_end(&serving->parking))
         endpoint_leave(&serving->endpoint);
+    repeats_obey(&serving->repeats);
     if (turn == ELECTION_LATER) {
         leave_if_over(serving);
         if (serving->config->waited)
@@ -334,7 +334,8 @@ void serving_run(struct serving *serving)
 {
     enter_thread(serving);
     serving->periodic_ns = UINT64_MAX;
-    endpoint_init(&serving->endpoint, &serving->address, &serving->descriptors, &serving->routes, &serving->parking);
+    endpoint_init(&serving->endpoint, &serving->address, &serving->descriptors, &serving->routes, &serving->parking,
+                  &serving->repeats);
     MHD_set_panic_func(leave_daemon, NULL);
     if (election_join(&serving->election) == 0 || serving->is_first) /* the first serves, if nobody can follow it */
         take_part(serving);
@@ -362,6 +363,7 @@ void serving_begin(struct serving *serving, bool is_first)
     atomic_store(&serving->is_to_stop, false);
     atomic_store(&serving->thread_id, 0);
     parking_init(&serving->parking);
+    repeats_init(&serving->repeats);
     serving->is_serving = false;
     serving->looks = 0;
     watch_first_thread(serving);

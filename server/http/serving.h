@@ -15,6 +15,7 @@
 #include "server/http/election.h"
 #include "server/http/endpoint.h"
 #include "server/http/parking.h"
+#include "server/http/repeats.h"
 #include "server/http/routes.h"
 
 struct http_config;
@@ -40,6 +41,7 @@ struct serving {
     atomic_bool is_to_stop;
     atomic_int thread_id; /* 0: not known yet */
     struct parking parking;
+    struct repeats repeats;
     struct descriptors descriptors;
     struct routes routes;
     struct endpoint endpoint;

@@ -21,6 +21,8 @@
 
 #include "server/http/election.h"
 
+static const uint32_t nobody; /* asks for anything */
+
 enum {
     LONG_MS = 600000, /* longer than the test may take: only a wake-up ends it */
     AT_ONCE_MS = 1,
@@ -81,7 +83,7 @@ static void *hold(void *context)
     if (election_join(&election) != 0)
         _exit(1);
     /* It may be late for no reason: when another one wins between its look at the lock and its wait. */
-    while (election_wait(&election, LONG_MS, NULL, 0) != ELECTION_WON)
+    while (election_wait(&election, LONG_MS, NULL, 0, &nobody) != ELECTION_WON)
         ;
     if (write(STDOUT_FILENO, "h", 1) == 1 && is_threads_own(*action))
         act(*action);
@@ -149,13 +151,13 @@ static void assert_taken(bool is_taken)
     struct election own = {.page = election.page};
 
     assert_int_equal(election_join(&own), 0);
-    assert_int_equal(election_wait(&own, AT_ONCE_MS, NULL, 0), is_taken ? ELECTION_LATER : ELECTION_WON);
+    assert_int_equal(election_wait(&own, AT_ONCE_MS, NULL, 0, &nobody), is_taken ? ELECTION_LATER : ELECTION_WON);
     if (!is_taken)
         election_leave(&own);
 }
 
-/* A thread of it sleeps in a call of futex(2), which only the lock is for here. The kernel does not tell in some
- * sandboxes. */
+/* A thread of it sleeps in a call of futex(2) or futex_waitv(2), which only the lock is for here. The kernel does not
+ * tell in some sandboxes. */
 static bool is_asleep(pid_t pid)
 {
     char path[64];
@@ -171,7 +173,7 @@ static bool is_asleep(pid_t pid)
 
         snprintf(path, sizeof(path), "/proc/%d/task/%.20s/syscall", (int)pid, entry->d_name);
         file = entry->d_name[0] == '.' ? NULL : fopen(path, "r");
-        if (file && (fscanf(file, "%d ", &number) == EOF || number == SYS_futex))
+        if (file && (fscanf(file, "%d ", &number) == EOF || number == SYS_futex || number == SYS_futex_waitv))
             is_seen = true;
         if (file)
             fclose(file);
@@ -266,7 +268,7 @@ static void waiting_ends_early_for_another_word(void **state)
     holder_expect(&first);
     assert_int_equal(election_join(&election), 0);
     /* It is not what it is said to be: were that not seen, this would take long. */
-    assert_int_equal(election_wait(&election, LONG_MS, &word, 2), ELECTION_LATER);
+    assert_int_equal(election_wait(&election, LONG_MS, &word, 2, &nobody), ELECTION_LATER);
     holder_finish(&first);
 }
 
@@ -291,7 +293,7 @@ static void waiting_ends_early_when_woken(void **state)
     holder_expect(&first);
     assert_int_equal(election_join(&election), 0);
     assert_int_equal(pthread_create(&thread, NULL, wake, &is_over), 0);
-    assert_int_equal(election_wait(&election, 3600 * 1000, NULL, 0), ELECTION_LATER);
+    assert_int_equal(election_wait(&election, 3600 * 1000, NULL, 0, &nobody), ELECTION_LATER);
     atomic_store(&is_over, true);
     pthread_join(thread, NULL);
     holder_finish(&first);

@@ -1,6 +1,7 @@
 /* syscall(2), which the preload object stands in for: all goes on to libc's at once and leaves no frame, since a system
- * call may return twice; but for seccomp, which is looked at (filter_calls.c). */
-#include <sys/syscall.h>
+ * call may return twice; but for those that are looked at (system_calls.c). */
+
+        .set    SEEN, 512               /* that system_calls_seen has bits for */
 
         .text
         .globl  syscall
@@ -8,9 +9,11 @@
         .p2align 4
 syscall:
         .cfi_startproc
-        cmpl    $SYS_seccomp, %edi
-        je      filter_calls_seccomp
-        jmp     *filter_calls_syscall(%rip)
+        cmpq    $SEEN, %rdi
+        jae     1f
+        btq     %rdi, system_calls_seen(%rip)
+        jc      system_calls_looked_at
+1:      jmp     *system_calls_real(%rip)
         .cfi_endproc
         .size   syscall, . - syscall
 
