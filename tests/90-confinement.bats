@@ -145,6 +145,21 @@ leaves() {
   serves user-namespace namespaces namespaces-of-children enter-namespace
 }
 
+@test "what is changed by the program's own instructions: our thread ends when it wakes" {
+  local mode
+  for mode in unseen-ids unseen-root unseen-filter; do
+    confine "$mode"
+    wait_until is_alone
+    assert_lines 1 "$run_dir/err" 'warn: .*by a way that is not seen'
+    release
+    assert_equal "$bare_status" "$exit_status" "exit status: $mode"
+  done
+}
+
+@test "our thread comes back, like the program, when it calls" {
+  serves unseen-then-seen
+}
+
 @test "all of it, as a server does" {
   serves all
 }

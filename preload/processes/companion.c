@@ -117,11 +117,19 @@ void companion_repeat(long number, const long *arguments)
         companion_step_aside(false);
 }
 
+/* By itself, for it was not like the program's any more. */
+static void notice_end(void)
+{
+    if (calls.start && calls.has_left() && atomic_exchange(&is_running, false))
+        atomic_store(&is_owed, true);
+}
+
 /* Of several threads one makes it. */
 void companion_settle(void)
 {
     bool was_owed = true;
 
+    notice_end();
     if (!atomic_load(&is_owed) || !forbidden_lets_serve() || !is_ours() || interrupted_ask() != INTERRUPTED_NO)
         return;
     if (atomic_compare_exchange_strong(&is_owed, &was_owed, false))
@@ -155,6 +163,7 @@ void companion_fork_begin(struct companion_forking *ret_forking)
     bool is_single = is_ours() && libc_threads_is_one();
     bool is_sound = is_single && interrupted_ask() == INTERRUPTED_NO;
 
+    notice_end();
     if (is_sound && atomic_load(&is_owed))
         start();
     ret_forking->is_single = is_single;
@@ -193,6 +202,7 @@ void companion_follow(void)
 
     if (!calls.start || !forbidden_lets_serve() || lane_is_borrowed())
         return;
+    notice_end();
     if (known == cpu_own_pid() ? atomic_compare_exchange_strong(&is_owed, &was_owed, false)
                                : atomic_compare_exchange_strong(&companion_process, &known, cpu_own_pid()))
         start();

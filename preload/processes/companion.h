@@ -15,6 +15,7 @@ struct companion_calls {
     /* Ends it, and returns when it is gone; false: it is not yet, but will be as soon as it can. Where libc may not be
      * called (not `is_tidy`), it leaves its memory behind, and where it waits it is ended even while it is held. */
     bool (*stop)(bool is_tidy);
+    bool (*has_left)(void); /* it has ended itself */
     /* Has it make a system call, five arguments; false: it has not. */
     bool (*repeat)(long number, const long *arguments);
     /* Keeps it where it holds no lock, until let_go; false: it is at work, or soon will be (unless `anyhow`). */

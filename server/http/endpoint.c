@@ -8,16 +8,21 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "server/http/address.h"
 #include "server/http/descriptors.h"
+#include "server/http/likeness.h"
 #include "server/http/parking.h"
 #include "server/http/repeats.h"
 
 enum {
-    IDLE_SECONDS = 10
-}; /* without a byte from the client, or taken by it */
+    IDLE_SECONDS = 10, /* without a byte from the client, or taken by it */
+    LIKE_TRIES = 20,
+    LIKE_TRY_NS = 1000000,
+};
 
 #define SECOND_NS          UINT64_C(1000000000)
 #define RETRY_NS           SECOND_NS        /* where descriptors ran out */
@@ -211,7 +216,7 @@ static int start_daemon(struct endpoint *endpoint)
 }
 
 void endpoint_init(struct endpoint *endpoint, const struct address *address, const struct descriptors *descriptors,
-                   struct routes *routes, struct parking *parking, struct repeats *repeats)
+                   struct routes *routes, struct parking *parking, struct repeats *repeats, struct likeness *likeness)
 {
     *endpoint = (struct endpoint){
         .address = address,
@@ -219,6 +224,7 @@ void endpoint_init(struct endpoint *endpoint, const struct address *address, con
         .routes = routes,
         .parking = parking,
         .repeats = repeats,
+        .likeness = likeness,
         .epoll_fd = -1,
         .listen_fd = -1,
         .wake_fd = -1,
@@ -266,7 +272,7 @@ static void forget(struct endpoint *endpoint)
 
     endpoint->routes->pending_bytes = 0;
     endpoint_init(endpoint, endpoint->address, endpoint->descriptors, endpoint->routes, endpoint->parking,
-                  endpoint->repeats);
+                  endpoint->repeats, endpoint->likeness);
     endpoint->wake_fd = wake_fd;
 }
 
@@ -345,6 +351,26 @@ static int poll_timeout_ms(uint64_t due_ns, uint64_t now_ns)
     return due_ns <= now_ns ? 0 : (int)((due_ns - now_ns + 999999) / 1000000);
 }
 
+/* The program may be in the middle of a change that comes to this thread as well. */
+static bool comes_to_be_like(struct endpoint *endpoint)
+{
+    const struct timespec span = {.tv_nsec = LIKE_TRY_NS};
+
+    for (int i = 0; i < LIKE_TRIES; i++) {
+        syscall(SYS_nanosleep, &span, NULL);
+        repeats_obey(endpoint->repeats);
+        if (likeness_holds_now(endpoint->likeness))
+            return true;
+    }
+    return false;
+}
+
+void endpoint_compare(struct endpoint *endpoint)
+{
+    if (!likeness_holds(endpoint->likeness, routes_now_ns()) && !comes_to_be_like(endpoint))
+        endpoint->likeness->is_lost = true;
+}
+
 /* The last of them is wake_fd. What it says is not taken from it but by repeats.c, since it may be meant for the
  * program: so that no wait ends at once for the same, it is left alone for a while. */
 static void wait_for(struct endpoint *endpoint, struct pollfd *polls, nfds_t count, uint64_t due_ns, uint64_t now_ns)
@@ -358,6 +384,7 @@ static void wait_for(struct endpoint *endpoint, struct pollfd *polls, nfds_t cou
         endpoint_leave(endpoint);
     if (!repeats_obey(endpoint->repeats) && wake->revents)
         endpoint->wake_ns = now_ns + RETRY_NS;
+    endpoint_compare(endpoint);
 }
 
 void endpoint_rest(struct endpoint *endpoint, uint64_t due_ns)
@@ -377,6 +404,8 @@ int endpoint_turn(struct endpoint *endpoint, uint64_t due_ns)
     };
 
     wait_for(endpoint, polls, 3, earlier(due_ns, next_due_ns(endpoint, now_ns)), now_ns);
+    if (endpoint->likeness->is_lost)
+        return 0;
     if (!owns_descriptors(endpoint))
         return -EBADF;
     MHD_run(endpoint->daemon);

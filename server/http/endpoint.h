@@ -12,6 +12,7 @@
 
 struct address;
 struct descriptors;
+struct likeness;
 struct parking;
 struct repeats;
 
@@ -32,6 +33,7 @@ struct endpoint {
     struct routes *routes;
     struct parking *parking;
     struct repeats *repeats;
+    struct likeness *likeness;
     struct MHD_Daemon *daemon;
     int epoll_fd;              /* the daemon's */
     int listen_fd;             /* -1: the endpoint is closed, and there is no daemon */
@@ -44,7 +46,7 @@ struct endpoint {
 
 /* The arguments stay the caller's, and must live on. Context of all here: server thread. */
 void endpoint_init(struct endpoint *endpoint, const struct address *address, const struct descriptors *descriptors,
-                   struct routes *routes, struct parking *parking, struct repeats *repeats);
+                   struct routes *routes, struct parking *parking, struct repeats *repeats, struct likeness *likeness);
 
 /* Binds the address. -EADDRINUSE: somebody listens there; else -errno. */
 int endpoint_open(struct endpoint *endpoint);
@@ -53,6 +55,10 @@ int endpoint_open(struct endpoint *endpoint);
  * or replaced one of our descriptors, which is possible only where the table is shared: endpoint_abandon is to follow.
  */
 int endpoint_turn(struct endpoint *endpoint, uint64_t due_ns);
+
+/* Looks whether the thread is like the program's yet (likeness.h). If it is lost, nothing is served any more. To be
+ * called after each wait; the two functions here do. */
+void endpoint_compare(struct endpoint *endpoint);
 
 /* Waits without serving, not beyond due_ns. */
 void endpoint_rest(struct endpoint *endpoint, uint64_t due_ns);

@@ -177,8 +177,15 @@ static bool is_cleared(void)
     return true;
 }
 
+bool http_has_left(void)
+{
+    return atomic_load(&server.has_left);
+}
+
 int http_resume(void)
 {
+    if (http_has_left())
+        unjoined_process = getpid();
     if (!is_cleared())
         return -EBUSY;
     serving_begin(&server, false);
@@ -203,6 +210,7 @@ void http_let_go(void)
 void http_forked(void)
 {
     unjoined_process = 0;
+    atomic_store(&server.has_left, false);
     if (server.endpoint.descriptors)
         endpoint_close_copies(&server.endpoint);
 }

@@ -27,6 +27,10 @@ int http_resume(void);
  * in a signal handler. */
 bool http_pause(bool is_tidy);
 
+/* The thread has ended itself, since the program has changed what a thread may in a way that nobody sees. Context: any.
+ */
+bool http_has_left(void);
+
 /* Has the thread make a system call that changes what a thread may, which the calling thread has just made; five
  * arguments. False: it could not in time, and is to be ended. Context: the program's only thread; any. */
 bool http_repeat(long number, const long *arguments);
@@ -45,6 +49,7 @@ struct http_calls {
     int (*start)(const struct http_config *config, char *text, size_t text_bytes);
     int (*resume)(void);
     bool (*pause)(bool is_tidy);
+    bool (*has_left)(void);
     bool (*repeat)(long number, const long *arguments);
     bool (*hold)(bool anyhow);
     void (*let_go)(void);

@@ -46,7 +46,7 @@ __attribute__((format(printf, 3, 4))) static void log_line(struct serving *servi
 
 static bool is_to_stop(const struct serving *serving)
 {
-    return atomic_load(&serving->is_to_stop);
+    return atomic_load(&serving->is_to_stop) || serving->likeness.is_lost;
 }
 
 /* Turns ------------------------------------------------------------------------------------------------------------ */
@@ -235,6 +235,7 @@ static void enter_thread(struct serving *serving)
     if (serving->locale)
         uselocale(serving->locale);
     descriptors_init(&serving->descriptors, serving->config->is_table_shared);
+    likeness_begin(&serving->likeness, serving->descriptors.is_separate);
 }
 
 /* Only in a table of its own: there nobody can mistake it for anything else. */
@@ -304,6 +305,7 @@ static bool wait_for_election(struct serving *serving)
     if (!parking_end(&serving->parking))
         endpoint_leave(&serving->endpoint);
     repeats_obey(&serving->repeats);
+    endpoint_compare(&serving->endpoint);
     if (turn == ELECTION_LATER) {
         leave_if_over(serving);
         if (serving->config->waited)
@@ -330,15 +332,28 @@ static void take_part(struct serving *serving)
     }
 }
 
+/* By itself. Whoever makes threads for us learns it when the program calls next. */
+static void leave_unlike(struct serving *serving)
+{
+    if (!atomic_load(&serving->is_to_stop))
+        log_line(
+            serving, SERVING_LOG_WARN,
+            "the program has changed what its thread may or sees, by a way that is not seen: the endpoint's thread "
+            "ends, which did not change with it");
+    atomic_store(&serving->has_left, true);
+}
+
 void serving_run(struct serving *serving)
 {
     enter_thread(serving);
     serving->periodic_ns = UINT64_MAX;
     endpoint_init(&serving->endpoint, &serving->address, &serving->descriptors, &serving->routes, &serving->parking,
-                  &serving->repeats);
+                  &serving->repeats, &serving->likeness);
     MHD_set_panic_func(leave_daemon, NULL);
     if (election_join(&serving->election) == 0 || serving->is_first) /* the first serves, if nobody can follow it */
         take_part(serving);
+    if (serving->likeness.is_lost)
+        leave_unlike(serving);
     if (serving->endpoint.wake_fd >= 0)
         close(serving->endpoint.wake_fd);
     if (parking_is_left(&serving->parking))
@@ -364,6 +379,8 @@ void serving_begin(struct serving *serving, bool is_first)
     atomic_store(&serving->thread_id, 0);
     parking_init(&serving->parking);
     repeats_init(&serving->repeats);
+    serving->likeness.is_lost = false;
+    atomic_store(&serving->has_left, false);
     serving->is_serving = false;
     serving->looks = 0;
     watch_first_thread(serving);

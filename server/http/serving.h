@@ -14,6 +14,7 @@
 #include "server/http/descriptors.h"
 #include "server/http/election.h"
 #include "server/http/endpoint.h"
+#include "server/http/likeness.h"
 #include "server/http/parking.h"
 #include "server/http/repeats.h"
 #include "server/http/routes.h"
@@ -42,6 +43,8 @@ struct serving {
     atomic_int thread_id; /* 0: not known yet */
     struct parking parking;
     struct repeats repeats;
+    struct likeness likeness;
+    atomic_bool has_left; /* the thread has ended itself, or is about to */
     struct descriptors descriptors;
     struct routes routes;
     struct endpoint endpoint;

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -368,6 +369,22 @@ static void unseen_filter(void)
     CHECK(call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, (long)&program) == 0);
 }
 
+static int count_threads(void)
+{
+    struct stat status;
+
+    return stat("/proc/self/task", &status) == 0 ? (int)status.st_nlink - 2 : 1;
+}
+
+/* Who had not followed has left, and follows. */
+static void unseen_then_seen(void)
+{
+    unseen_ids();
+    while (count_threads() > 1)
+        sched_yield();
+    signal(SIGUSR1, SIG_IGN);
+}
+
 /* As servers do --------------------------------------------------------------------------------------------------- */
 
 static void all(void)
@@ -420,6 +437,7 @@ int main(int argc, char **argv)
         {"unseen-ids", unseen_ids},
         {"unseen-root", unseen_root},
         {"unseen-filter", unseen_filter},
+        {"unseen-then-seen", unseen_then_seen},
         {"all", all},
         {NULL, NULL},
     };

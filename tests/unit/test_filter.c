@@ -150,6 +150,7 @@ static void test_answers(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct sock_filter code[PARTS_MAX + AROUND];
+        struct filter_state states[COUNT(code)];
         unsigned length = build(&rows[i], code);
         uint32_t expected =
             rows[i].value == REFUSED ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ERRNO | (uint32_t)rows[i].value;
@@ -159,6 +160,9 @@ static void test_answers(void **state)
         if (answer != expected || (kernels != WITHOUT_FILTERS && kernels != rows[i].value))
             fail_msg("%s: expected 0x%x, found 0x%x, and the kernel's %d", rows[i].name, expected, answer, kernels);
         assert_int_equal(SECCOMP_RET_ALLOW, filter_run(code, length, SYS_getpid));
+        assert_int_equal(FILTER_ALLOWS, filter_ways(code, length, SYS_getpid, states));
+        if (rows[i].value != REFUSED)
+            assert_true(filter_ways(code, length, SYS_getppid, states) & FILTER_FAILS);
     }
 }
 
@@ -204,12 +208,42 @@ static void test_length(void **state)
     assert_int_equal(filter_length(NULL), 0);
 }
 
+/* Whatever the arguments are, one of the ways is the filter's. */
+static void test_ways(void **state)
+{
+    const struct sock_filter by_argument[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 2, 0, 2),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1),
+    };
+    const struct sock_filter by_memory[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+        BPF_STMT(BPF_ST, 3),
+        BPF_STMT(BPF_LD | BPF_IMM, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_LDX | BPF_MEM, 3),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_X, 0),
+        BPF_STMT(BPF_RET | BPF_A, 0),
+    };
+    struct filter_state states[COUNT(by_argument)];
+
+    (void)state;
+    assert_int_equal(FILTER_KILLS | FILTER_FAILS, filter_ways(by_argument, 7, SYS_socket, states));
+    assert_int_equal(FILTER_ALLOWS, filter_ways(by_argument, 7, SYS_getpid, states));
+    assert_int_equal(FILTER_ALLOWS | FILTER_FAILS | FILTER_KILLS, filter_ways(by_memory, 6, SYS_getpid, states));
+    assert_int_equal(FILTER_KILLS, filter_ways(by_argument, 0, SYS_getpid, states));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_length),
+        cmocka_unit_test(test_ways),
     };
 
     return cmocka_run_group_tests_name("filter", tests, NULL, NULL);

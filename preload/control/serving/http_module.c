@@ -10,6 +10,7 @@ const struct http_calls SHIM_NAME(callmeter_http) = {
     .start = http_start,
     .resume = http_resume,
     .pause = http_pause,
+    .has_left = http_has_left,
     .repeat = http_repeat,
     .hold = http_hold,
     .let_go = http_let_go,

@@ -97,7 +97,8 @@ static void forked(void)
 
 static void join_companion(void)
 {
-    const struct companion_calls calls = {http->resume, http->pause, http->repeat, http->hold, http->let_go};
+    const struct companion_calls calls = {http->resume, http->pause, http->has_left,
+                                          http->repeat, http->hold,  http->let_go};
 
     if (pthread_atfork(NULL, NULL, forked) != 0)
         shim->log(LOG_LEVEL_WARN, "no memory to follow forks: the endpoint ends with this process");
