@@ -56,6 +56,18 @@ static int before_main(int argc, char **argv, char **envp)
     return program_main(argc, argv, envp);
 }
 
+/* Apart from its caller, which is to leave no frame. */
+static __attribute__((noinline)) start_main_function find_start_main(void)
+{
+    struct own_work work;
+    start_main_function real;
+
+    own_work_begin(&work);
+    *(void **)&real = dlsym(RTLD_NEXT, "__libc_start_main");
+    own_work_end(&work);
+    return real;
+}
+
 int __libc_start_main(main_function main, int argc, char **argv, void (*init)(void), void (*fini)(void),
                       void (*rtld_fini)(void), void *stack_end);
 
@@ -64,12 +76,8 @@ INTERPOSE(int, __libc_start_main)
 (main_function main, int argc, char **argv, void (*init)(void), void (*fini)(void), void (*rtld_fini)(void),
  void *stack_end)
 {
-    struct own_work work;
-    start_main_function real;
+    start_main_function real = find_start_main();
 
-    own_work_begin(&work);
-    *(void **)&real = dlsym(RTLD_NEXT, "__libc_start_main");
-    own_work_end(&work);
     program_main = main;
     return real(interpose_before_main || recover_is_wanted() ? before_main : main, argc, argv, init, fini, rtld_fini,
                 stack_end);
