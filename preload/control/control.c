@@ -245,13 +245,21 @@ static int publish_state(struct start *start)
     return 0;
 }
 
+/* To end and make the endpoint's thread. Not under valgrind, whose memcheck warns of each probe of memory. */
+static bool is_unwinder_wanted(const struct start *start)
+{
+    const char *preloaded = getenv("LD_PRELOAD");
+
+    return serve_is_wanted(start->shim, start->manifest) && !(preloaded && strstr(preloaded, "/vgpreload_"));
+}
+
 static int start_panics(struct start *start)
 {
     const struct manifest *manifest = start->manifest;
     struct segment_header *segment = start->track.segment;
     const struct object *program = start->loaded.count > 0 ? start->loaded.objects[0] : NULL;
     bool is_wanted = panic_is_wanted(manifest);
-    const struct panic_module *module = is_wanted || serve_is_wanted(start->shim, manifest)
+    const struct panic_module *module = is_wanted || is_unwinder_wanted(start)
                                             ? panic_load(start->shim, manifest, program, segment, track_stubs())
                                             : NULL;
     struct panic_config config = {

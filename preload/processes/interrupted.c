@@ -57,9 +57,10 @@ void interrupted_unwind(interrupted_unwinder unwinder)
 
 /* The stack ------------------------------------------------------------------------------------------------------- */
 
+/* Where nothing is unwound nothing is probed either (valgrind). */
 static bool is_readable(uintptr_t address)
 {
-    return cpu_is_readable(address & ~(uintptr_t)(PAGE_BYTES - 1));
+    return !unwind || cpu_is_readable(address & ~(uintptr_t)(PAGE_BYTES - 1));
 }
 
 /* Not memcmp: that is the program's, and may be tracked. */
@@ -67,7 +68,8 @@ static bool is_restorer(uintptr_t address)
 {
     const uint8_t *code = (const uint8_t *)address;
 
-    if (address < PAGE_BYTES || !is_readable(address) || !is_readable(address + restorer_bytes[0] - 1))
+    if (address < PAGE_BYTES || !cpu_is_readable(address & ~(uintptr_t)7) ||
+        !cpu_is_readable((address + restorer_bytes[0]) & ~(uintptr_t)7))
         return false;
     for (int i = 0; i < 2; i++) {
         size_t same = 0;
