@@ -191,6 +191,13 @@ static int mark_daemon(const struct endpoint *endpoint, int operation)
     return epoll_ctl(endpoint->epoll_fd, operation, endpoint->listen_fd, &none);
 }
 
+static size_t unescape(void *context, struct MHD_Connection *connection, char *text)
+{
+    (void)context;
+    (void)connection;
+    return routes_unescape(text);
+}
+
 static int start_daemon(struct endpoint *endpoint)
 {
     const union MHD_DaemonInfo *info;
@@ -202,7 +209,7 @@ static int start_daemon(struct endpoint *endpoint)
         MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_SUPPRESS_DATE_NO_CLOCK, 0, NULL, NULL, answer, endpoint,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)ENDPOINT_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)IDLE_SECONDS, MHD_OPTION_NOTIFY_CONNECTION, notify_connection, endpoint, MHD_OPTION_NOTIFY_COMPLETED,
-        notify_completed, endpoint, MHD_OPTION_END);
+        notify_completed, endpoint, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_END);
     if (!endpoint->daemon)
         return errno ? -errno : -ENOMEM;
     info = MHD_get_daemon_info(endpoint->daemon, MHD_DAEMON_INFO_EPOLL_FD);

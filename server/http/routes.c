@@ -63,7 +63,9 @@ static bool add_headers(struct MHD_Response *response, unsigned code, const char
     return MHD_add_response_header(response, MHD_HTTP_HEADER_DATE, date) == MHD_YES &&
            MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type) == MHD_YES &&
            (code != MHD_HTTP_METHOD_NOT_ALLOWED ||
-            MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD") == MHD_YES);
+            MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD") == MHD_YES) &&
+           (code != MHD_HTTP_BAD_REQUEST ||
+            MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES);
 }
 
 /* Queues the response and lets go of it, whether it was made or not. */
@@ -290,12 +292,41 @@ static bool is_read(const char *method)
     return strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
 }
 
+/* What says how long the body is. */
+struct framing {
+    unsigned lengths;
+    unsigned encodings;
+};
+
+static enum MHD_Result count_framing(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    struct framing *framing = context;
+
+    (void)kind;
+    (void)value;
+    framing->lengths += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+    framing->encodings += strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+    return MHD_YES;
+}
+
+/* Two lengths, or a length and an encoding: somebody in between may have read another request than this one (RFC 9112,
+ * 6.3 and 11.2). */
+static bool is_ambiguous(const struct answer *answer)
+{
+    struct framing framing = {0};
+
+    MHD_get_connection_values(answer->connection, MHD_HEADER_KIND, count_framing, &framing);
+    return framing.lengths + framing.encodings > 1;
+}
+
 /* The first call for a request, after its header. What is no reading is refused at once, before its body. */
 static enum MHD_Result begin_request(const struct answer *answer, route_function route, const char *method)
 {
     answer->request->is_begun = true;
     answer->request->is_scrape = route == answer_metrics;
     answer->request->start_ns = routes_now_ns();
+    if (is_ambiguous(answer))
+        return queue_text(answer, MHD_HTTP_BAD_REQUEST, "the request says twice how long it is\n");
     if (is_read(method))
         return MHD_YES;
     if (route == answer_unknown)
@@ -317,6 +348,33 @@ enum MHD_Result routes_answer(struct routes *routes, struct routes_request *requ
         return MHD_YES;
     }
     return route(&answer);
+}
+
+static int digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+size_t routes_unescape(char *text)
+{
+    char *to = text;
+
+    for (const char *from = text; *from; from++) {
+        int high = *from == '%' ? digit(from[1]) : -1;
+        int low = high >= 0 ? digit(from[2]) : -1;
+
+        if (low >= 0 && high * 16 + low != 0) {
+            *to++ = (char)(high * 16 + low);
+            from += 2;
+        } else {
+            *to++ = *from;
+        }
+    }
+    *to = '\0';
+    return (size_t)(to - text);
 }
 
 void routes_completed(struct routes *routes, const struct routes_request *request)

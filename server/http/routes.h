@@ -48,6 +48,10 @@ void routes_init(struct routes *routes, const struct http_config *config, struct
 enum MHD_Result routes_answer(struct routes *routes, struct routes_request *request, struct MHD_Connection *connection,
                               const char *url, const char *method, size_t *upload_bytes);
 
+/* Takes the percent signs out of a path, in place, and returns how long it is then. %00 stays as it is, or what is
+ * behind it would be lost, and the path would be another one. Context: any. */
+size_t routes_unescape(char *text);
+
 /* The answer was sent, or its client is gone. */
 void routes_completed(struct routes *routes, const struct routes_request *request);
 

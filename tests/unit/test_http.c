@@ -246,6 +246,15 @@ static const struct {
     {"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", 413},
     {"POST /metrics HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzzz\r\n", 405},
     {"GET /%00%ff%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 404},
+    {"GET /metrics%00/../x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 404},
+    {"GET /metrics%00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 404},
+    {"GET /%6detrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 200},
+    {"GET /%4detrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 404},
+    {"GET /metrics%2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 404},
+    {"GET /metrics% HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 404},
+    {"GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n", 400},
+    {"GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\ncontent-length: 4\r\n\r\nbody", 400},
+    {"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
     {"GET /metrics HTTP/1.0\r\n\r\n", 200},
 };
 
