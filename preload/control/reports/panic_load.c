@@ -39,8 +39,8 @@ static const struct panic_module *open_module(const struct shim *shim, const str
         return NULL;
     }
     if (!withheld_begin()) {
-        shim->log(trouble, "no reports of panics, and no recovery: a filter of system calls is in force, and libunwind "
-                           "cannot be kept from a call that it may not know");
+        shim->log(trouble, "no reports of panics, and no recovery: libunwind cannot be kept from system calls that it "
+                           "does not need");
         return NULL;
     }
     *(void **)&open = dlsym(handle, SHIM_PANIC_OPEN);

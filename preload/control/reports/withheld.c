@@ -13,19 +13,40 @@ enum {
     SLOTS_MAX = 8
 };
 
-/* The slots through which libraries of that name call it. */
-struct search {
-    uintptr_t *slots[SLOTS_MAX];
-    size_t count;
+/* A slot through which libraries of that name call a function, and what stands in for it. */
+struct found {
+    uintptr_t *slot;
+    uintptr_t stand_in;
 };
 
-static int not_available(void *address, size_t bytes, unsigned char *pages)
+struct search {
+    struct found found[SLOTS_MAX];
+    size_t count;
+    bool is_filtered;
+};
+
+static int no_mincore(void *address, size_t bytes, unsigned char *pages)
 {
     (void)address;
     (void)bytes;
     (void)pages;
     errno = ENOSYS;
     return -1;
+}
+
+static int no_pipe2(int *ends, int flags)
+{
+    (void)ends;
+    (void)flags;
+    errno = ENOSYS;
+    return -1;
+}
+
+static uintptr_t stand_in_of(const struct search *search, const char *name)
+{
+    if (strcmp(name, "pipe2") == 0)
+        return (uintptr_t)no_pipe2;
+    return search->is_filtered && strcmp(name, "mincore") == 0 ? (uintptr_t)no_mincore : 0;
 }
 
 static void add_slots(struct search *search, const struct import_table *table, const Elf64_Rela *relocations,
@@ -35,10 +56,10 @@ static void add_slots(struct search *search, const struct import_table *table, c
         const Elf64_Sym *symbol = &table->symbols[ELF64_R_SYM(relocations[i].r_info)];
         unsigned long type = ELF64_R_TYPE(relocations[i].r_info);
         uintptr_t *slot = import_table_slot(table, &relocations[i]);
+        uintptr_t stand_in = stand_in_of(search, table->strings + symbol->st_name);
 
-        if ((type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT) && slot &&
-            strcmp(table->strings + symbol->st_name, "mincore") == 0)
-            search->slots[search->count++] = slot;
+        if ((type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT) && slot && stand_in)
+            search->found[search->count++] = (struct found){slot, stand_in};
     }
 }
 
@@ -57,17 +78,15 @@ static int look_into(struct dl_phdr_info *info, size_t size, void *context)
 
 bool withheld_begin(void)
 {
-    struct search search = {0};
+    struct search search = {.is_filtered = filtered_is()};
     struct slots slots;
     int result = 0;
 
-    if (!filtered_is())
-        return true;
     dl_iterate_phdr(look_into, &search);
     if (slots_init(&slots) != 0)
         return false;
     for (size_t i = 0; i < search.count && result == 0; i++)
-        result = slots_write(&slots, search.slots[i], (uintptr_t)not_available);
+        result = slots_write(&slots, search.found[i].slot, search.found[i].stand_in);
     slots_finish(&slots);
     return result == 0;
 }
