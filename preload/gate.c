@@ -16,6 +16,7 @@
 #include "preload/host/executables.h"
 #include "preload/host/foreign.h"
 #include "preload/host/module.h"
+#include "preload/host/own_allocator.h"
 #include "preload/host/self.h"
 #include "preload/host/successor.h"
 #include "preload/interpose/interpose.h"
@@ -94,20 +95,17 @@ static bool is_meant(const char *manifests)
 
 static bool shim_locate(struct shim_settings *settings)
 {
+    static char path[PATH_MAX];
     Dl_info info;
-    char *path;
-    char *slash;
 
     if (!dladdr((void *)shim_locate, &info) || !info.dli_fname)
         return false;
-    path = realpath(info.dli_fname, NULL);
-    if (!path)
+    settings->path = info.dli_fname; /* ld.so's own, as long as the object is loaded: for ever */
+    if (!realpath(info.dli_fname, path))
         return false;
-    settings->path = strdup(info.dli_fname);
-    slash = strrchr(path, '/');
-    *slash = '\0';
+    *strrchr(path, '/') = '\0';
     settings->directory = path;
-    return settings->path != NULL;
+    return true;
 }
 
 static void pass_on(const char *const *patterns, size_t count, bool is_shared)
@@ -124,7 +122,9 @@ static void pass_on(const char *const *patterns, size_t count, bool is_shared)
  * own, whoever execs them. */
 static void leave_alone(void)
 {
-    if (!own_shim.settings.executables && !executables_are_followed(own_shim.settings.manifests))
+    const char *executables = self_environment("CALLMETER_EXE");
+
+    if (!(executables && *executables) && !executables_are_followed(self_environment("CALLMETER_MANIFEST")))
         environment_clean(own_shim.settings.path, initial_environment);
 }
 
@@ -215,7 +215,6 @@ static void settings_read(struct shim_settings *settings)
     settings->port_file = environment_copy("CALLMETER_PORT_FILE");
     settings->executables = environment_copy("CALLMETER_EXE");
     settings->state_dir = environment_copy("CALLMETER_STATE_DIR");
-    settings->is_strict = is_set("CALLMETER_STRICT");
     dl_iterate_phdr(count_object, &settings->objects_before);
     settings->has_foreign_descriptors = foreign_has_descriptors();
 }
@@ -255,21 +254,21 @@ static bool is_captured(void)
     return name;
 }
 
-/* Returns what the control module says, or -1 if the program is one to be left alone. */
-static int instrument(const char *foreign)
+static void end_if_strict(int result)
+{
+    if (result != 0 && own_shim.settings.is_strict)
+        _exit(SHIM_EXIT_CONFIG);
+}
+
+/* From here on the program's allocator is called. */
+static void instrument(void)
 {
     struct cpu_float_state float_state;
     struct lane *before;
-    int result = -1;
+    int result;
 
-    if (!shim_locate(&own_shim.settings))
-        return -1;
     settings_read(&own_shim.settings);
     own_shim.thread_offset = (char *)&hot_thread - (char *)cpu_thread_pointer();
-    if (foreign) {
-        stand_aside(foreign);
-        return -1;
-    }
     cpu_float_save(&float_state);
     before = lane_enter();
     address_limit_ours_begin();
@@ -277,7 +276,41 @@ static int instrument(const char *foreign)
     address_limit_ours_end();
     lane_leave(before);
     cpu_float_restore(&float_state);
-    return result;
+    end_if_strict(result);
+}
+
+/* All constructors have run, that of the allocator among them. One that main sets up comes later still, and nobody
+ * tells when. */
+static void instrument_late(void)
+{
+    interpose_before_main = NULL;
+    if (own_allocator_works()) {
+        instrument();
+        address_limit_ours_begin(); /* for who has called, and what comes now */
+        if (interpose_before_main)
+            interpose_before_main();
+    } else {
+        stand_aside("it has an allocator of its own, which does not work before main");
+        end_if_strict(-1);
+    }
+}
+
+static void begin(const char *foreign)
+{
+    const char *reason = foreign;
+
+    log_init(self_environment("CALLMETER_LOG"));
+    own_shim.settings.is_strict = is_set("CALLMETER_STRICT"); /* before the environment is cleaned */
+    if (!shim_locate(&own_shim.settings))
+        reason = "its libcallmeter.so cannot be found any more";
+    if (reason) {
+        stand_aside(reason);
+        end_if_strict(-1);
+    } else if (own_allocator_is_known()) {
+        instrument();
+    } else {
+        interpose_before_main = instrument_late;
+    }
 }
 
 static bool is_asked_for(void)
@@ -299,11 +332,8 @@ __attribute__((constructor)) static void gate(int argc, char **argv, char **vari
     interpose_init();
     if (is_asked_for()) {
         foreign = foreign_reason();
-        if ((foreign || !is_captured()) && is_meant(self_environment("CALLMETER_MANIFEST"))) {
-            log_init(self_environment("CALLMETER_LOG"));
-            if (instrument(foreign) != 0 && own_shim.settings.is_strict)
-                _exit(SHIM_EXIT_CONFIG);
-        }
+        if ((foreign || !is_captured()) && is_meant(self_environment("CALLMETER_MANIFEST")))
+            begin(foreign);
     }
     errno = saved_errno;
 }
