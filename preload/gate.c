@@ -297,7 +297,7 @@ static void instrument_late(void)
 
 static void begin(const char *foreign)
 {
-    const char *reason = foreign;
+    const char *reason = foreign ? foreign : foreign_emulator();
 
     log_init(self_environment("CALLMETER_LOG"));
     own_shim.settings.is_strict = is_set("CALLMETER_STRICT"); /* before the environment is cleaned */
@@ -320,15 +320,17 @@ static bool is_asked_for(void)
     return manifests && *manifests && !is_set("CALLMETER_DISABLE") && !getauxval(AT_SECURE);
 }
 
-/* The loader hands constructors what main gets (glibc's elf/dl-init.c). */
+/* The loader hands constructors what main gets (glibc's elf/dl-init.c; musl's hands nothing). */
 __attribute__((constructor)) static void gate(int argc, char **argv, char **variables)
 {
     int saved_errno = errno;
     const char *foreign;
 
-    arguments = argv;
-    executables_init(argc > 0 ? argv[0] : NULL);
-    initial_environment = variables;
+    if (!foreign_libc()) {
+        arguments = argv;
+        executables_init(argc > 0 ? argv[0] : NULL);
+        initial_environment = variables;
+    }
     interpose_init();
     if (is_asked_for()) {
         foreign = foreign_reason();

@@ -239,7 +239,8 @@ static int ask_file(const char *path, int (*ask)(const char *, size_t))
 
     if (fd < 0)
         return -1;
-    if (fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) && stat.st_size > 0 && stat.st_size <= TEXT_BYTES_MAX) {
+    if (cpu_syscall(SYS_fstat, fd, (long)&stat, 0, 0, 0, 0) == 0 && S_ISREG(stat.st_mode) && stat.st_size > 0 &&
+        stat.st_size <= TEXT_BYTES_MAX) {
         text = mmap(NULL, (size_t)stat.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (text != MAP_FAILED) {
             answer = ask(text, read_all(fd, text, (size_t)stat.st_size));

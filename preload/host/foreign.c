@@ -2,11 +2,14 @@
 
 #include <dlfcn.h>
 #include <elf.h>
+#include <gnu/libc-version.h>
+#include <limits.h>
 #include <link.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "preload/machine/x86_64/cpu.h"
 #include "symbols/elf/foreign_text.h"
 
 /* Each is exported by the runtime, in the program itself or in a library; the loader leaves a weak reference NULL where
@@ -23,12 +26,44 @@
 #define DECLARE(name, reason) extern void name(void) __attribute__((weak));
 RUNTIMES(DECLARE)
 
+bool foreign_libc(void)
+{
+    return !gnu_get_libc_version || !dladdr || !dladdr1 || !dlclose || !dlerror || !dlinfo || !dlvsym;
+}
+
 const char *foreign_reason(void)
 {
+    if (foreign_libc())
+        return "it runs with a C library that is not glibc, or too old a one";
 #define ASK(name, reason)                                                                                              \
     if (name)                                                                                                          \
         return reason;
     RUNTIMES(ASK)
+    return NULL;
+}
+
+/* The path of a link, at most `bytes` with its NUL; 0: it cannot be read. */
+static size_t read_link(const char *link, char *text, size_t bytes)
+{
+    long length = cpu_syscall(SYS_readlink, (long)link, (long)text, (long)bytes - 1, 0, 0, 0);
+
+    text[length > 0 ? length : 0] = '\0';
+    return length > 0 ? (size_t)length : 0;
+}
+
+const char *foreign_emulator(void)
+{
+    char told[PATH_MAX];
+    char real[PATH_MAX];
+    const char *slash;
+
+    /* The same by any kernel. An emulator answers for the name that programs ask by, and leaves the other one alone. */
+    if (read_link("/proc/self/exe", told, sizeof(told)) == 0 ||
+        read_link("/proc/thread-self/exe", real, sizeof(real)) == 0 || strcmp(told, real) == 0)
+        return NULL;
+    slash = strrchr(real, '/');
+    if (cpu_is_translated() || strncmp(slash ? slash + 1 : real, "qemu-", 5) == 0)
+        return "it is run by an emulator, qemu-user";
     return NULL;
 }
 

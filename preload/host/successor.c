@@ -12,6 +12,7 @@
 
 #include "preload/host/executables.h"
 #include "preload/host/self.h"
+#include "preload/machine/x86_64/cpu.h"
 
 /* A file, as stat(2) tells one from another. */
 struct file {
@@ -38,7 +39,8 @@ static bool file_find(struct file *file, int directory, const char *path)
 {
     struct stat status;
 
-    file->is_known = fstatat(directory, path, &status, *path ? 0 : AT_EMPTY_PATH) == 0;
+    file->is_known =
+        cpu_syscall(SYS_newfstatat, directory, (long)path, (long)&status, *path ? 0 : AT_EMPTY_PATH, 0, 0) == 0;
     if (!file->is_known)
         return false;
     file->device = status.st_dev;

@@ -1,7 +1,6 @@
 #include "preload/machine/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -27,15 +26,13 @@ void log_init(const char *level)
 {
     struct stat status;
 
-    if (fcntl(STDERR_FILENO, F_GETFD) < 0 || (level && strcmp(level, "off") == 0)) {
+    if (cpu_syscall(SYS_fstat, STDERR_FILENO, (long)&status, 0, 0, 0, 0) != 0 || (level && strcmp(level, "off") == 0)) {
         most_verbose = -1;
         return;
     }
-    if (fstat(STDERR_FILENO, &status) == 0) {
-        standard_error.device = status.st_dev;
-        standard_error.inode = status.st_ino;
-        standard_error.is_known = true;
-    }
+    standard_error.device = status.st_dev;
+    standard_error.inode = status.st_ino;
+    standard_error.is_known = true;
     for (int i = 0; level && i < (int)(sizeof(level_names) / sizeof(level_names[0])); i++)
         if (strcmp(level, level_names[i]) == 0)
             most_verbose = i;

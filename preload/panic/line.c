@@ -25,17 +25,28 @@ void panic_line_add_number(struct panic_line *line, uint64_t value, unsigned bas
     panic_line_add(line, digit);
 }
 
+/* As sigabbrev_np has them, which is younger than the libc that the preload object may find. */
+static const char *name_of(int signal)
+{
+    static const char names[][8] = {"",       "HUP",  "INT",    "QUIT", "ILL",   "TRAP", "ABRT", "BUS",
+                                    "FPE",    "KILL", "USR1",   "SEGV", "USR2",  "PIPE", "ALRM", "TERM",
+                                    "STKFLT", "CHLD", "CONT",   "STOP", "TSTP",  "TTIN", "TTOU", "URG",
+                                    "XCPU",   "XFSZ", "VTALRM", "PROF", "WINCH", "POLL", "PWR",  "SYS"};
+
+    return signal > 0 && (size_t)signal < sizeof(names) / sizeof(names[0]) ? names[signal] : "?";
+}
+
 void panic_line_write(const struct panic_event *event, const struct segment_header *segment)
 {
     const struct segment_function *functions = (const void *)((const char *)segment + segment->functions);
-    const char *name = sigabbrev_np(event->signal);
+    const char *name = name_of(event->signal);
     struct panic_line line;
 
     line.length = 0;
     panic_line_add(&line, "callmeter[");
     panic_line_add_number(&line, (uint64_t)cpu_own_pid(), 10);
     panic_line_add(&line, "]: error: SIG");
-    panic_line_add(&line, name ? name : "?");
+    panic_line_add(&line, name);
     if (event->info->si_code > 0) {
         panic_line_add(&line, " at 0x");
         panic_line_add_number(&line, (uint64_t)(uintptr_t)event->info->si_addr, 16);

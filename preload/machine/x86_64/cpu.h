@@ -61,6 +61,16 @@ static inline uintptr_t cpu_thread_pointer(void)
     return pointer;
 }
 
+/* True if the processor is one of QEMU's translator: of a whole machine, or of a program alone. */
+static inline bool cpu_is_translated(void)
+{
+    uint32_t leaf = 0x40000000; /* of hypervisors: "TCGTCGTCGTCG" */
+    uint32_t name[3];
+
+    __asm__("cpuid" : "+a"(leaf), "=b"(name[0]), "=c"(name[1]), "=d"(name[2]) : "2"(0));
+    return name[0] == 0x54474354 && name[1] == 0x43544743 && name[2] == 0x47435447;
+}
+
 /* What floating-point code changes beside its results: the flags of exceptions, which stay until they are cleared. */
 struct cpu_float_state {
     uint32_t x87[7]; /* the image that fnstenv writes */
