@@ -50,8 +50,21 @@ static int data_plane_init(const struct lane_config *config)
     return lanes_init(config);
 }
 
+static _Atomic int own_thread;
+
+static int own_thread_id(void)
+{
+    return own_thread;
+}
+
+static void leave_thread(void)
+{
+    own_thread = 0;
+}
+
 static void forked(void)
 {
+    own_thread = 0;
     lanes_forked();
     signals_forked();
 }
@@ -60,6 +73,7 @@ static void enter_thread(void)
 {
     lane_enter();
     panic_enter_thread();
+    own_thread = cpu_own_tid();
 }
 
 static int count_object(struct dl_phdr_info *info, size_t size, void *context)
@@ -158,6 +172,8 @@ static const struct shim_lanes lanes = {
     .work_begin = own_work_begin,
     .work_end = own_work_end,
     .enter_thread = enter_thread,
+    .leave_thread = leave_thread,
+    .own_thread = own_thread_id,
     .at = lane_at,
     .lock_take = shared_lock_take,
     .lock_leave = shared_lock_leave,

@@ -93,6 +93,8 @@ struct shim_lanes {
     void (*work_begin)(struct own_work *); /* own_work.h */
     void (*work_end)(const struct own_work *);
     void (*enter_thread)(void); /* the calling thread is callmeter's: its calls are not counted */
+    void (*leave_thread)(void); /* last thing that it does */
+    int (*own_thread)(void);    /* the id of the one that did, and is there yet; 0: there is none */
     const struct lane *(*at)(size_t index);
     bool (*lock_take)(uint64_t *word, unsigned naps); /* shared_lock.h */
     void (*lock_leave)(uint64_t *word);

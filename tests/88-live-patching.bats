@@ -52,6 +52,34 @@ load lib/helper
   assert_equal 0 "$exit_status" 'exit status' || fail "$(cat "$run_dir/out")"
 }
 
+# live_alone MODE: counts exactly, and nobody was looked at or waited for while the libraries came.
+live_alone() {
+  manifest_json '{"version": 1, "executables": ["live-alone"], "functions": [{"symbol": "live_picked_*", "object": "liblive-picked-*", "mode": "full"}]}'
+  start_metered LD_PRELOAD= strace -f -o "$BATS_TEST_TMPDIR/strace" -e trace=openat,nanosleep,membarrier \
+    env LD_PRELOAD="$shim" "$(target live-alone)" "$1"
+  wait_done
+  scrape
+  assert_truths
+  assert_lines 3 "$run_dir/metrics" '^callmeter_function_info.*live_picked_[1-3].*mode="full"'
+  release
+  assert_equal 0 "$exit_status" 'exit status' || fail "$(cat "$run_dir/out")"
+  # Since the first library was there.
+  sed -n '/liblive-picked-1/,$p' "$BATS_TEST_TMPDIR/strace" >"$BATS_TEST_TMPDIR/since"
+  assert_lines 0 "$BATS_TEST_TMPDIR/since" 'nanosleep|/(wchan|syscall|status)"'
+}
+
+@test "a program of one thread that cannot be dumped: nobody is looked at, callmeter's own thread neither" {
+  command -v strace >/dev/null || skip 'strace is not installed'
+  live_alone undumpable
+}
+
+@test "a thread that the kernel makes for io_uring is none of the program's" {
+  command -v strace >/dev/null || skip 'strace is not installed'
+  run "$(target live-alone)" ring </dev/null
+  [[ $output != *'no ring'* ]] || skip 'io_uring is not to be had'
+  live_alone ring
+}
+
 # mappings_of PID: of no file.
 mappings_of() {
   awk 'NF < 6 || index($6, "/dev/zero")' "/proc/$1/maps" | wc -l

@@ -228,7 +228,7 @@ static int find_memory(struct start *start)
 
 static int apply_track(struct start *start)
 {
-    live_init(start->shim->panics);
+    live_init(start->shim);
     track_apply(&start->track);
     return 0;
 }

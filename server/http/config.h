@@ -26,6 +26,7 @@ struct http_config {
     /* Called on the server thread, first thing, before any other call: keeps the thread's own calls out of the numbers.
      */
     void (*enter_thread)(void);
+    void (*leave_thread)(void); /* the same, last thing; NULL: nothing is to be done */
     /* Called on the server thread when another process, or another thread of this one, has served before. NULL: nothing
      * is to be done. */
     void (*take_over)(void);

@@ -358,6 +358,8 @@ void serving_run(struct serving *serving)
         close(serving->endpoint.wake_fd);
     if (parking_is_left(&serving->parking))
         endpoint_leave(&serving->endpoint);
+    if (serving->config->leave_thread)
+        serving->config->leave_thread();
 }
 
 /* Only the program's first thread, whose memory is never unmapped; in children too, if it was that one which forked. */

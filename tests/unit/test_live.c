@@ -533,6 +533,6 @@ int main(void)
 
     signals_init(ignore_claimed);
     own_lock_init();
-    live_init(&panics);
+    live_init(&(struct shim){.panics = &panics, .lanes = &(struct shim_lanes){.own_thread = NULL}});
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -395,6 +395,6 @@ int main(void)
         cmocka_unit_test(each_step_comes_in_its_order),
     };
 
-    live_init(&panics);
+    live_init(&(struct shim){.panics = &panics, .lanes = &(struct shim_lanes){.own_thread = NULL}});
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

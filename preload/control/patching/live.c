@@ -12,6 +12,7 @@
 #include "preload/control/patching/live_window.h"
 #include "preload/machine/own_mask.h"
 #include "preload/machine/x86_64/cpu.h"
+#include "preload/shim.h"
 
 enum {
     SYSCALL_BYTES = 2,
@@ -187,9 +188,10 @@ static void disarm(const struct round *round)
         live_traps_disarm(round->traps, round->sight);
 }
 
-void live_init(const struct shim_panics *panics)
+void live_init(const struct shim *shim)
 {
-    live_traps_init(panics);
+    live_traps_init(shim->panics);
+    live_threads_init(shim->lanes->own_thread);
 }
 
 void live_write(struct patch *patches, size_t count, const struct window_run *runs, size_t run_count)

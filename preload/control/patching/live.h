@@ -53,10 +53,10 @@ enum {
     LIVE_UNSEEN = -3,   /* -ESRCH: nobody tells where the threads are */
 };
 
-struct shim_panics;
+struct shim;
 
-/* Who lends SIGTRAP. Context: startup, once. */
-void live_init(const struct shim_panics *panics);
+/* Who lends SIGTRAP, and knows callmeter's own thread. Context: startup, once. */
+void live_init(const struct shim *shim);
 
 /* Writes those of the patches, sorted by window, whose pages can be written, and sets the result of each. Code behind
  * the jump's five bytes is left as it is. `runs` are all the pages of the windows. One at a time. Context: startup, or

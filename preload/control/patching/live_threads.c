@@ -21,6 +21,8 @@ enum {
     BATCH_BYTES = 8192, /* of directory entries */
     TEXT_BYTES = 4096,  /* of a file of /proc */
     THREADS_MAX = 1 << 18,
+    FLAGS_WORD = 7,          /* of /proc/PID/stat, behind the name (proc(5)) */
+    KERNEL_IO_WORKER = 0x10, /* PF_IO_WORKER, linux/sched.h */
 };
 
 /* As getdents64(2) has it. */
@@ -74,11 +76,37 @@ static int number_of(const char *text)
     return *text ? 0 : number;
 }
 
+static int (*own_thread)(void); /* NULL: nobody knows of one */
+static long read_about(struct threads *threads, int tid, const char *file);
+
+/* Of a thread that the kernel has made for io_uring: it has the program's memory, and runs none of its code. By its
+ * flags, six words behind its name, which may have any characters. */
+static bool is_kernels(struct threads *threads, int tid)
+{
+    long at = read_about(threads, tid, "/stat");
+    unsigned flags = 0;
+
+    while (at > 0 && threads->text[at - 1] != ')')
+        at--;
+    if (at == 0)
+        return false;
+    for (int words = 0; words < FLAGS_WORD && threads->text[at]; at++)
+        words += threads->text[at] == ' ';
+    for (; threads->text[at] >= '0' && threads->text[at] <= '9'; at++)
+        flags = flags * 10 + (unsigned)(threads->text[at] - '0');
+    return flags & KERNEL_IO_WORKER;
+}
+
+static bool is_programs(struct threads *threads, int tid)
+{
+    return !(own_thread && own_thread() == tid) && !is_kernels(threads, tid);
+}
+
 static void note(struct threads *threads, const char *name, int self)
 {
     int tid = number_of(name);
 
-    if (tid == 0 || tid == self)
+    if (tid == 0 || tid == self || !is_programs(threads, tid))
         return;
     if (threads->count == THREADS_MAX)
         threads->is_complete = false;
@@ -306,10 +334,25 @@ static bool is_seen(struct threads *threads, const struct seen *seen, const void
     return is_in_a_call(threads, seen->tid) || has_ended(threads, seen->tid) || state_of(threads, seen->tid) == 'R';
 }
 
+void live_threads_init(int (*given)(void))
+{
+    own_thread = given;
+}
+
+bool live_threads_are_there(void)
+{
+    struct threads *threads = list();
+    bool are_there = !threads || !threads->is_complete || threads->count > 0;
+
+    live_unmap(threads, sizeof(*threads));
+    return are_there;
+}
+
 enum live_sight live_threads_look(void)
 {
-    struct threads *threads = live_map(sizeof(*threads));
-    bool has_places = threads && read_about(threads, own_tid(), "/syscall") > 0;
+    struct threads *threads = list();
+    bool has_places =
+        threads && ((threads->is_complete && threads->count == 0) || read_about(threads, own_tid(), "/syscall") > 0);
 
     live_unmap(threads, sizeof(*threads));
     if (has_places)

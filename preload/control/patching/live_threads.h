@@ -21,6 +21,14 @@ enum live_sight {
 /* True if a thread whose next instruction is at `pc` would be harmed. */
 typedef bool (*live_is_inside)(const void *context, uintptr_t pc);
 
+/* Who says which thread is callmeter's own, which never runs what is patched: 0: none. Context: startup, once. */
+void live_threads_init(int (*own_thread)(void));
+
+/* True if the program has other threads than the calling one, or nobody can tell. Neither callmeter's own nor one that
+ * the kernel has made for io_uring, which runs no code of the program's, is among them. Context: startup, or in a call
+ * of dlopen. */
+bool live_threads_are_there(void);
+
 /* Does not wait for threads that nobody can see. */
 enum live_sight live_threads_look(void);
 

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "preload/control/patching/live.h"
+#include "preload/control/patching/live_threads.h"
 
 #define PAGE ((uintptr_t)4096)
 
@@ -139,6 +140,11 @@ void patch_apply(struct patch *patches, size_t count, bool is_live)
         apply_live(patches, count);
     else
         apply_still(patches, count);
+}
+
+bool patch_has_threads(void)
+{
+    return live_threads_are_there();
 }
 
 bool patch_is_refused_live(int result)

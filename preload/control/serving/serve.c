@@ -170,6 +170,7 @@ void serve_prepare(const struct shim *given, const struct manifest *manifest, co
         .revision = CALLMETER_REVISION,
         .start_time = (double)now.tv_sec + (double)now.tv_nsec * 1e-9,
         .enter_thread = given->lanes->enter_thread,
+        .leave_thread = given->lanes->leave_thread,
         .take_over = take_over,
         .bound = is_any_port(listen) ? given->host->keep_address : NULL,
         .before_snapshot = before_snapshot,

@@ -1,13 +1,11 @@
 #include "preload/control/tracking/track.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/single_threaded.h>
 
 #include "preload/control/objects/span.h"
 #include "preload/control/patching/near.h"
@@ -332,15 +330,7 @@ void track_build_stubs(struct track *track)
 
 bool track_has_threads(void)
 {
-    DIR *tasks = opendir("/proc/self/task");
-    size_t entries = 0;
-
-    if (!tasks)
-        return !__libc_single_threaded;
-    while (readdir(tasks))
-        entries++;
-    closedir(tasks);
-    return entries > 3; /* ".", ".." and this one */
+    return patch_has_threads();
 }
 
 void track_build_patch(struct track *track, bool is_live)
