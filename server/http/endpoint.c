@@ -1,12 +1,13 @@
 /* The endpoint's event loop: poll -> MHD_run -> accept -> close what takes too long.
  *
  * libmicrohttpd runs without a thread and without a listening socket of its own; it is handed accepted connections, and
- * waits for them in an epoll set which is one descriptor of our poll. */
+ * waits for them in an epoll set which is one descriptor of our poll. Such a set has the lowest number that is free: so
+ * in a shared table it has none, and says of each connection what it waits for (select(2)'s sets). */
 #include "server/http/endpoint.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <sys/epoll.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -183,14 +184,6 @@ static bool is_same(int fd, const struct stat *before)
     return fstat(fd, &now) == 0 && now.st_dev == before->st_dev && now.st_ino == before->st_ino;
 }
 
-/* Puts the listening socket into the daemon's epoll set, for no event: see owns_descriptors. */
-static int mark_daemon(const struct endpoint *endpoint, int operation)
-{
-    struct epoll_event none = {0};
-
-    return epoll_ctl(endpoint->epoll_fd, operation, endpoint->listen_fd, &none);
-}
-
 static size_t unescape(void *context, struct MHD_Connection *connection, char *text)
 {
     (void)context;
@@ -200,26 +193,21 @@ static size_t unescape(void *context, struct MHD_Connection *connection, char *t
 
 static int start_daemon(struct endpoint *endpoint)
 {
+    unsigned flags = endpoint->descriptors->is_separate ? MHD_USE_EPOLL : MHD_NO_FLAG;
     const union MHD_DaemonInfo *info;
-    int error;
 
     errno = 0;
     /* Its own Date header would make the libc read TZ: see numbers_format_http_date. */
     endpoint->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_SUPPRESS_DATE_NO_CLOCK, 0, NULL, NULL, answer, endpoint,
+        flags | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_SUPPRESS_DATE_NO_CLOCK, 0, NULL, NULL, answer, endpoint,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)ENDPOINT_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)IDLE_SECONDS, MHD_OPTION_NOTIFY_CONNECTION, notify_connection, endpoint, MHD_OPTION_NOTIFY_COMPLETED,
         notify_completed, endpoint, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_END);
     if (!endpoint->daemon)
         return errno ? -errno : -ENOMEM;
-    info = MHD_get_daemon_info(endpoint->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    info = flags ? MHD_get_daemon_info(endpoint->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
     endpoint->epoll_fd = info ? info->epoll_fd : -1;
-    if (mark_daemon(endpoint, EPOLL_CTL_ADD) == 0)
-        return 0;
-    error = -errno;
-    if (endpoint->descriptors->is_separate) /* else it may be closed already, which libmicrohttpd would not survive */
-        MHD_stop_daemon(endpoint->daemon);
-    return error;
+    return 0;
 }
 
 void endpoint_init(struct endpoint *endpoint, const struct address *address, const struct descriptors *descriptors,
@@ -262,7 +250,7 @@ int endpoint_open(struct endpoint *endpoint)
 /* Turns ------------------------------------------------------------------------------------------------------------ */
 
 /* Are our numbers still ours? In a shared table the program may have closed them, and opened files of its own under
- * them. An epoll set looks like any other; but only the daemon's knows the listening socket. */
+ * them. */
 static bool owns_descriptors(const struct endpoint *endpoint)
 {
     if (endpoint->descriptors->is_separate)
@@ -270,7 +258,7 @@ static bool owns_descriptors(const struct endpoint *endpoint)
     for (int i = 0; i < ENDPOINT_CONNECTIONS; i++)
         if (endpoint->connections[i].fd >= 0 && !is_same(endpoint->connections[i].fd, &endpoint->connections[i].status))
             return false;
-    return is_same(endpoint->listen_fd, &endpoint->listen_status) && mark_daemon(endpoint, EPOLL_CTL_MOD) == 0;
+    return is_same(endpoint->listen_fd, &endpoint->listen_status);
 }
 
 static void forget(struct endpoint *endpoint)
@@ -283,27 +271,16 @@ static void forget(struct endpoint *endpoint)
     endpoint->wake_fd = wake_fd;
 }
 
-/* In a table of our own the numbers are ours for sure; else they may be anybody's, and the daemon would close them. */
-void endpoint_abandon(struct endpoint *endpoint)
-{
-    if (endpoint->descriptors->is_separate)
-        close(endpoint->listen_fd);
-    forget(endpoint);
-}
-
 static void close_if_same(int fd, const struct stat *before)
 {
     if (fd >= 0 && is_same(fd, before))
         close(fd);
 }
 
-/* All epoll sets look the same, so whose that one is must be asked while the listening socket is there. */
 void endpoint_close_copies(struct endpoint *endpoint)
 {
     if (endpoint->descriptors->is_separate || endpoint->listen_fd < 0)
         return;
-    if (is_same(endpoint->listen_fd, &endpoint->listen_status) && mark_daemon(endpoint, EPOLL_CTL_MOD) == 0)
-        close(endpoint->epoll_fd);
     for (int i = 0; i < ENDPOINT_CONNECTIONS; i++)
         close_if_same(endpoint->connections[i].fd, &endpoint->connections[i].status);
     close_if_same(endpoint->listen_fd, &endpoint->listen_status);
@@ -315,6 +292,17 @@ void endpoint_leave(struct endpoint *endpoint)
     endpoint_close_copies(endpoint);
     for (;;)
         syscall(SYS_exit, 0);
+}
+
+/* The daemon is left behind: in a shared table it would close numbers that may be anybody's by now. What is still ours
+ * goes, the listening socket above all: it would keep the address from the next one. */
+void endpoint_abandon(struct endpoint *endpoint)
+{
+    if (endpoint->descriptors->is_separate)
+        close(endpoint->listen_fd);
+    else
+        endpoint_close_copies(endpoint);
+    forget(endpoint);
 }
 
 void endpoint_close(struct endpoint *endpoint)
@@ -401,21 +389,68 @@ void endpoint_rest(struct endpoint *endpoint, uint64_t due_ns)
     wait_for(endpoint, &wake, 1, due_ns, routes_now_ns());
 }
 
+/* What the daemon waits for, in a shared table: behind the two that are there in any case. Returns how many there are.
+ */
+static nfds_t list_connections(struct endpoint *endpoint, struct pollfd *polls)
+{
+    fd_set sets[3];
+    MHD_socket highest = MHD_INVALID_SOCKET;
+    nfds_t count = 0;
+
+    if (endpoint->descriptors->is_separate)
+        return 0;
+    for (int i = 0; i < 3; i++)
+        FD_ZERO(&sets[i]);
+    MHD_get_fdset2(endpoint->daemon, &sets[0], &sets[1], &sets[2], &highest, FD_SETSIZE);
+    for (int i = 0; i < ENDPOINT_CONNECTIONS; i++) {
+        int fd = endpoint->connections[i].fd;
+        bool is_listed = fd >= 0 && fd < FD_SETSIZE;
+        short events = 0;
+
+        if (is_listed && FD_ISSET(fd, &sets[0]))
+            events |= POLLIN;
+        if (is_listed && FD_ISSET(fd, &sets[1]))
+            events |= POLLOUT;
+        if (events)
+            polls[count++] = (struct pollfd){.fd = fd, .events = events};
+    }
+    return count;
+}
+
+static void run_daemon(struct endpoint *endpoint, const struct pollfd *polls, nfds_t count)
+{
+    fd_set sets[3];
+
+    if (endpoint->descriptors->is_separate) {
+        MHD_run(endpoint->daemon);
+        return;
+    }
+    for (int i = 0; i < 3; i++)
+        FD_ZERO(&sets[i]);
+    for (nfds_t i = 0; i < count; i++) {
+        if (polls[i].revents & ~POLLOUT)
+            FD_SET(polls[i].fd, &sets[0]);
+        if (polls[i].revents & ~POLLIN)
+            FD_SET(polls[i].fd, &sets[1]);
+    }
+    MHD_run_from_select(endpoint->daemon, &sets[0], &sets[1], &sets[2]);
+}
+
 int endpoint_turn(struct endpoint *endpoint, uint64_t due_ns)
 {
     uint64_t now_ns = routes_now_ns();
-    struct pollfd polls[] = {
+    struct pollfd polls[2 + ENDPOINT_CONNECTIONS + 1] = {
         {.fd = endpoint->resume_ns > now_ns ? -1 : endpoint->listen_fd, .events = POLLIN},
         {.fd = endpoint->epoll_fd, .events = POLLIN},
-        {.fd = -1},
     };
+    nfds_t count = list_connections(endpoint, polls + 2);
 
-    wait_for(endpoint, polls, 3, earlier(due_ns, next_due_ns(endpoint, now_ns)), now_ns);
+    wait_for(endpoint, polls, 2 + count + 1, earlier(due_ns, next_due_ns(endpoint, now_ns)), now_ns);
     if (endpoint->likeness->is_lost)
         return 0;
     if (!owns_descriptors(endpoint))
         return -EBADF;
-    MHD_run(endpoint->daemon);
+    run_daemon(endpoint, polls + 2, count);
     if (polls[0].revents)
         while (accept_connection(endpoint))
             ;

@@ -35,7 +35,7 @@ struct endpoint {
     struct repeats *repeats;
     struct likeness *likeness;
     struct MHD_Daemon *daemon;
-    int epoll_fd;              /* the daemon's */
+    int epoll_fd;              /* the daemon's; -1: it has none, in a shared table */
     int listen_fd;             /* -1: the endpoint is closed, and there is no daemon */
     struct stat listen_status; /* which socket listen_fd is */
     int wake_fd;               /* ends a wait early when it can be read; the caller's, or -1 */
@@ -63,8 +63,8 @@ void endpoint_compare(struct endpoint *endpoint);
 /* Waits without serving, not beyond due_ns. */
 void endpoint_rest(struct endpoint *endpoint, uint64_t due_ns);
 
-/* Closes the endpoint without touching what may be the program's: the daemon, and descriptors in a shared table, are
- * forgotten. It may be opened again. */
+/* Closes the endpoint without touching what may be the program's: the daemon, and descriptors in a shared table that
+ * are not ours any more, are forgotten. It may be opened again. */
 void endpoint_abandon(struct endpoint *endpoint);
 
 /* Closes the endpoint, and lets go of its memory where that can be done. */

@@ -356,10 +356,10 @@ void serving_run(struct serving *serving)
         leave_unlike(serving);
     if (serving->endpoint.wake_fd >= 0)
         close(serving->endpoint.wake_fd);
-    if (parking_is_left(&serving->parking))
-        endpoint_leave(&serving->endpoint);
     if (serving->config->leave_thread)
         serving->config->leave_thread();
+    if (parking_is_left(&serving->parking))
+        endpoint_leave(&serving->endpoint);
 }
 
 /* Only the program's first thread, whose memory is never unmapped; in children too, if it was that one which forked. */
