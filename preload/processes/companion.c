@@ -43,13 +43,15 @@ static bool is_ours(void)
            atomic_load(&companion_process) == cpu_own_pid();
 }
 
-/* Under a filter that lets a thread serve, this fails at worst. */
+/* Under a filter that lets a thread serve, this fails at worst. The number is that of errno.h: whoever has its text at
+ * hand (strerrordesc_np) is younger than the libc that the preload object may find (old_libc.h). */
 static void tell(int error)
 {
     static atomic_bool is_told;
 
     if (!atomic_exchange(&is_told, true) && forbidden_lets_report())
-        log_line(LOG_LEVEL_WARN, "no thread can be made for the endpoint in this process: %s", strerrordesc_np(-error));
+        log_line(LOG_LEVEL_WARN, "no thread can be made for the endpoint in this process: error %d%s", -error,
+                 error == -EAGAIN ? " (Resource temporarily unavailable)" : "");
 }
 
 static void start(void)
