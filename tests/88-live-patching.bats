@@ -65,7 +65,7 @@ live_alone() {
   assert_equal 0 "$exit_status" 'exit status' || fail "$(cat "$run_dir/out")"
   # Since the first library was there.
   sed -n '/liblive-picked-1/,$p' "$BATS_TEST_TMPDIR/strace" >"$BATS_TEST_TMPDIR/since"
-  assert_lines 0 "$BATS_TEST_TMPDIR/since" 'nanosleep|/(wchan|syscall|status)"'
+  assert_lines 0 "$BATS_TEST_TMPDIR/since" 'nanosleep|task/[0-9]+/(wchan|syscall|status)"'
 }
 
 @test "a program of one thread that cannot be dumped: nobody is looked at, callmeter's own thread neither" {
