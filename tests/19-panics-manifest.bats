@@ -98,13 +98,19 @@ is_over_budget() {
 @test "check warns of what recovery leaves behind, for each function" {
   local text='recover leaves what the abandoned calls were doing as it is: locks stay held, memory and files are not given back, and data may be half changed'
   manifest_json '{"version": 1, "functions": [{"symbol": "greet", "returns": "int", "recover": {"return": -1}},
-    {"symbol": "nap", "recover": {"return": null}}, {"symbol": "main"},
+    {"symbol": "nap", "returns": "int", "recover": {"return": 0}}, {"symbol": "main"},
     {"symbol": "no_such_function", "recover": {"return": null}, "optional": true}]}'
   run -0 --separate-stderr "$callmeter" check -m "$manifest" "$(target greeter)"
   assert_equal "callmeter: warning: greet: $text"$'\n'"callmeter: warning: nap: $text" "$stderr" 'warnings'
   run -0 --separate-stderr "$callmeter" check --json -m "$manifest" "$(target greeter)"
   assert_equal '' "$stderr" 'stderr with --json'
   assert_equal "greet: $text"$'\n'"nap: $text" "$(jq -r '.warnings[] | "\(.function): \(.text)"' <<<"$output")" 'warnings'
+}
+
+@test "check refuses to return nothing from a function that returns a value" {
+  manifest_json '{"version": 1, "functions": [{"symbol": "nap", "recover": {"return": null}}]}'
+  run -1 "$callmeter" check -m "$manifest" "$(target greeter)"
+  assert_match 'nap .*refused +recover: the function returns a value, of which the entry says nothing: int nap\(int milliseconds\)' "$output"
 }
 
 @test "check warns of recovery that cannot happen" {

@@ -302,7 +302,10 @@ int proof_result(const struct proof *proof, enum value_type type, enum resolve_p
     int result;
 
     if (proof->is_described && !proof->function->is_trusted && !proof_is_result(&proof->described, type)) {
-        diag_set(diag, "the function does not return %s", type == VALUE_VOID ? "nothing" : value_type_name(type));
+        diag_set(diag,
+                 type == VALUE_VOID ? "the function returns a value, of which the entry says nothing"
+                                    : "the function does not return %s",
+                 value_type_name(type));
         proof_add_prototype(proof, diag);
         return -EINVAL;
     }

@@ -9,7 +9,7 @@
 #include "victim.h"
 
 enum {
-    THREADS = 2000,
+    THREADS = 1000,
     DEPTH = 100, /* calls in progress at the end: one that ended too often would be missing */
 };
 
