@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 enum {
-    BACKLOG = 64
+    BACKLOG = 511
 };
 
 static const char unix_prefix[] = "unix:";

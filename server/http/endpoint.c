@@ -25,11 +25,15 @@ enum {
     LIKE_TRY_NS = 1000000,
 };
 
-#define SECOND_NS          UINT64_C(1000000000)
-#define RETRY_NS           SECOND_NS        /* where descriptors ran out */
-#define CHECK_NS           (5 * SECOND_NS)  /* a shared table is looked at so often */
-#define REQUEST_NS         (30 * SECOND_NS) /* for a request's header, and again for its answer, however they drip */
-#define EVICTABLE_AFTER_NS SECOND_NS        /* a connection idle for so long makes room for a new one */
+#define SECOND_NS  UINT64_C(1000000000)
+#define RETRY_NS   SECOND_NS        /* where descriptors ran out */
+#define CHECK_NS   (5 * SECOND_NS)  /* a shared table is looked at so often */
+#define REQUEST_NS (30 * SECOND_NS) /* for a request's header, and again for its answer, however they drip */
+
+/* A connection makes room for a new one: without a whole request, as soon as what it sent with its first bytes was
+ * looked at; else when its answer was on the way for so long, which a scraper takes at once. */
+#define EVICTABLE_WAITING_NS  (SECOND_NS / 200)
+#define EVICTABLE_ANSWERED_NS (SECOND_NS / 4)
 
 /* Connections ------------------------------------------------------------------------------------------------------ */
 
@@ -82,6 +86,7 @@ static void notify_completed(void *context, struct MHD_Connection *connection, v
     if (!place)
         return;
     routes_completed(endpoint->routes, &place->request);
+    place->request = (struct routes_request){0};
     place->since_ns = routes_now_ns();
 }
 
@@ -113,18 +118,54 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
     return routes_answer(endpoint->routes, &place->request, connection, url, method, upload_bytes);
 }
 
-/* A new connection waits, and all places are taken: the one that has been idle longest goes, if it has been so for a
+/* Has it sent no whole request, or had its answer already? */
+static bool is_waiting(const struct endpoint_connection *connection)
+{
+    return !connection->request.is_begun;
+}
+
+static uint64_t evictable_ns(const struct endpoint_connection *connection)
+{
+    return connection->since_ns + (is_waiting(connection) ? EVICTABLE_WAITING_NS : EVICTABLE_ANSWERED_NS);
+}
+
+/* Those that wait go first, and of these the oldest. */
+static struct endpoint_connection *find_evictable(struct endpoint *endpoint)
+{
+    struct endpoint_connection *found = NULL;
+
+    for (int i = 0; i < ENDPOINT_CONNECTIONS; i++) {
+        struct endpoint_connection *connection = &endpoint->connections[i];
+
+        if (connection->fd < 0)
+            continue;
+        if (!found || is_waiting(connection) > is_waiting(found) ||
+            (is_waiting(connection) == is_waiting(found) && connection->since_ns < found->since_ns))
+            found = connection;
+    }
+    return found;
+}
+
+/* A new connection waits, and there is no place or no descriptor for it: another one goes, if it has been there for a
  * while; else the new one waits in the backlog. */
 static void make_room(struct endpoint *endpoint)
 {
-    struct endpoint_connection *oldest = oldest_connection(endpoint);
+    struct endpoint_connection *found = find_evictable(endpoint);
     uint64_t now_ns = routes_now_ns();
 
-    endpoint->resume_ns = oldest->since_ns + EVICTABLE_AFTER_NS;
-    if (endpoint->resume_ns > now_ns)
+    endpoint->resume_ns = found ? evictable_ns(found) : now_ns + RETRY_NS;
+    if (!found || endpoint->resume_ns > now_ns)
         return;
     endpoint->resume_ns = now_ns + RETRY_NS; /* or as soon as libmicrohttpd has closed it: next turn */
-    shutdown(oldest->fd, SHUT_RDWR);
+    shutdown(found->fd, SHUT_RDWR);
+}
+
+static struct endpoint_connection *find_place(struct endpoint *endpoint)
+{
+    struct endpoint_connection *place = find_connection(endpoint, -1);
+    int places = endpoint->descriptors->is_separate ? ENDPOINT_CONNECTIONS : ENDPOINT_CONNECTIONS_SHARED;
+
+    return place && place - endpoint->connections < places ? place : NULL;
 }
 
 static void add_connection(struct endpoint *endpoint, struct endpoint_connection *place, int fd,
@@ -132,6 +173,7 @@ static void add_connection(struct endpoint *endpoint, struct endpoint_connection
 {
     place->fd = descriptors_raise(endpoint->descriptors, fd);
     place->since_ns = routes_now_ns();
+    place->request = (struct routes_request){0};
     fstat(place->fd, &place->status);
     if (MHD_add_connection(endpoint->daemon, place->fd, (const void *)peer, length) != MHD_YES)
         place->fd = -1;
@@ -140,7 +182,7 @@ static void add_connection(struct endpoint *endpoint, struct endpoint_connection
 /* Accepts one connection; false if there is none or no place for it. */
 static bool accept_connection(struct endpoint *endpoint)
 {
-    struct endpoint_connection *place = find_connection(endpoint, -1);
+    struct endpoint_connection *place = find_place(endpoint);
     struct sockaddr_storage peer;
     socklen_t length = sizeof(peer);
     int fd;
@@ -155,7 +197,7 @@ static bool accept_connection(struct endpoint *endpoint)
         return true;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-        endpoint->resume_ns = routes_now_ns() + RETRY_NS;
+        make_room(endpoint);
     return errno == ECONNABORTED || errno == EINTR;
 }
 

@@ -17,7 +17,8 @@ struct parking;
 struct repeats;
 
 enum {
-    ENDPOINT_CONNECTIONS = 16
+    ENDPOINT_CONNECTIONS = 128,       /* in a table of our own */
+    ENDPOINT_CONNECTIONS_SHARED = 16, /* of the program's numbers */
 };
 
 struct endpoint_connection {

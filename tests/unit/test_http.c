@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -313,6 +314,35 @@ static void idle_connections_make_room(void **state)
     server_stop(&server);
 }
 
+/* Clients by the hundred that send nothing, or half a request, or do not read: none of them keeps a scraper out, and
+ * the ones without a request go first. */
+static void crowds_keep_no_scraper_out(void **state)
+{
+    enum {
+        CROWD = 200,
+        KINDS = 3
+    };
+    static const char *const requests_sent[KINDS] = {NULL, "GET /metrics HTTP/1.1\r\nHo",
+                                                     "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"};
+    struct server_process server;
+    int crowd[CROWD];
+
+    (void)state;
+    for (int kind = 0; kind < KINDS; kind++) {
+        start(&server, &(struct server_options){0});
+        for (int i = 0; i < CROWD; i++) {
+            crowd[i] = http_connect(server.address);
+            assert_true(crowd[i] >= 0);
+            if (requests_sent[kind])
+                http_send(crowd[i], requests_sent[kind]);
+        }
+        assert_serves(&server);
+        for (int i = 0; i < CROWD; i++)
+            close(crowd[i]);
+        server_stop(&server);
+    }
+}
+
 /* Expositions of several megabytes whose clients do not read: others are served, memory stays bounded, and those that
  * read at last get all of it. */
 static void slow_readers_hold_up_nobody(void **state)
@@ -464,6 +494,37 @@ static void drip(const struct server_process *server, int fd, unsigned seconds)
         assert_int_equal(send(fd, &request[i], 1, MSG_NOSIGNAL), 1);
         pass_seconds(server, 1);
     }
+}
+
+/* All places are taken by clients that have sent no whole request. They need not be old: six milliseconds pass. */
+static void who_has_sent_nothing_gives_way_at_once(void **state)
+{
+    enum {
+        CROWD = 140,
+        FIRST = 100,
+        DEADLINE_MS = 5000 /* libmicrohttpd lets idle ones go after ten seconds */
+    };
+    struct server_process server;
+    struct pollfd scraper = {.events = POLLIN};
+    int crowd[CROWD];
+
+    (void)state;
+    start(&server, &(struct server_options){0});
+    for (int i = 0; i < FIRST; i++)
+        crowd[i] = http_connect(server.address);
+    assert_serves(&server);
+    stop_clock();
+    for (int i = FIRST; i < CROWD; i++)
+        crowd[i] = http_connect(server.address);
+    script->ahead_ns += 6 * SECOND_NS / 1000;
+    scraper.fd = http_connect(server.address);
+    http_send(scraper.fd, "GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_int_equal(poll(&scraper, 1, DEADLINE_MS), 1);
+    close(scraper.fd);
+    run_clock();
+    for (int i = 0; i < CROWD; i++)
+        close(crowd[i]);
+    server_stop(&server);
 }
 
 static void a_dripping_request_is_cut(void **state)
@@ -942,8 +1003,10 @@ int main(void)
         cmocka_unit_test(a_connection_serves_many_requests),
         cmocka_unit_test(old_and_broken_clients_do_no_harm),
         cmocka_unit_test(idle_connections_make_room),
+        cmocka_unit_test(crowds_keep_no_scraper_out),
         cmocka_unit_test(slow_readers_hold_up_nobody),
         cmocka_unit_test(scrapes_on_their_way_are_bounded),
+        cmocka_unit_test(who_has_sent_nothing_gives_way_at_once),
         cmocka_unit_test(a_dripping_request_is_cut),
         cmocka_unit_test(a_request_that_stands_still_is_cut),
         cmocka_unit_test(each_request_has_its_own_time),
