@@ -1,10 +1,14 @@
 #include "preload/control/reports/backtrace.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libunwind.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/single_threaded.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "preload/control/memory/safe_read.h"
 #include "preload/control/patching/stub_map.h"
@@ -277,7 +281,7 @@ static void take(const ucontext_t *context, size_t depth, uint64_t limit_ns, str
     } while (backtrace->count < depth && steps++ < depth * STEPS_PER_FRAME && walk_step(&walk, steps == 1));
 }
 
-/* libunwind gets its memory here, at its first steps. */
+/* libunwind gets its memory here, at its first steps, and opens a pipe for a kind of unwinding that is not used. */
 static int open_space(void)
 {
     static unw_accessors_t accessors = {
@@ -302,10 +306,37 @@ static int open_space(void)
     return trial.count > 1 ? 0 : -ENOSYS;
 }
 
+static bool is_end_of_pipe(int fd, int mode, ino_t *ret_inode)
+{
+    struct stat status;
+
+    *ret_inode = 0;
+    if (fstat(fd, &status) != 0 || !S_ISFIFO(status.st_mode))
+        return false;
+    *ret_inode = status.st_ino;
+    return fcntl(fd, F_GETFD) == FD_CLOEXEC && fcntl(fd, F_GETFL) == (mode | O_NONBLOCK);
+}
+
+/* Where the program's own libunwind makes its pipe here (withheld.h), that would keep two descriptors. It gets the
+ * lowest numbers that are free: those that another pipe had just before, where there is no other thread. */
 int backtrace_init(const struct backtrace_config *given)
 {
+    ino_t inodes[2];
+    int ends[2];
+    int result;
+
     config = *given;
-    return open_space();
+    if (!__libc_single_threaded || pipe2(ends, O_CLOEXEC) != 0)
+        return open_space();
+    close(ends[0]);
+    close(ends[1]);
+    result = open_space();
+    if (is_end_of_pipe(ends[0], O_RDONLY, &inodes[0]) && is_end_of_pipe(ends[1], O_WRONLY, &inodes[1]) &&
+        inodes[0] == inodes[1]) {
+        close(ends[0]);
+        close(ends[1]);
+    }
+    return result;
 }
 
 void backtrace_take(const ucontext_t *context, size_t depth, uint64_t limit_ns, struct backtrace *ret_backtrace)

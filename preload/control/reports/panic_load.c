@@ -38,7 +38,7 @@ static const struct panic_module *open_module(const struct shim *shim, const str
         shim->log(trouble, "no reports of panics, and no recovery: %s", text);
         return NULL;
     }
-    if (!withheld_begin()) {
+    if (!withheld_begin(shim->settings.objects_before)) {
         shim->log(trouble, "no reports of panics, and no recovery: libunwind cannot be kept from system calls that it "
                            "does not need");
         return NULL;

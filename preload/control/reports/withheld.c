@@ -23,6 +23,8 @@ struct search {
     struct found found[SLOTS_MAX];
     size_t count;
     bool is_filtered;
+    size_t objects_before;
+    size_t object; /* the one that is looked into */
 };
 
 static int no_mincore(void *address, size_t bytes, unsigned char *pages)
@@ -45,7 +47,7 @@ static int no_pipe2(int *ends, int flags)
 static uintptr_t stand_in_of(const struct search *search, const char *name)
 {
     if (strcmp(name, "pipe2") == 0)
-        return (uintptr_t)no_pipe2;
+        return search->object > search->objects_before ? (uintptr_t)no_pipe2 : 0;
     return search->is_filtered && strcmp(name, "mincore") == 0 ? (uintptr_t)no_mincore : 0;
 }
 
@@ -66,19 +68,21 @@ static void add_slots(struct search *search, const struct import_table *table, c
 static int look_into(struct dl_phdr_info *info, size_t size, void *context)
 {
     const char *slash = strrchr(info->dlpi_name, '/');
+    struct search *search = context;
     struct import_table table;
 
     (void)size;
+    search->object++;
     if (!slash || strncmp(slash, "/libunwind", strlen("/libunwind")) != 0 || !import_table_init(&table, info))
         return 0;
-    add_slots(context, &table, table.jumps, table.jump_count);
-    add_slots(context, &table, table.others, table.other_count);
+    add_slots(search, &table, table.jumps, table.jump_count);
+    add_slots(search, &table, table.others, table.other_count);
     return 0;
 }
 
-bool withheld_begin(void)
+bool withheld_begin(size_t objects_before)
 {
-    struct search search = {.is_filtered = filtered_is()};
+    struct search search = {.is_filtered = filtered_is(), .objects_before = objects_before};
     struct slots slots;
     int result = 0;
 
