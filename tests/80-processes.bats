@@ -62,6 +62,61 @@ load lib/trees
   meter_tree process-handlers each-instruction
 }
 
+# at_each_instruction MODE PROPERTIES [AWK_OPTION]...: a child that is made at any instruction counts what it ends of the
+# call, all of it, and no more.
+at_each_instruction() {
+  local mode=$1 functions='around work outer inner' found
+  function_properties=$2
+  shift 2
+  require_target process-steps
+  # shellcheck disable=SC2086
+  manifest_of $functions
+  start_metered CALLMETER_EXE=process-steps "$(target process-steps)" "$mode" && wait_done && scrape || return 1
+  found=$(awk "$@" -v functions="$functions" -f "$root/tests/lib/whole_calls.awk" "$run_dir/metrics")
+  [[ -z $found ]] || fail "$mode with $function_properties:" "$found"
+  assert_metric 1 processes
+  release
+  assert_equal 0 "$exit_status" "exit status of $mode with $function_properties"
+}
+
+@test "a handler forks at each instruction of a call that is timed and judged" {
+  at_each_instruction returning '{}'
+  at_each_instruction returning '{"returns": "int", "error_when": "ret < 0", "buckets": [1e-9]}'
+  at_each_instruction returning '{"returns": "int", "error_when": "ret < 0 && errno != 0", "buckets": [1e-9]}'
+  at_each_instruction returning '{"returns": "int", "throttled_when": "ret == -1", "error_when": "ret == 1"}'
+  at_each_instruction returning '{"returns": "int", "error_when": "ret < 0", "sample_rate": 0.5}' -v sampled=1
+}
+
+@test "a handler forks at each instruction of a call with labels" {
+  local argument='"value": {"arg": 1, "type": "int"}' result='"sign": {"ret": true}'
+  at_each_instruction returning "{\"labels\": {$argument}}"
+  at_each_instruction returning "{\"returns\": \"int\", \"error_when\": \"ret < 0 && errno != 0\", \"labels\": {$argument}}"
+  at_each_instruction returning "{\"returns\": \"int\", \"labels\": {$result}}"
+  at_each_instruction returning "{\"returns\": \"int\", \"error_when\": \"ret < 0\", \"labels\": {$argument, $result}}"
+  at_each_instruction returning "{\"returns\": \"int\", \"sample_rate\": 0.5, \"labels\": {$argument, $result}}" -v sampled=1
+}
+
+@test "a handler forks at each instruction of a call with more than a time and an outcome" {
+  at_each_instruction returning '{"returns": "int", "error_when": "ret < 0", "error_type": "errno"}'
+  at_each_instruction returning '{"returns": "int", "error_when": "ret < 0", "error_type": "ret", "labels": {"sign": {"ret": true}}}'
+  at_each_instruction returning '{"kind": "batch_job", "returns": "int", "error_when": "ret < 0", "items": {"arg": 2, "type": "int"}}'
+  at_each_instruction returning '{"kind": "worker", "items": {"arg": 2, "type": "int"}, "labels": {"value": {"arg": 1, "type": "int"}}}'
+  at_each_instruction returning '{"kind": "loop"}'
+  at_each_instruction returning '{"kind": "health_check", "returns": "int", "error_when": "ret < 0", "labels": {"dependency": "disk"}}'
+  at_each_instruction returning '{"kind": "http_handler", "returns": "int", "error_when": "ret < 0",
+    "labels": {"method": "GET", "route": {"arg": 1, "type": "int"}, "code": {"ret": true}}}'
+  at_each_instruction returning '{"mode": "count", "kind": "worker", "items": {"arg": 2, "type": "int"}}' -v sampled=1
+}
+
+@test "a handler forks at each instruction of a call that does not return" {
+  local way
+  for way in jumping jumping-unseen throwing ending; do
+    at_each_instruction "$way" '{}' -v left=1
+    at_each_instruction "$way" '{"returns": "int", "error_when": "ret < 0",
+      "labels": {"value": {"arg": 1, "type": "int"}, "sign": {"ret": true}}}' -v left=1
+  done
+}
+
 # FULL: 100 000 forks and 10 000 posix_spawn.
 @test "forks from many threads with tracked calls in flight, and posix_spawn" {
   local forks=5000 spawns=1000

@@ -3,6 +3,8 @@
 #include "preload/calls/ticks.h"
 #include "preload/records/counters.h"
 #include "preload/records/lane.h"
+#include "preload/records/tally.h"
+#include "preload/threads/attach.h"
 
 enum {
     ITEMS_SHIFT = 8, /* the items lie above the state's byte in the record's last word */
@@ -141,21 +143,26 @@ static const struct hook *variant_of(const struct hook *base, uint32_t place)
 
 /* Start ------------------------------------------------------------------------------------------------------------ */
 
-/* The time since this thread's iteration before, if the block has been its own since then. */
-static void count_interval(const struct lane *lane, const struct hook *hook, uint64_t start)
+/* The time since this thread's iteration before, if the block has been its own since then. In a child that is forked
+ * here, each store is to a block that is new: none of them makes what somebody left there look like its own. */
+static void note_interval(struct tally *tally, const struct lane *lane, const struct hook *hook)
 {
     const struct extra *extra = hook->extra;
-    uint64_t *last = word_at(lane, hook->home, extra->last_start);
-    uint64_t *epoch = word_at(lane, hook->home, extra->last_epoch);
-    uint64_t current;
+    uint64_t start = ticks_now();
+    volatile uint64_t *last = word_at(lane, hook->home, extra->last_start);
+    volatile uint64_t *epoch = word_at(lane, hook->home, extra->last_epoch);
+    uint64_t before;
 
     if (!last)
         return;
-    current = ((const uint64_t *)*lane->block_ref)[BLOCK_EPOCH];
-    if (*last && *epoch == current)
-        counters_add_interval(lane, hook, extra->interval, start - *last);
-    *(volatile uint64_t *)last = start;
-    *(volatile uint64_t *)epoch = current;
+    before = *last;
+    if (*epoch != ((const uint64_t *)*lane->block_ref)[BLOCK_EPOCH]) {
+        *last = 0;
+        *epoch = ((const uint64_t *)*lane->block_ref)[BLOCK_EPOCH];
+    } else if (before) {
+        counters_note_interval(tally, hook, extra->interval, start - before);
+    }
+    *last = start;
 }
 
 /* As much as there is room for: 281 474 976 710 655. */
@@ -177,16 +184,37 @@ static uint64_t get_items(const struct record *record)
 }
 
 /* What is known at the start, beside labels. */
-static void count_start(struct record *record, const struct read_call *call)
+static void note_start(struct tally *tally, struct record *record, const struct read_call *call)
 {
     const struct extra *extra = record->hook->extra;
 
     if (extra->has_items && !extra->is_item_result)
         set_items(record, read_items(extra, call));
     if (extra->last_start)
-        count_interval(call->lane, record->hook, ticks_now());
+        note_interval(tally, call->lane, record->hook);
     if (extra->gauge_count)
         set_gauges(extra, call, false);
+}
+
+/* A child that was forked in a handler may not have shown yet that it is one. Before it counts, it does: what is
+ * counted then is its own. */
+static void get_block(const struct lane *lane)
+{
+    if (__builtin_expect(!*lane->block_ref, false))
+        lane_here();
+}
+
+/* What the trampoline counted of a call with labels was for the scratch cell. */
+static void start_with_more(struct record *record, const struct read_call *call, uint64_t home)
+{
+    const struct extra *extra = record->hook->extra;
+    struct tally tally;
+
+    tally.bytes = 0;
+    if (extra->label_count)
+        tally_note(&tally, home + CELL_STARTED * 8, 1);
+    note_start(&tally, record, call);
+    counters_commit(call->lane, &tally, &record->target, &extra->original);
 }
 
 void extra_entry(struct record *record, const uint64_t *registers, const uint64_t *stack, const uint64_t (*vectors)[2])
@@ -197,7 +225,6 @@ void extra_entry(struct record *record, const uint64_t *registers, const uint64_
     uint64_t key[EXTRA_KEY_WORDS_MAX];
     uint64_t home = hook->home;
 
-    record->target = extra->original;
     if (extra->entry_label_count) {
         uint32_t place =
             find_place(extra, &extra->at_entry, &call, 0, extra->entry_label_count, key, hint_of(hook, &call));
@@ -206,25 +233,30 @@ void extra_entry(struct record *record, const uint64_t *registers, const uint64_
         hook = variant_of(hook, place);
         record->hook = hook;
     }
-    if (extra->label_count) /* what the trampoline counted was for the scratch cell */
-        counters_add_at(call.lane, home, CELL_STARTED * 8, 1);
+    get_block(call.lane);
     if (extra->has_start)
-        count_start(record, &call);
+        start_with_more(record, &call, home);
+    else
+        counters_start(call.lane, home, &record->target, extra->original);
 }
 
 void extra_count(struct lane *lane, const struct hook *hook, const struct read_call *call)
 {
     const struct extra *extra = hook->extra;
     uint64_t key[EXTRA_KEY_WORDS_MAX];
+    struct tally tally;
+    void *done = NULL;
 
+    tally.bytes = 0;
     if (extra->entry_label_count)
         hook = variant_of(hook, find_place(extra, &extra->at_entry, call, 0, extra->entry_label_count, key, NULL));
-    counters_add(lane, hook, CELL_SUCCESS, 1);
+    tally_note(&tally, hook->home + CELL_SUCCESS * 8, 1);
     if (extra->has_items)
-        counters_add_at(lane, hook->home, extra->items, read_items(extra, call));
+        tally_note(&tally, hook->home + extra->items, read_items(extra, call));
     if (extra->last_start)
-        count_interval(lane, hook, ticks_now());
+        note_interval(&tally, lane, hook);
     set_gauges(extra, call, false);
+    counters_commit(lane, &tally, &done, &extra->original);
 }
 
 /* End -------------------------------------------------------------------------------------------------------------- */
@@ -236,7 +268,10 @@ struct ending {
     uint64_t cell;    /* where it belongs */
     uint32_t outcome; /* byte offset in the cell */
     struct read_call call;
+    struct tally tally;
 };
+
+static void *const ended = (void *)RECORD_ENDED;
 
 static uint32_t error_place(const struct extra *extra, const struct ending *ending)
 {
@@ -250,7 +285,7 @@ static uint32_t error_place(const struct extra *extra, const struct ending *endi
     return number < extra->error_count - 1 ? number : extra->error_count - 1;
 }
 
-static void count_batch(const struct extra *extra, const struct ending *ending, bool has_result)
+static void note_batch(const struct extra *extra, struct ending *ending, bool has_result)
 {
     uint64_t items = 0;
 
@@ -258,7 +293,7 @@ static void count_batch(const struct extra *extra, const struct ending *ending, 
         items = get_items(ending->record);
     else if (has_result && ending->outcome == CELL_SUCCESS * 8)
         items = read_items(extra, &ending->call);
-    counters_add_at(ending->lane, ending->cell, extra->items, items);
+    tally_note(&ending->tally, ending->cell + extra->items, items);
 }
 
 static void note_end(const struct extra *extra, const struct ending *ending)
@@ -272,12 +307,12 @@ static void note_end(const struct extra *extra, const struct ending *ending)
 }
 
 /* All but duration and outcome. */
-static void count_ending(const struct extra *extra, const struct ending *ending, bool has_result)
+static void note_rest(const struct extra *extra, struct ending *ending, bool has_result)
 {
     if (extra->errors && has_result && ending->outcome == CELL_ERROR * 8)
-        counters_add_at(ending->lane, ending->cell, extra->errors + error_place(extra, ending) * 8, 1);
+        tally_note(&ending->tally, ending->cell + extra->errors + error_place(extra, ending) * 8, 1);
     if (extra->has_items)
-        count_batch(extra, ending, has_result);
+        note_batch(extra, ending, has_result);
     if (extra->last_success || extra->last_finish)
         note_end(extra, ending);
     if (extra->gauge_count && has_result)
@@ -325,58 +360,70 @@ static void move_call(struct ending *ending)
     }
     ending->cell = place_cell(extra, &extra->at_end, place);
     /* Whoever dies or is looked at in between has no fewer starts than ends. */
-    counters_add_at(ending->lane, ending->cell, CELL_STARTED * 8, 1);
-    counters_add_at(ending->lane, ending->cell, ending->outcome, 1);
-    counters_add_at(ending->lane, hook->home, CELL_STARTED * 8, UINT64_MAX);
-    if (is_timed(hook))
-        counters_add_duration_at(ending->lane, hook, ending->cell, ending->record->start,
-                                 weight_of(ending->lane, hook));
+    tally_note(&ending->tally, ending->cell + CELL_STARTED * 8, 1);
+    tally_note(&ending->tally, ending->cell + ending->outcome, 1);
+    tally_note(&ending->tally, hook->home + CELL_STARTED * 8, UINT64_MAX);
+}
+
+/* Where it belongs, how often its duration counts beside what the trampoline has counted, and how it ended. */
+static void note_end_of_call(struct ending *ending, bool is_counted)
+{
+    const struct hook *hook = ending->record->hook;
+    bool is_moved = hook->extra && hook->extra->has_end_labels;
+    uint64_t weight;
+
+    if (is_moved)
+        move_call(ending);
+    if (is_timed(hook)) {
+        weight = weight_of(ending->lane, hook) - (is_counted && !is_moved);
+        if (weight)
+            counters_note_duration(&ending->tally, hook, ending->cell, ending->record->start, weight);
+    }
+    if (!is_moved)
+        tally_note(&ending->tally, ending->cell + ending->outcome, 1);
+    if (hook->extra)
+        note_rest(hook->extra, ending, true);
 }
 
 static void begin_ending(struct ending *ending, struct record *record, uint64_t ret, uint64_t float_ret)
 {
-    *ending = (struct ending){
-        .lane = hot_thread.lane,
-        .record = record,
-        .cell = record->hook->home,
-        .call = {.lane = hot_thread.lane, .stack = (const uint64_t *)(record_slot(record) + 8)},
+    struct lane *lane = hot_thread.lane;
+
+    get_block(lane);
+    ending->lane = lane;
+    ending->record = record;
+    ending->cell = record->hook->home;
+    ending->call = (struct read_call){
+        .lane = lane,
+        .stack = (const uint64_t *)(record_slot(record) + 8),
+        .ret = ret,
+        .float_ret = float_ret,
     };
-    ending->call.ret = ret;
-    ending->call.float_ret = float_ret;
+    ending->tally.bytes = 0;
 }
 
 uint32_t extra_finish(struct record *record, uint64_t ret, uint64_t float_ret)
 {
-    const struct hook *hook = record->hook;
-    const struct extra *extra = hook->extra;
-    uint32_t outcome = counters_outcome(hook, ret, float_ret);
+    uint32_t outcome = counters_outcome(record->hook, ret, float_ret);
     struct ending ending;
 
-    if (!extra)
+    if (!record->hook->extra)
         return outcome;
     begin_ending(&ending, record, ret, float_ret);
     ending.outcome = outcome;
-    if (extra->has_end_labels)
-        move_call(&ending);
-    else if (hook->flags & HOOK_FLAG_WEIGHED)
-        counters_add_duration_at(ending.lane, hook, hook->home, record->start, weight_of(ending.lane, hook) - 1);
-    count_ending(extra, &ending, true);
-    return outcome;
+    note_end_of_call(&ending, true);
+    counters_commit(ending.lane, &ending.tally, (void **)&ending.lane->current, (void *const *)&record->outer);
+    return 0;
 }
 
 void extra_finish_late(struct record *record, uint64_t ret, uint64_t float_ret)
 {
-    const struct hook *hook = record->hook;
-    const struct lane *lane = hot_thread.lane;
-    bool is_moved = hook->extra && hook->extra->has_end_labels;
-    uint32_t outcome;
+    struct ending ending;
 
-    if (!is_moved && is_timed(hook))
-        counters_add_duration_at(lane, hook, hook->home, record->start, 1);
-    outcome =
-        hook->flags & HOOK_FLAG_JUDGE ? extra_finish(record, ret, float_ret) : counters_outcome(hook, ret, float_ret);
-    if (!is_moved)
-        counters_add_at(lane, hook->home, outcome, 1);
+    begin_ending(&ending, record, ret, float_ret);
+    ending.outcome = counters_outcome(record->hook, ret, float_ret);
+    note_end_of_call(&ending, false);
+    counters_commit(ending.lane, &ending.tally, &record->target, &ended);
 }
 
 void extra_thrown(struct record *record)
@@ -387,8 +434,18 @@ void extra_thrown(struct record *record)
     begin_ending(&ending, record, 0, 0);
     ending.outcome = CELL_ERROR * 8;
     if (is_timed(hook))
-        counters_add_duration_at(ending.lane, hook, hook->home, record->start, weight_of(ending.lane, hook));
-    counters_add_at(ending.lane, hook->home, ending.outcome, 1);
+        counters_note_duration(&ending.tally, hook, hook->home, record->start, weight_of(ending.lane, hook));
+    tally_note(&ending.tally, hook->home + ending.outcome, 1);
     if (hook->extra)
-        count_ending(hook->extra, &ending, false);
+        note_rest(hook->extra, &ending, false);
+    counters_commit(ending.lane, &ending.tally, &record->target, &ended);
+}
+
+void extra_left(struct record *record)
+{
+    struct ending ending;
+
+    begin_ending(&ending, record, 0, 0);
+    tally_note(&ending.tally, ending.cell + (CELL_ABANDONED + ABANDONED_THREAD_EXIT) * 8, 1);
+    counters_commit(ending.lane, &ending.tally, &record->target, &ended);
 }

@@ -113,14 +113,17 @@ void extra_entry(struct record *record, const uint64_t *registers, const uint64_
 void extra_count(struct lane *lane, const struct hook *hook, const struct read_call *call);
 
 /* A call whose hook has HOOK_FLAG_JUDGE has returned; record->start is how long it took, and is counted in the hook's
- * cell. Does the rest but for the outcome: the byte offset in the hook's cell where that is to be counted. From
- * assembly. */
+ * cell. Does the rest and unlinks the record: 0; or that is left to do, and to count the outcome, at the byte offset in
+ * the hook's cell. From assembly. */
 uint32_t extra_finish(struct record *record, uint64_t ret, uint64_t float_ret);
 
-/* The same where nothing is counted yet but `started`: counts the duration and the outcome as well. */
+/* The same where nothing is counted yet but `started`: counts all, and unlinks nothing. */
 void extra_finish_late(struct record *record, uint64_t ret, uint64_t float_ret);
 
 /* An exception has left the call: as extra_finish_late, but there is no result. */
 void extra_thrown(struct record *record);
+
+/* The end of the thread has. */
+void extra_left(struct record *record);
 
 #endif

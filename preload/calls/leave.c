@@ -3,7 +3,6 @@
 #include "preload/calls/extra.h"
 #include "preload/calls/ticks.h"
 #include "preload/records/chain.h"
-#include "preload/records/counters.h"
 #include "preload/threads/attach.h"
 
 /* Neither rbx nor the thread's chain leads to a record for the slot, so nobody knows where the call returns to: the
@@ -39,7 +38,7 @@ void leave_landed(uint64_t rbx, uintptr_t slot, uint64_t is_forced, struct leave
     ret_exit->return_address = record->return_address;
     ret_exit->resume = record->target;
     if (is_forced) {
-        counters_add(lane, record->hook, CELL_ABANDONED + ABANDONED_THREAD_EXIT, 1);
+        extra_left(record);
     } else {
         record->start = ticks_now() - record->start;
         extra_thrown(record);

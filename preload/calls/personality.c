@@ -135,10 +135,13 @@ static void settle_half_counted(const struct unwind_functions *functions, struct
 {
     uintptr_t address = functions->get_ip(context);
     uint64_t rbx = functions->get_gr(context, DWARF_RBX);
+    const struct hook *hook;
     struct record *record;
 
     if (is_linking(address)) {
-        counters_add(hot_thread.lane, (const struct hook *)rbx, CELL_ABANDONED + ABANDONED_THREAD_EXIT, 1);
+        hook = (const struct hook *)rbx;
+        if (!(hook->flags & HOOK_FLAG_LABELS))
+            counters_add(hot_thread.lane, hook, CELL_ABANDONED + ABANDONED_THREAD_EXIT, 1);
     } else if (is_unlinking(address)) {
         record = (struct record *)rbx;
         atomic_store(&record->state, RECORD_FINISHED);

@@ -11,6 +11,7 @@
 /* Reads the file through a small buffer: a signal stack may be all there is. */
 struct reader {
     long fd;
+    long offset; /* of what comes next: a child that is forked meanwhile shares the file's own */
     long length;
     long position;
     char buffer[256];
@@ -19,12 +20,14 @@ struct reader {
 static int reader_next(struct reader *reader)
 {
     if (reader->position == reader->length) {
-        reader->length = cpu_syscall(SYS_read, reader->fd, (long)reader->buffer, sizeof(reader->buffer), 0, 0, 0);
+        reader->length = cpu_syscall(forbidden_is(SYS_pread64) ? SYS_read : SYS_pread64, reader->fd,
+                                     (long)reader->buffer, sizeof(reader->buffer), reader->offset, 0, 0);
         reader->position = 0;
         if (reader->length <= 0) {
             reader->length = 0;
             return -1;
         }
+        reader->offset += reader->length;
     }
     return reader->buffer[reader->position++];
 }
@@ -74,6 +77,7 @@ struct stack_range stack_range_of(uintptr_t address)
 
     if (forbidden_is(SYS_openat))
         return found;
+    reader.offset = 0;
     reader.length = 0;
     reader.position = 0;
     reader.fd = cpu_syscall(SYS_openat, AT_FDCWD, (long)"/proc/self/maps", O_RDONLY | O_CLOEXEC, 0, 0, 0);

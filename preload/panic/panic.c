@@ -13,8 +13,10 @@
 #include "preload/panic/abort.h"
 #include "preload/panic/line.h"
 #include "preload/panic/wait.h"
+#include "preload/records/chain.h"
 #include "preload/records/counters.h"
 #include "preload/records/lane.h"
+#include "preload/records/record.h"
 #include "preload/records/trampolines.h"
 #include "preload/signals/actions.h"
 #include "preload/signals/cramped.h"
@@ -78,13 +80,12 @@ static struct record *innermost(const ucontext_t *context)
 static void count_call(struct record *record)
 {
     struct lane *lane = hot_thread.lane;
-    uint8_t live = RECORD_LIVE;
+    bool is_counted = record_is_begun(record);
 
-    if (lane_is_borrowed() || !atomic_compare_exchange_strong(&record->state, &live, RECORD_PANICKED))
+    if (lane_is_borrowed() || !chain_claim(lane, record, RECORD_PANICKED))
         return; /* in a child of vfork: the call is its parent's */
-    if (!*lane->block_ref)
+    if (!*lane->block_ref && is_counted)
         counters_add(lane, record->hook, CELL_STARTED, 1); /* forked unnoticed: the parent counted its own */
-    counters_add(lane, record->hook, CELL_PANIC, 1);
 }
 
 /* -1: not one of the segment's. */

@@ -28,15 +28,42 @@ bool chain_is_exit(const void *address)
     return false TRAMPOLINES(IS_EXIT);
 }
 
+/* A call that is left before its labels are known is counted as begun in the cell of all others. */
+static void begin_left(const struct lane *lane, struct record *record)
+{
+    if (!record_is_begun(record))
+        counters_start(lane, record->hook->home, &record->target, record->hook->bypass);
+}
+
+/* Another thread may end the call at the same time. */
+bool chain_claim(const struct lane *lane, struct record *record, uint8_t state)
+{
+    uint64_t offset = record->hook->home + (CELL_PANIC + (uint64_t)(state - RECORD_PANICKED)) * 8;
+    uint8_t *block = *lane->block_ref;
+    uint8_t live = RECORD_LIVE;
+    bool is_claimed;
+
+    if (atomic_load(&record->state) != RECORD_LIVE || record->target == (void *)RECORD_ENDED)
+        return false;
+    begin_left(lane, record);
+    if (!block) {
+        is_claimed = atomic_compare_exchange_strong(&record->state, &live, state);
+        if (is_claimed)
+            counters_add_at(lane, 0, offset, 1);
+        return is_claimed;
+    }
+    is_claimed = tally_claim((uint64_t *)(block + offset), &record->state, RECORD_LIVE, state);
+    if (!is_claimed)
+        counters_add_at(lane, 0, offset, UINT64_MAX);
+    return is_claimed;
+}
+
 /* Counts a record as abandoned and unlinks nothing. It is kept: what looks dead may be a coroutine whose stack lies in
  * a frame of this one, and then it returns. chain_finish takes the count back in that case; records_collect frees the
  * provably dead. */
 void chain_abandon(const struct lane *lane, struct record *record, enum segment_abandoned_reason reason)
 {
-    uint8_t live = RECORD_LIVE;
-
-    if (atomic_compare_exchange_strong(&record->state, &live, (uint8_t)(RECORD_ABANDONED + reason)))
-        counters_add(lane, record->hook, CELL_ABANDONED + reason, 1);
+    chain_claim(lane, record, (uint8_t)(RECORD_ABANDONED + reason));
 }
 
 /* By the file's own name. */

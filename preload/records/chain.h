@@ -20,6 +20,10 @@ bool chain_is_exit(const void *address);
 /* The program is about to load the library at `path`: does it copy stacks? */
 void chain_note_library(const char *path);
 
+/* Counts a call in progress as panic or abandoned, and gives its record that state: RECORD_PANICKED or above. false: it
+ * has ended, or has been counted so. */
+bool chain_claim(const struct lane *lane, struct record *record, uint8_t state);
+
 /* Counts a record as abandoned, once. Does not unlink it. */
 void chain_abandon(const struct lane *lane, struct record *record, enum segment_abandoned_reason reason);
 

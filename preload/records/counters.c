@@ -31,8 +31,12 @@ void counters_add(const struct lane *lane, const struct hook *hook, unsigned wor
 /* A call that was counted but could not be timed. */
 void counters_add_untimed(const struct lane *lane, const struct hook *hook)
 {
-    counters_add(lane, hook, CELL_STARTED, 1);
-    counters_add(lane, hook, CELL_SUCCESS, 1);
+    struct tally tally = {.bytes = 0};
+    void *done = NULL;
+
+    tally_note(&tally, hook->home + CELL_STARTED * 8, 1);
+    tally_note(&tally, hook->home + CELL_SUCCESS * 8, 1);
+    counters_commit(lane, &tally, &done, &done);
 }
 
 static unsigned bucket_of(const struct hook *hook, uint64_t ticks)
@@ -50,6 +54,21 @@ static uint64_t not_negative(uint64_t ticks)
     return ticks > INT64_MAX ? 0 : ticks;
 }
 
+void counters_note_duration(struct tally *tally, const struct hook *hook, uint64_t cell, uint64_t ticks,
+                            uint64_t weight)
+{
+    ticks = not_negative(ticks);
+    tally_note(tally, cell + CELL_SUM_TICKS * 8, ticks * weight);
+    tally_note(tally, cell + (CELL_BUCKETS + bucket_of(hook, ticks)) * 8, weight);
+}
+
+void counters_note_interval(struct tally *tally, const struct hook *hook, uint64_t offset, uint64_t ticks)
+{
+    ticks = not_negative(ticks);
+    tally_note(tally, hook->home + offset, ticks);
+    tally_note(tally, hook->home + offset + (1 + bucket_of(hook, ticks)) * 8, 1);
+}
+
 void counters_add_duration_at(const struct lane *lane, const struct hook *hook, uint64_t cell, uint64_t ticks,
                               uint64_t weight)
 {
@@ -58,11 +77,29 @@ void counters_add_duration_at(const struct lane *lane, const struct hook *hook, 
     counters_add_at(lane, cell, (CELL_BUCKETS + bucket_of(hook, ticks)) * 8, weight);
 }
 
-void counters_add_interval(const struct lane *lane, const struct hook *hook, uint64_t offset, uint64_t ticks)
+void counters_commit(const struct lane *lane, const struct tally *tally, void **mark, void *const *value)
 {
-    ticks = not_negative(ticks);
-    counters_add_at(lane, hook->home, offset, ticks);
-    counters_add_at(lane, hook->home, offset + (1 + bucket_of(hook, ticks)) * 8, 1);
+    uint8_t *block = *lane->block_ref;
+
+    if (block) {
+        tally_add_up(block, tally->entries, tally->bytes, mark, value);
+        return;
+    }
+    for (uint64_t i = 0; i < tally->bytes / sizeof(tally->entries[0]); i++)
+        counters_add_at(lane, 0, tally->entries[i].offset, tally->entries[i].value);
+    *(void *volatile *)mark = *value;
+}
+
+void counters_start(const struct lane *lane, uint64_t cell, void **mark, void *value)
+{
+    uint8_t *block = *lane->block_ref;
+
+    if (block) {
+        tally_start((uint64_t *)(block + cell + CELL_STARTED * 8), mark, value);
+        return;
+    }
+    counters_add_at(lane, cell, CELL_STARTED * 8, 1);
+    *(void *volatile *)mark = value;
 }
 
 int *counters_errno_place(void)

@@ -46,6 +46,10 @@
 #define RECORD_PLACE_WORD       60
 #define RECORD_PLACE_BIT        24
 
+/* What stands in RECORD_TARGET when the original has returned: how long it took is counted; all is. */
+#define RECORD_ENDING 1
+#define RECORD_ENDED  2
+
 #define RECORD_SLOT_ABOVE_SP 32 /* four registers are pushed there, the stub's one among them */
 
 #define CHUNK_FREE 0
@@ -68,10 +72,11 @@
 #define HOOK_FIRST    64
 #define HOOK_BOUNDS   176
 
-#define HOOK_FLAG_JUDGE   1 /* the outcome is not decided by scale, low and span alone: extra_finish is asked */
-#define HOOK_FLAG_UNTIMED 2 /* of the untimed trampoline: such calls have no duration */
-#define HOOK_FLAG_WEIGHED 4 /* such a call stands for others that were not timed */
-#define HOOK_FLAG_VECTORS 8 /* extra_entry reads floating-point arguments */
+#define HOOK_FLAG_JUDGE   1  /* the outcome is not decided by scale, low and span alone: extra_finish is asked */
+#define HOOK_FLAG_UNTIMED 2  /* of the untimed trampoline: such calls have no duration */
+#define HOOK_FLAG_WEIGHED 4  /* such a call stands for others that were not timed */
+#define HOOK_FLAG_VECTORS 8  /* extra_entry reads floating-point arguments */
+#define HOOK_FLAG_LABELS  16 /* extra_entry counts the start: the trampoline does so for nothing */
 
 /* What sampling_decide answers. */
 #define SAMPLE_OUT     0
@@ -133,7 +138,8 @@ struct record {
     uint64_t start;        /* ticks; at the end of a timed call: how long it took */
     uintptr_t sp;          /* the trampoline's stack pointer: record_slot lies RECORD_SLOT_ABOVE_SP bytes above */
     struct record *outer;  /* the lane's innermost one before */
-    void *target;          /* hook->original; while unwinding: _Unwind_Resume of the unwinder at work */
+    void *target;          /* hook->original, with HOOK_FLAG_LABELS only until the start is counted; while unwinding:
+                              _Unwind_Resume of the unwinder at work; RECORD_ENDING, RECORD_ENDED */
     _Atomic uint8_t state; /* enum record_state */
     uint8_t items[6];      /* of the batch, little-endian; extra.c's. Lost when the record is given back */
     uint8_t place;         /* RECORD_PLACE_... */
@@ -186,6 +192,7 @@ struct hot_thread {
     struct lane *lane;   /* &lane_none before its first tracked call, &lane_ours where callmeter itself is at work */
     uint8_t **block_ref; /* the lane's, or one that leads to no block */
     struct chunk *seats; /* the lane's, or one that has none free */
+    struct lane *own;    /* the lane, also where callmeter itself is at work; NULL: it has none */
 };
 
 static inline uint64_t hot_seat(uint32_t index)

@@ -16,7 +16,7 @@ struct lane lane_none = LANE_WITHOUT_RECORDS;
 struct lane lane_ours = LANE_WITHOUT_RECORDS;
 struct lane lane_shared = LANE_WITHOUT_RECORDS;
 __thread struct hot_thread hot_thread
-    __attribute__((tls_model("initial-exec"))) = {&lane_none, &no_block, lane_no_chunk};
+    __attribute__((tls_model("initial-exec"))) = {&lane_none, &no_block, lane_no_chunk, NULL};
 
 struct lane *lanes;
 _Atomic uint32_t lanes_used;
@@ -64,6 +64,7 @@ void lane_share(void)
     own_mask_block(&mask);
     lane_enter();
     lane_leave(&lane_shared);
+    hot_thread.own = NULL;
     own_mask_restore(&mask);
 }
 

@@ -22,6 +22,16 @@ void record_free(struct record *record);
  * memory. */
 struct record *record_at(uint64_t address);
 
+/* True if the start is counted in the hook's home cell, and no outcome is. */
+static inline bool record_is_begun(const struct record *record)
+{
+    const void *target = *(void *const volatile *)&record->target;
+
+    if (target == (void *)RECORD_ENDED)
+        return false;
+    return !(record->hook->flags & HOOK_FLAG_LABELS) || target != record->hook->original;
+}
+
 static inline struct chunk *record_chunk(const struct record *record)
 {
     return (struct chunk *)((uintptr_t)record & ~(uintptr_t)(CHUNK_BYTES - 1));

@@ -6,10 +6,12 @@
 
 /* A stub pushes rbx, puts its hook there and jumps to an entry; originals return to the exit, or to the other one if a
  * tracked function's tail call called them. In each, the instructions that link a record in and unlink it: what is
- * counted in front of them is then as good as done. Not callable. */
+ * counted in front of them is then as good as done. From `lasting` on the time that the call took is in the sum, from
+ * `lasted` on in a bucket as well; the same out of line, up to `asking`. Not callable. */
 #define TRAMPOLINE(kind)                                                                                               \
     extern const char hot_entry_##kind[], hot_exit_##kind[], hot_exit_tail_##kind[], hot_linking_##kind[],             \
-        hot_linking_tail_##kind[], hot_unlinking_##kind[]
+        hot_linking_tail_##kind[], hot_lasting_##kind[], hot_lasted_##kind[], hot_unlinking_##kind[],                  \
+        hot_lasting_far_##kind[], hot_lasted_far_##kind[], hot_asking_##kind[]
 
 /* All kinds. `late`: the clock is read by hot_extra. `untimed`: not at all; for calls that are judged only. */
 #define TRAMPOLINES(each) each(tsc) each(clock) each(late_tsc) each(late_clock) each(untimed)

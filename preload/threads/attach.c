@@ -132,12 +132,18 @@ static struct lane *lane_take(int tid)
     return lane_take_new();
 }
 
-/* Calls that the forked child has in progress as its parent has: they will end twice, so they have started twice. */
+/* Calls that the forked child has in progress as its parent has: they will end twice, so they have started twice. What
+ * is counted of them beside, the child has to have as well. */
 static void lane_balance(const struct lane *lane)
 {
-    for (struct record *record = lane->current; record != &lane_bottom; record = record->outer)
-        if (atomic_load(&record->state) == RECORD_LIVE)
+    for (struct record *record = lane->current; record != &lane_bottom; record = record->outer) {
+        if (atomic_load(&record->state) != RECORD_LIVE)
+            continue;
+        if (record_is_begun(record))
             counters_add(lane, record->hook, CELL_STARTED, 1);
+        if (record->target == (void *)RECORD_ENDING)
+            halfway_count_duration(lane, record, 1);
+    }
 }
 
 /* Without seats the lane's other chunks do, as long as there is memory for those. */
@@ -178,11 +184,12 @@ static void lanes_drop_orphans(void)
     }
 }
 
-/* Gives the calling thread its lane, with a block if there is one, unless there is no memory for a lane. Signals are
- * blocked. */
+/* Gives the calling thread its lane, with a block if there is one, unless there is no memory for a lane; where
+ * callmeter itself is at work, when that is done. Signals are blocked. */
 static void lane_attach(void)
 {
-    struct lane *lane = hot_thread.lane;
+    bool is_ours = hot_thread.lane == &lane_ours;
+    struct lane *lane = is_ours ? hot_thread.own : hot_thread.lane;
     int tid = cpu_own_tid();
     bool is_forked;
 
@@ -206,6 +213,9 @@ static void lane_attach(void)
         lanes_drop_orphans();
     if (lane->seats == lane_no_chunk)
         lane_claim_seats(lane);
+    hot_thread.own = lane;
+    if (is_ours)
+        return;
     hot_thread.block_ref = lane->block_ref;
     hot_thread.lane = lane;
     hot_thread.seats = lane->seats;
@@ -264,7 +274,7 @@ void lanes_forked(void)
         return; /* a tracked call was faster: another library's handler, or a signal's */
     own_mask_block(&mask);
     process_begin_once();
-    if (hot_thread.lane != &lane_none && hot_thread.lane != &lane_ours && hot_thread.lane != &lane_shared)
+    if (hot_thread.own)
         lane_attach();
     else
         lanes_drop_orphans(); /* the forking thread had none */

@@ -12,4 +12,9 @@
  * own, and sets right what was done by half. Context: hot. */
 void halfway_move(const struct lane *lane, const uint8_t *before, uint64_t block_bytes);
 
+/* Counts how long a call took as often as `weight` says, if the trampoline has counted that in its home cell. Context:
+ * hot.
+ */
+void halfway_count_duration(const struct lane *lane, const struct record *record, uint64_t weight);
+
 #endif

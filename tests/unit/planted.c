@@ -103,7 +103,7 @@ int planted_setup(void **state)
     seats->lane = &planted_lane;
     planted_lane = (struct lane){.current = &lane_bottom, .chunk = seats, .seats = seats, .block_ref = &block};
     assert_int_equal(trampolines_bind((char *)&hot_thread - (char *)cpu_thread_pointer()), 0);
-    hot_thread = (struct hot_thread){&planted_lane, &block, seats};
+    hot_thread = (struct hot_thread){&planted_lane, &block, seats, &planted_lane};
     ticks_init(scripted_now);
     return hook_arena_init(&arena, ARENA_BYTES);
 }

@@ -164,6 +164,9 @@ static void without_a_block_it_is_the_shared_one(void **state)
     const struct hook *hook = make_hook(&tables[0], &clock);
     struct lane lane = {.block_ref = &none};
     uint64_t *cell = shared.words + PLANTED_CELL / 8;
+    struct tally tally = {.bytes = 0};
+    void *value = &lane;
+    void *mark = NULL;
 
     (void)state;
     shared.header.blocks = (uint64_t)((uint8_t *)shared.words - (uint8_t *)&shared);
@@ -175,9 +178,11 @@ static void without_a_block_it_is_the_shared_one(void **state)
     counters_add_duration_at(&lane, hook, PLANTED_CELL, 251, 3);
     assert_int_equal(cell[CELL_SUM_TICKS], 753);
     assert_int_equal(cell[CELL_BUCKETS + 1], 3);
-    counters_add_interval(&lane, hook, 256, 1001);
-    counters_add_interval(&lane, hook, 256, 1);
-    counters_add_interval(&lane, hook, 256, UINT64_MAX); /* backwards */
+    counters_note_interval(&tally, hook, 256, 1001);
+    counters_note_interval(&tally, hook, 256, 1);
+    counters_note_interval(&tally, hook, 256, UINT64_MAX); /* backwards */
+    counters_commit(&lane, &tally, &mark, &value);
+    assert_ptr_equal(mark, value);
     assert_int_equal(cell[32], 1002);
     assert_int_equal(cell[33], 2);
     assert_int_equal(cell[35], 1);

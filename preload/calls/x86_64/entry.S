@@ -248,10 +248,17 @@ hot_exit_\kind:
 .Lexit_lasted_\kind:
         movq    %rax, RECORD_START(%rbx)
         addq    %rax, CELL_SUM_OFFSET(%rcx)
+        HIDDEN  hot_lasting_\kind
+hot_lasting_\kind:
         cmpq    HOOK_BOUNDS(%rdx), %rax
         ja      .Lexit_bucket_\kind             /* not in the first one: the time to look for another one is there */
         incq    CELL_BUCKETS_OFFSET(%rcx)
+        .else
+        HIDDEN  hot_lasting_\kind
+hot_lasting_\kind:
         .endif
+        HIDDEN  hot_lasted_\kind
+hot_lasted_\kind:
 .Lexit_judge_\kind:
         movq    HOOK_SCALE(%rdx), %rax
         imulq   EXIT_RESULT(%rsp), %rax         /* the result, what counts of it moved to the top */
@@ -265,6 +272,7 @@ hot_exit_\kind:
         HIDDEN  hot_unlinking_\kind
 hot_unlinking_\kind:
         movq    %rdx, LANE_CURRENT(%rax)
+.Lexit_unlinked_\kind:
         movq    %rbx, %rdx                      /* rdx: record */
         movq    RECORD_RBX(%rbx), %rbx
         .cfi_same_value rbx
@@ -285,6 +293,11 @@ hot_unlinking_\kind:
 
 /* Out of line: the duration in rax is above the first bucket's bound, or it is less than nothing, which counts as 0. */
 .macro EXIT_BUCKET kind
+.Lexit_backwards_\kind:
+        xorl    %eax, %eax
+        jmp     .Lexit_lasted_\kind
+        HIDDEN  hot_lasting_far_\kind
+hot_lasting_far_\kind:
 .Lexit_bucket_\kind:
         PUSH    rsi
         bsrq    %rax, %rsi                      /* above a bound, so not 0 */
@@ -296,11 +309,10 @@ hot_unlinking_\kind:
         jmp     .Lexit_bucket_next_\kind
 .Lexit_bucket_found_\kind:
         incq    CELL_BUCKETS_OFFSET(%rcx,%rsi,8)
+        HIDDEN  hot_lasted_far_\kind
+hot_lasted_far_\kind:
         POP     rsi
         jmp     .Lexit_judge_\kind
-.Lexit_backwards_\kind:
-        xorl    %eax, %eax
-        jmp     .Lexit_lasted_\kind
 .endm
 
 /* Out of line: out of the range of success. That is an error, unless the range does not tell: the outcome needs errno,
@@ -313,6 +325,9 @@ hot_unlinking_\kind:
         addq    $(CELL_ERROR_OFFSET - CELL_SUCCESS_OFFSET), %rcx
         jmp     .Lexit_count_\kind
 .Lexit_ask_\kind:
+        movq    $RECORD_ENDING, RECORD_TARGET(%rbx)
+        HIDDEN  hot_asking_\kind
+hot_asking_\kind:
         PUSH_FOR_C
         pushq   %rcx
         pushq   %rcx                            /* keeps the stack aligned */
@@ -324,6 +339,8 @@ hot_unlinking_\kind:
         popq    %rcx
         popq    %rcx
         POP_FROM_C
+        testl   %eax, %eax
+        jz      .Lexit_unlinked_\kind
         leaq    -CELL_SUCCESS_OFFSET(%rcx,%rax), %rcx
         jmp     .Lexit_count_\kind
 .endm
@@ -368,6 +385,11 @@ hot_entry_\kind:
         .cfi_offset rip, -8
         .if \at_exit != NO_CLOCK
         EXIT_BUCKET     \kind
+        .else
+        HIDDEN          hot_lasting_far_\kind
+        HIDDEN          hot_lasted_far_\kind
+hot_lasting_far_\kind:
+hot_lasted_far_\kind:
         .endif
         EXIT_OUTCOME    \kind
         EXIT_SLOW       \kind

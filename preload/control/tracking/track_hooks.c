@@ -22,6 +22,8 @@ static struct hook *make_hook(struct track *track, size_t index, struct extra *e
         config.flags |= HOOK_FLAG_JUDGE;
     if (extra && extras_has_vectors(extra))
         config.flags |= HOOK_FLAG_VECTORS;
+    if (extra && extra->label_count)
+        config.flags |= HOOK_FLAG_LABELS;
 
     return hook_create(&build->hooks, &config);
 }
