@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stddef.h>
+#include <sys/single_threaded.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -342,7 +343,7 @@ void live_threads_init(int (*given)(void))
 bool live_threads_are_there(void)
 {
     struct threads *threads = list();
-    bool are_there = !threads || !threads->is_complete || threads->count > 0;
+    bool are_there = threads && threads->is_complete ? threads->count > 0 : !__libc_single_threaded;
 
     live_unmap(threads, sizeof(*threads));
     return are_there;
