@@ -116,7 +116,7 @@ bool forbidden_lets_report(void)
  *          SYS_rt_sigqueueinfo (gives back a signal that was the program's) */
 bool forbidden_would_let_serve(forbidden_question ways_of, void *context)
 {
-    static const uint16_t needed[] = {SYS_rt_sigprocmask, SYS_futex,  SYS_poll, SYS_tgkill,
+    static const uint16_t needed[] = {SYS_rt_sigprocmask, SYS_futex,  SYS_ppoll, SYS_tgkill,
                                       SYS_getpid,         SYS_gettid, SYS_exit};
     static const uint16_t numbers[] = {
         /* libc's, to make a thread, to end one, and for memory */

@@ -190,11 +190,11 @@ static void entry(int signal, siginfo_t *info, void *context)
         return;
     if (repair_page(&arrival))
         return;
+    sender_restore(info);
     if (signals_thread.is_own) {
         own_thread_take(&arrival);
         return;
     }
-    sender_restore(info);
     arrival.is_from_outside = sender_is_outside(info);
     if (panic_wait_is_timers(info))
         panic_time_is_up(&arrival);

@@ -64,14 +64,14 @@ void masks_end(ucontext_t *context, uint64_t before)
     signals_thread.hidden = still;
 }
 
-/* A signal for the process may be another thread's. */
+/* A signal for the process may be another thread's. It stays hidden: work of callmeter's own that was interrupted puts
+ * the kernel's mask back as it was, and the signal comes once more, to be blocked again. */
 void masks_postpone(int signal, const siginfo_t *info, ucontext_t *context)
 {
     uint64_t bit = SIGNAL_BIT(signal);
 
     own_mask_change(SIG_BLOCK, &bit, NULL);
     *(uint64_t *)&context->uc_sigmask |= bit;
-    show(bit);
     if (info->si_code == SI_TKILL)
         cpu_syscall(SYS_rt_tgsigqueueinfo, cpu_own_pid(), cpu_own_tid(), signal, (long)info, 0, 0);
     else

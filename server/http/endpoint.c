@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -381,11 +382,16 @@ static uint64_t next_due_ns(struct endpoint *endpoint, uint64_t now_ns)
     return due_ns;
 }
 
-static int poll_timeout_ms(uint64_t due_ns, uint64_t now_ns)
+/* No signal comes to this thread while it waits: one for the process that all of the program's threads have blocked
+ * would be in its hands when one of them lets it in. Faults of its own are let in only where it works. */
+static void poll_quietly(struct pollfd *polls, nfds_t count, uint64_t due_ns, uint64_t now_ns)
 {
-    if (due_ns == UINT64_MAX)
-        return -1;
-    return due_ns <= now_ns ? 0 : (int)((due_ns - now_ns + 999999) / 1000000);
+    uint64_t ns = due_ns > now_ns ? due_ns - now_ns : 0;
+    struct timespec timeout = {.tv_sec = (time_t)(ns / SECOND_NS), .tv_nsec = (long)(ns % SECOND_NS)};
+    sigset_t all;
+
+    sigfillset(&all);
+    ppoll(polls, count, due_ns == UINT64_MAX ? NULL : &timeout, &all);
 }
 
 /* The program may be in the middle of a change that comes to this thread as well. */
@@ -416,7 +422,7 @@ static void wait_for(struct endpoint *endpoint, struct pollfd *polls, nfds_t cou
 
     *wake = (struct pollfd){.fd = endpoint->wake_ns > now_ns ? -1 : endpoint->wake_fd, .events = POLLIN};
     parking_begin(endpoint->parking);
-    poll(polls, count, poll_timeout_ms(due_ns, now_ns));
+    poll_quietly(polls, count, due_ns, now_ns);
     if (!parking_end(endpoint->parking))
         endpoint_leave(endpoint);
     if (!repeats_obey(endpoint->repeats) && wake->revents)
