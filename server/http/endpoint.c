@@ -18,6 +18,7 @@
 #include "server/http/descriptors.h"
 #include "server/http/likeness.h"
 #include "server/http/parking.h"
+#include "server/http/places.h"
 #include "server/http/repeats.h"
 
 enum {
@@ -30,11 +31,6 @@ enum {
 #define RETRY_NS   SECOND_NS        /* where descriptors ran out */
 #define CHECK_NS   (5 * SECOND_NS)  /* a shared table is looked at so often */
 #define REQUEST_NS (30 * SECOND_NS) /* for a request's header, and again for its answer, however they drip */
-
-/* A connection makes room for a new one: without a whole request, as soon as what it sent with its first bytes was
- * looked at; else when its answer was on the way for so long, which a scraper takes at once. */
-#define EVICTABLE_WAITING_NS  (SECOND_NS / 200)
-#define EVICTABLE_ANSWERED_NS (SECOND_NS / 4)
 
 /* Connections ------------------------------------------------------------------------------------------------------ */
 
@@ -119,54 +115,18 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
     return routes_answer(endpoint->routes, &place->request, connection, url, method, upload_bytes);
 }
 
-/* Has it sent no whole request, or had its answer already? */
-static bool is_waiting(const struct endpoint_connection *connection)
-{
-    return !connection->request.is_begun;
-}
-
-static uint64_t evictable_ns(const struct endpoint_connection *connection)
-{
-    return connection->since_ns + (is_waiting(connection) ? EVICTABLE_WAITING_NS : EVICTABLE_ANSWERED_NS);
-}
-
-/* Those that wait go first, and of these the oldest. */
-static struct endpoint_connection *find_evictable(struct endpoint *endpoint)
-{
-    struct endpoint_connection *found = NULL;
-
-    for (int i = 0; i < ENDPOINT_CONNECTIONS; i++) {
-        struct endpoint_connection *connection = &endpoint->connections[i];
-
-        if (connection->fd < 0)
-            continue;
-        if (!found || is_waiting(connection) > is_waiting(found) ||
-            (is_waiting(connection) == is_waiting(found) && connection->since_ns < found->since_ns))
-            found = connection;
-    }
-    return found;
-}
-
 /* A new connection waits, and there is no place or no descriptor for it: another one goes, if it has been there for a
  * while; else the new one waits in the backlog. */
 static void make_room(struct endpoint *endpoint)
 {
-    struct endpoint_connection *found = find_evictable(endpoint);
+    struct endpoint_connection *found = places_evictable(endpoint->connections);
     uint64_t now_ns = routes_now_ns();
 
-    endpoint->resume_ns = found ? evictable_ns(found) : now_ns + RETRY_NS;
+    endpoint->resume_ns = found ? places_evictable_ns(found) : now_ns + RETRY_NS;
     if (!found || endpoint->resume_ns > now_ns)
         return;
     endpoint->resume_ns = now_ns + RETRY_NS; /* or as soon as libmicrohttpd has closed it: next turn */
     shutdown(found->fd, SHUT_RDWR);
-}
-
-static struct endpoint_connection *find_place(struct endpoint *endpoint)
-{
-    struct endpoint_connection *place = find_connection(endpoint, -1);
-    int places = endpoint->descriptors->is_separate ? ENDPOINT_CONNECTIONS : ENDPOINT_CONNECTIONS_SHARED;
-
-    return place && place - endpoint->connections < places ? place : NULL;
 }
 
 static void add_connection(struct endpoint *endpoint, struct endpoint_connection *place, int fd,
@@ -183,7 +143,7 @@ static void add_connection(struct endpoint *endpoint, struct endpoint_connection
 /* Accepts one connection; false if there is none or no place for it. */
 static bool accept_connection(struct endpoint *endpoint)
 {
-    struct endpoint_connection *place = find_place(endpoint);
+    struct endpoint_connection *place = places_free(endpoint->connections, endpoint->descriptors->is_separate);
     struct sockaddr_storage peer;
     socklen_t length = sizeof(peer);
     int fd;

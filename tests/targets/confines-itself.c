@@ -45,7 +45,7 @@ static struct sock_filter no_socket[] = {NUMBER, IF(SYS_socket, 1), ANSWER(SECCO
                                          ANSWER(SECCOMP_RET_ALLOW)};
 static struct sock_filter no_threads[] = {NUMBER, IF(SYS_clone3, 1), ANSWER(SECCOMP_RET_ERRNO | EPERM),
                                           ANSWER(SECCOMP_RET_ALLOW)};
-static struct sock_filter no_waiting[] = {NUMBER, IF(SYS_poll, 1), ANSWER(SECCOMP_RET_ERRNO | EPERM),
+static struct sock_filter no_waiting[] = {NUMBER, IF(SYS_ppoll, 1), ANSWER(SECCOMP_RET_ERRNO | EPERM),
                                           ANSWER(SECCOMP_RET_ALLOW)};
 /* It kills for a number by an argument that nobody can know of beforehand. */
 static struct sock_filter no_internet[] = {

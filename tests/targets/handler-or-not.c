@@ -263,10 +263,10 @@ static bool is_quiet(void)
     CHECK(glob("/proc/self/task/*/syscall", 0, NULL, &calls) == 0);
     for (size_t i = 0; i < calls.gl_pathc; i++) {
         FILE *file = fopen(calls.gl_pathv[i], "r");
-        int number = SYS_poll;
+        int number = SYS_ppoll;
 
         if (strtol(strstr(calls.gl_pathv[i], "task/") + 5, NULL, 10) != gettid() && file)
-            is &= fscanf(file, "%d", &number) == 1 && number == SYS_poll;
+            is &= fscanf(file, "%d", &number) == 1 && number == SYS_ppoll;
         if (file)
             fclose(file);
     }

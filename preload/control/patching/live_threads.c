@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <stddef.h>
-#include <sys/single_threaded.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -340,13 +339,17 @@ void live_threads_init(int (*given)(void))
     own_thread = given;
 }
 
-bool live_threads_are_there(void)
+enum live_company live_threads_are_there(void)
 {
     struct threads *threads = list();
-    bool are_there = threads && threads->is_complete ? threads->count > 0 : !__libc_single_threaded;
+    enum live_company company = LIVE_NOBODY_KNOWS;
 
+    if (threads && threads->count > 0)
+        company = LIVE_WITH_OTHERS;
+    else if (threads && threads->is_complete)
+        company = LIVE_ALONE;
     live_unmap(threads, sizeof(*threads));
-    return are_there;
+    return company;
 }
 
 enum live_sight live_threads_look(void)

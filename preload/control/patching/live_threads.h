@@ -24,10 +24,15 @@ typedef bool (*live_is_inside)(const void *context, uintptr_t pc);
 /* Who says which thread is callmeter's own, which never runs what is patched: 0: none. Context: startup, once. */
 void live_threads_init(int (*own_thread)(void));
 
-/* True if the program has other threads than the calling one, or nobody can tell. Neither callmeter's own nor one that
- * the kernel has made for io_uring, which runs no code of the program's, is among them. Context: startup, or in a call
- * of dlopen. */
-bool live_threads_are_there(void);
+enum live_company {
+    LIVE_ALONE,
+    LIVE_WITH_OTHERS,
+    LIVE_NOBODY_KNOWS, /* there is no /proc */
+};
+
+/* Has the program other threads than the calling one? Neither callmeter's own nor one that the kernel has made for
+ * io_uring, which runs no code of the program's, is among them. Context: startup, or in a call of dlopen. */
+enum live_company live_threads_are_there(void);
 
 /* Does not wait for threads that nobody can see. */
 enum live_sight live_threads_look(void);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/single_threaded.h>
 
 #include "preload/control/patching/live.h"
 #include "preload/control/patching/live_threads.h"
@@ -144,7 +145,9 @@ void patch_apply(struct patch *patches, size_t count, bool is_live)
 
 bool patch_has_threads(void)
 {
-    return live_threads_are_there();
+    enum live_company company = live_threads_are_there();
+
+    return company == LIVE_NOBODY_KNOWS ? !__libc_single_threaded : company == LIVE_WITH_OTHERS;
 }
 
 bool patch_is_refused_live(int result)

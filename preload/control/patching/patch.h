@@ -11,8 +11,8 @@
  * other threads may be running the code (live.h has how it is done then). Context: startup, or in a call of dlopen. */
 void patch_apply(struct patch *patches, size_t count, bool is_live);
 
-/* True if the program has other threads than the calling one (live_threads.h), or nobody can tell. Context: as above.
- */
+/* True if the program has other threads than the calling one (live_threads.h); where nobody can tell, as libc believes.
+ * Context: as above. */
 bool patch_has_threads(void);
 
 /* True if it was not written because threads may be running the code; else it could not be. */
