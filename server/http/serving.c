@@ -294,19 +294,9 @@ static unsigned patience_ms(struct serving *serving)
     return LOOK_MS;
 }
 
-/* The kernel's mask of this thread: as endpoint.c does while it waits, no signal is let in. */
-static uint64_t change_mask(uint64_t mask)
-{
-    uint64_t before = 0;
-
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, &before, sizeof(mask));
-    return before;
-}
-
 static bool wait_for_election(struct serving *serving)
 {
     unsigned patience = patience_ms(serving);
-    uint64_t mask = change_mask(UINT64_MAX);
     enum election_turn turn;
 
     parking_begin(&serving->parking);
@@ -314,7 +304,6 @@ static bool wait_for_election(struct serving *serving)
                          (const uint32_t *)&serving->repeats.state);
     if (!parking_end(&serving->parking))
         endpoint_leave(&serving->endpoint);
-    change_mask(mask);
     repeats_obey(&serving->repeats);
     endpoint_compare(&serving->endpoint);
     if (turn == ELECTION_LATER) {

@@ -69,7 +69,7 @@ static struct debuginfo_piece debuginfo_from_frame_base(Dwarf_Die *function, int
         dwarf_getlocation(&attribute, &operations, &count) != 0 || count != 1)
         return (struct debuginfo_piece){.where = DEBUGINFO_IN_ELSEWHERE};
     if (operations[0].atom == DW_OP_call_frame_cfa)
-        return debuginfo_in_frame(offset + DEBUGINFO_EIGHTBYTE);
+        return debuginfo_in_frame((int64_t)((uint64_t)offset + DEBUGINFO_EIGHTBYTE));
     if (operations[0].atom == DW_OP_reg0 + DEBUGINFO_RBP || operations[0].atom == DW_OP_reg0 + DEBUGINFO_RSP)
         return debuginfo_in_memory(operations[0].atom - DW_OP_reg0, offset);
     return (struct debuginfo_piece){.where = DEBUGINFO_IN_ELSEWHERE};
