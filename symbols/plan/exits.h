@@ -25,7 +25,7 @@ struct exits {
     enum plan_reason loaded; /* what the function whose address it loads would mean */
     bool has_call;
     bool has_frame;
-    bool adds_argument; /* sets a register that arguments are passed in to a number */
+    bool adds_argument; /* sets a register that arguments are passed in to something that is none of its own */
     bool jumps;         /* through a register, or memory that is not known */
     /* The answers, when all was noted. */
     enum plan_reason tail;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -496,25 +497,27 @@ static void drip(const struct server_process *server, int fd, unsigned seconds)
     }
 }
 
-/* All places are taken by clients that have sent no whole request. They need not be old: six milliseconds pass. */
-static void who_has_sent_nothing_gives_way_at_once(void **state)
+/* Clients that have sent no whole request have all there is: places, or descriptors where the process may have no more.
+ * They need not be old: six milliseconds pass. The `first` of them do not take all, and all of them are a few too many:
+ * those that come in the last moment are too young to go. */
+static void crowd_gives_way(int first, int count, rlim_t descriptors)
 {
     enum {
-        CROWD = 140,
-        FIRST = 100,
+        CROWD_MAX = 140,
         DEADLINE_MS = 5000 /* libmicrohttpd lets idle ones go after ten seconds */
     };
+    const struct rlimit limit = {descriptors, descriptors};
     struct server_process server;
     struct pollfd scraper = {.events = POLLIN};
-    int crowd[CROWD];
+    int crowd[CROWD_MAX];
 
-    (void)state;
     start(&server, &(struct server_options){0});
-    for (int i = 0; i < FIRST; i++)
+    assert_int_equal(prlimit(server.pid, RLIMIT_NOFILE, &limit, NULL), 0);
+    for (int i = 0; i < first; i++)
         crowd[i] = http_connect(server.address);
     assert_serves(&server);
     stop_clock();
-    for (int i = FIRST; i < CROWD; i++)
+    for (int i = first; i < count; i++)
         crowd[i] = http_connect(server.address);
     script->ahead_ns += 6 * SECOND_NS / 1000;
     scraper.fd = http_connect(server.address);
@@ -522,9 +525,21 @@ static void who_has_sent_nothing_gives_way_at_once(void **state)
     assert_int_equal(poll(&scraper, 1, DEADLINE_MS), 1);
     close(scraper.fd);
     run_clock();
-    for (int i = 0; i < CROWD; i++)
+    for (int i = 0; i < count; i++)
         close(crowd[i]);
     server_stop(&server);
+}
+
+static void who_has_sent_nothing_gives_way_at_once(void **state)
+{
+    (void)state;
+    crowd_gives_way(100, 140, 1024);
+}
+
+static void who_has_sent_nothing_gives_his_descriptor(void **state)
+{
+    (void)state;
+    crowd_gives_way(10, 45, 40);
 }
 
 static void a_dripping_request_is_cut(void **state)
@@ -1007,6 +1022,7 @@ int main(void)
         cmocka_unit_test(slow_readers_hold_up_nobody),
         cmocka_unit_test(scrapes_on_their_way_are_bounded),
         cmocka_unit_test(who_has_sent_nothing_gives_way_at_once),
+        cmocka_unit_test(who_has_sent_nothing_gives_his_descriptor),
         cmocka_unit_test(a_dripping_request_is_cut),
         cmocka_unit_test(a_request_that_stands_still_is_cut),
         cmocka_unit_test(each_request_has_its_own_time),
